@@ -1,0 +1,122 @@
+//! Adapters: how a call of ours becomes a request to a provider, and its answer ours again.
+//!
+//! An adapter is pure. [`Adapter::prepare`] builds the request; the [`Reply`] it returns takes the
+//! answer piece by piece and says what the client gets, in the caller's dialect, and what was
+//! observed on the way (usage, model, finish reason).
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use portcullis_domain::{Fault, Usage};
+
+use crate::{
+    Endpoint,
+    catalog::Provider,
+    credential::Credential,
+    request::JsonRequest,
+};
+
+/// Speaks one provider dialect.
+pub trait Adapter: Sync {
+    /// Builds the request to the provider. Fails when the call cannot be expressed there.
+    fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault>;
+}
+
+/// What is asked of a provider.
+pub struct Ask<'a> {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The caller's method.
+    pub method: &'a Method,
+    /// The path after `/v1`, beginning with `/`.
+    pub path: &'a str,
+    /// The query, without `?`.
+    pub query: Option<&'a str>,
+    /// The caller's headers; `x-portkey-*` ones included, for the provider-specific ones.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: AskBody<'a>,
+    /// The model to ask for, without `@slug/`.
+    pub model: Option<&'a str>,
+    /// The provider's entry in the catalogue.
+    pub provider: &'static Provider,
+    /// The credential and settings to use.
+    pub credential: &'a Credential,
+    /// `x-portkey-strict-open-ai-compliance`.
+    pub strict: bool,
+    /// Milliseconds since the epoch, for answers that need a made-up id or time.
+    pub now_millis: i64,
+}
+
+/// The caller's body.
+#[derive(Clone, Copy)]
+pub enum AskBody<'a> {
+    /// There is none.
+    None,
+    /// JSON, parsed once.
+    Json(&'a JsonRequest),
+    /// Multipart or binary, streamed by: the adapter cannot look inside.
+    Opaque,
+}
+
+/// A request to a provider, ready to be sent.
+pub struct Prepared {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: String,
+    /// The headers the adapter sets: credentials (marked sensitive), content type, versions. They
+    /// replace the caller's of the same name.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: PreparedBody,
+    /// What takes the answer.
+    pub reply: Box<dyn Reply>,
+}
+
+/// The body of a [`Prepared`] request.
+pub enum PreparedBody {
+    /// None.
+    Empty,
+    /// These bytes.
+    Bytes(Bytes),
+    /// The caller's body as it streams in.
+    Forward,
+}
+
+/// Takes one answer of a provider.
+pub trait Reply: Send {
+    /// The answer's head. Called once, first. Says which content type the client gets when it
+    /// differs from the provider's.
+    fn head(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<&'static str>;
+
+    /// A piece of the answer, split anywhere. Appends what the client gets now; bytes that need no
+    /// change are handed on as they came.
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault>;
+
+    /// The answer's regular end.
+    fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault>;
+
+    /// The provider broke off after the client got its head: appends an error event in the caller's
+    /// dialect (no `[DONE]` after it), or nothing when the answer is not a stream.
+    fn fail(&mut self, fault: &Fault, out: &mut Vec<Bytes>);
+
+    /// What was observed so far.
+    fn observed(&self) -> &Observed;
+}
+
+/// What an answer told on its way through.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Usage as stated by the provider so far.
+    pub usage: Usage,
+    /// Characters of text generated so far, to estimate from when no usage is stated.
+    pub output_chars: u64,
+    /// The model that the provider says served.
+    pub model: Option<String>,
+    /// The provider's id of the answer.
+    pub id: Option<String>,
+    /// Why generation ended, in the provider's word.
+    pub finish_reason: Option<String>,
+    /// The provider's error message, when the answer is an error; at most 500 characters.
+    pub error: Option<String>,
+}
