@@ -1,1 +1,13 @@
-//! placeholder
+//! What tests and benchmarks share: a scripted provider, the binary under test as a process, and
+//! a plain HTTP client. None of it is part of a release.
+//!
+//! - [`upstream::Upstream`] plays OpenAI, Azure OpenAI and Anthropic on the loopback interface and
+//!   keeps a journal of what reached it.
+//! - [`process::Portcullis`] starts, stops and kills the real binary on free ports.
+//! - [`client`] sends exactly the bytes a test asks for.
+
+#![expect(clippy::print_stderr, reason = "test tools talk to the person who runs them")]
+
+pub mod client;
+pub mod process;
+pub mod upstream;

@@ -1,0 +1,3 @@
+//! The scripted upstream keeps its promises: other tests rest on them.
+
+mod upstream;
