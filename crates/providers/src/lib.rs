@@ -2,6 +2,10 @@
 //! catalogue and the price table. Nothing here opens a socket or waits: bytes in, bytes out.
 
 pub mod adapter;
+pub mod catalog;
+pub mod credential;
 mod endpoint;
+pub mod request;
+pub mod sse;
 
 pub use endpoint::{Dialect, Endpoint};

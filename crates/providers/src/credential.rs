@@ -1,0 +1,223 @@
+//! Provider credentials: the key, and the settings that go with it.
+
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
+use portcullis_domain::{ApiKeyToken, Secret};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What is needed to call a provider on somebody's behalf. It has no `Debug`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Credential {
+    /// The provider's key; some providers need none.
+    #[serde(default, with = "exposed", skip_serializing_if = "Option::is_none")]
+    pub key: Option<Secret<String>>,
+    /// The provider's settings.
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+/// A provider's settings, by their names in the admin API (`IntegrationConfigurations`) and, with
+/// hyphens, in `x-portkey-…` headers. Serialising it exposes its secrets, for the vault to seal.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// The base URL to use instead of the provider's, version path included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_host: Option<String>,
+    /// Headers to add to every request. Their values may be secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_headers: Option<BTreeMap<String, String>>,
+    /// OpenAI: the organisation billed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openai_organization: Option<String>,
+    /// OpenAI: the project billed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openai_project: Option<String>,
+    /// Azure: `default` (API key), `entra` or `managed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_auth_mode: Option<String>,
+    /// Azure OpenAI: the resource, the first label of its host name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_resource_name: Option<String>,
+    /// Azure OpenAI: the deployments and the models they serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_deployment_config: Option<Vec<AzureDeployment>>,
+    /// Azure OpenAI: the one deployment to use (header form).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_deployment_id: Option<String>,
+    /// Azure: the API version (header form), or `v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_api_version: Option<String>,
+    /// Azure: an Entra access token to use instead of a key.
+    #[serde(default, with = "exposed", skip_serializing_if = "Option::is_none")]
+    pub azure_ad_token: Option<Secret<String>>,
+    /// Azure: the Entra tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_entra_tenant_id: Option<String>,
+    /// Azure: the Entra application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_entra_client_id: Option<String>,
+    /// Azure: the Entra application's secret.
+    #[serde(default, with = "exposed", skip_serializing_if = "Option::is_none")]
+    pub azure_entra_client_secret: Option<Secret<String>>,
+    /// Azure: the managed identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_managed_client_id: Option<String>,
+    /// Workers AI: the account, a part of the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers_ai_account_id: Option<String>,
+    /// Hugging Face: the inference endpoint's base URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub huggingface_base_url: Option<String>,
+    /// Snowflake: the account identifier, the beginning of its host name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snowflake_account: Option<String>,
+    /// Whatever else was given; kept for providers that come later.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// A deployment of a model in an Azure OpenAI resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AzureDeployment {
+    /// The name callers may use for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// The API version to call it with, or `v1`.
+    pub azure_api_version: String,
+    /// Its name in the resource.
+    pub azure_deployment_name: String,
+    /// The model it serves, as callers name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_model_slug: Option<String>,
+    /// Whether it serves models that no other deployment names.
+    #[serde(default)]
+    pub is_default: bool,
+}
+
+/// Bytes that are not a credential. It repeats none of them.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the stored credential is not JSON of the expected form (column {column}); save it again")]
+pub struct MalformedCredential {
+    column: usize,
+}
+
+/// The families of `x-portkey-…` headers that carry provider settings (data-plane reference §3).
+const FAMILIES: &[&str] = &[
+    "amz-", "amzn-", "aws-", "azure-", "custom-host", "fireworks-", "huggingface-", "openai-",
+    "oracle-", "snowflake-", "stability-", "vertex-", "workers-ai-",
+];
+
+impl Credential {
+    /// Reads what the vault opened.
+    pub fn parse(json: &[u8]) -> Result<Self, MalformedCredential> {
+        // serde's message may quote what it read.
+        serde_json::from_slice(json).map_err(|error| MalformedCredential { column: error.column() })
+    }
+
+    /// What the vault is to seal.
+    pub fn to_json(&self) -> Secret<Vec<u8>> {
+        Secret::new(serde_json::to_vec(self).expect("every part has a JSON form, keys are strings"))
+    }
+
+    /// A credential that came with the call: `bearer` is the provider key found in
+    /// `Authorization`, else `x-api-key` counts; the settings come from `x-portkey-…` headers.
+    pub fn from_headers(headers: &HeaderMap, bearer: Option<&str>) -> Self {
+        let api_key = || {
+            let text = headers.get("x-api-key")?.to_str().ok()?;
+            // A key of ours must never be sent to a provider.
+            (!ApiKeyToken::resembles(text)).then_some(text)
+        };
+        Self {
+            key: bearer.or_else(api_key).map(|key| Secret::new(key.to_owned())),
+            settings: Settings::from_headers(headers),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings in `x-portkey-…` headers. Values that are not visible ASCII are ignored.
+    pub fn from_headers(headers: &HeaderMap) -> Self {
+        let mut map = Map::new();
+        for (name, value) in headers {
+            let Some(setting) = name.as_str().strip_prefix("x-portkey-") else { continue };
+            let known = FAMILIES.iter().any(|family| setting.starts_with(family));
+            if let (true, Ok(value)) = (known, value.to_str()) {
+                map.insert(setting.replace('-', "_"), Value::String(value.to_owned()));
+            }
+        }
+        // Lists have no header form: the one typed list would fail to read from a string.
+        map.remove("azure_deployment_config");
+        serde_json::from_value(Value::Object(map)).unwrap_or_default()
+    }
+}
+
+/// How a secret is written into what the vault seals.
+mod exposed {
+    use portcullis_domain::Secret;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        secret: &Option<Secret<String>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        secret.as_ref().map(|secret| secret.danger_expose().as_str()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Secret<String>>, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::Credential;
+
+    #[test]
+    fn what_was_sealed_is_what_is_opened() {
+        let json = br#"{"key":"sk-1","settings":{"custom_host":"https://a.example/v1",
+            "azure_deployment_config":[{"azure_api_version":"v1","azure_deployment_name":"d"}],
+            "aws_region":"eu-west-1"}}"#;
+        let credential = Credential::parse(json).unwrap();
+        let again = Credential::parse(credential.to_json().danger_expose()).unwrap();
+        assert_eq!(again.key.unwrap().danger_expose(), "sk-1");
+        assert_eq!(again.settings.custom_host.as_deref(), Some("https://a.example/v1"));
+        assert_eq!(again.settings.azure_deployment_config.map(|list| list.len()), Some(1));
+        assert_eq!(again.settings.extra["aws_region"], "eu-west-1");
+    }
+
+    #[test]
+    fn the_error_quotes_nothing() {
+        let error = Credential::parse(br#"{"key":{"sk-secret":1}}"#).err().unwrap();
+        assert!(!format!("{error} {error:?}").contains("sk-secret"));
+    }
+
+    #[test]
+    fn headers_give_key_and_settings() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("x-portkey-azure-resource-name", "acme"),
+            ("x-portkey-azure-ad-token", "token"),
+            ("x-portkey-azure-deployment-config", "[]"),
+            ("x-portkey-api-key", "pck_secret"),
+            ("x-portkey-vertex-region", "eu"),
+            ("x-api-key", "sk-ant-1"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let credential = Credential::from_headers(&headers, None);
+        assert_eq!(credential.key.as_ref().unwrap().danger_expose(), "sk-ant-1");
+        assert_eq!(credential.settings.azure_resource_name.as_deref(), Some("acme"));
+        assert_eq!(credential.settings.azure_ad_token.as_ref().unwrap().danger_expose(), "token");
+        assert_eq!(credential.settings.extra.keys().collect::<Vec<_>>(), ["vertex_region"]);
+        let bearer = Credential::from_headers(&headers, Some("sk-2"));
+        assert_eq!(bearer.key.unwrap().danger_expose(), "sk-2");
+        headers.insert("x-api-key", HeaderValue::from_static("pck_ours"));
+        assert!(Credential::from_headers(&headers, None).key.is_none());
+    }
+}
