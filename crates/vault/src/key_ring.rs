@@ -1,0 +1,106 @@
+//! An organisation's data keys, unwrapped and ready.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use aws_lc_rs::hkdf::{HKDF_SHA256, Prk};
+use portcullis_domain::{DataKeyId, Dice, OrganisationId, Sealed, SealedPlace, Secret, Timestamp};
+
+use crate::{OpenError, SealError, envelope, kms::DATA_KEY_LEN};
+
+/// One organisation's data keys in the clear. It seals with the active one and opens with any.
+/// Hold it for one piece of work; ask the vault again for the next, so that keys which the KMS
+/// has since refused are not used.
+pub struct KeyRing {
+    pub(crate) organisation: Option<OrganisationId>,
+    pub(crate) loaded_at: Timestamp,
+    pub(crate) active: DataKey,
+    pub(crate) retired: Vec<DataKey>,
+    pub(crate) dice: Arc<dyn Dice>,
+}
+
+/// One data key in the clear.
+pub(crate) struct DataKey {
+    pub(crate) id: DataKeyId,
+    pub(crate) uses: Arc<Uses>,
+    prk: Prk,
+}
+
+/// How often a data key has sealed. It outlives reloads of the ring.
+#[derive(Default)]
+pub(crate) struct Uses {
+    /// What the store knows.
+    pub(crate) stored: AtomicU64,
+    /// What it does not know yet.
+    pub(crate) pending: AtomicU64,
+}
+
+/// Sealing stops here even if rotation never succeeds. Every value has a key of its own, so this
+/// is not GCM's limit; it keeps the use of one data key countable.
+const MAX_USES: u64 = 1 << 32;
+
+impl KeyRing {
+    /// Seals a value for its place.
+    pub fn seal(&self, place: &SealedPlace, plaintext: &[u8]) -> Result<Sealed, SealError> {
+        if place.organisation != self.organisation {
+            return Err(SealError::ForeignPlace);
+        }
+        if self.active.uses.total() >= MAX_USES {
+            return Err(SealError::UsedUp);
+        }
+        self.active.uses.pending.fetch_add(1, Ordering::Relaxed);
+        envelope::seal(&self.active.prk, self.active.id, &*self.dice, place, plaintext)
+    }
+
+    /// Opens a value that was sealed for this very place.
+    pub fn open(&self, place: &SealedPlace, sealed: &Sealed) -> Result<Secret<Vec<u8>>, OpenError> {
+        if place.organisation != self.organisation {
+            return Err(OpenError);
+        }
+        let key = self.key_of(sealed).ok_or(OpenError)?;
+        envelope::open(&key.prk, place, sealed)
+    }
+
+    /// Whose keys these are; `None` for the instance's own.
+    pub fn organisation(&self) -> Option<OrganisationId> {
+        self.organisation
+    }
+
+    /// Whether the ring has the data key that a value claims to be sealed with.
+    pub(crate) fn holds_key_of(&self, sealed: &Sealed) -> bool {
+        self.key_of(sealed).is_some()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &DataKey> {
+        std::iter::once(&self.active).chain(&self.retired)
+    }
+
+    fn key_of(&self, sealed: &Sealed) -> Option<&DataKey> {
+        let id = envelope::data_key_id(sealed)?;
+        self.keys().find(|key| key.id == id)
+    }
+}
+
+impl DataKey {
+    /// Takes a data key's plaintext; `None` when its length is not a data key's.
+    pub(crate) fn try_new(
+        id: DataKeyId,
+        plaintext: &Secret<Vec<u8>>,
+        uses: Arc<Uses>,
+    ) -> Option<Self> {
+        let plaintext = plaintext.danger_expose();
+        (plaintext.len() == DATA_KEY_LEN).then(|| Self {
+            id,
+            uses,
+            prk: Prk::new_less_safe(HKDF_SHA256, plaintext),
+        })
+    }
+}
+
+impl Uses {
+    pub(crate) fn total(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed).saturating_add(self.pending.load(Ordering::Relaxed))
+    }
+}
