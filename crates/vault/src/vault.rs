@@ -229,17 +229,19 @@ impl Vault {
     }
 
     /// Wraps all data keys of the organisation anew under the current KMS key and says how many.
-    /// No sealed value changes. Interrupted anywhere, it can simply be run again.
+    /// No sealed value changes. A key that fails does not keep the others from it; the first
+    /// failure is the answer then, and running this again is all it takes to go on.
     pub async fn rewrap(&self, organisation: Option<OrganisationId>) -> Result<usize, VaultError> {
         let slot = self.slot(organisation);
         let _loading = slot.loading.lock().await;
-        let listed = self.keys.list(organisation).await?;
-        for key in &listed {
-            let plaintext = self.unwrap(key).await?;
-            let wrapping = self.wrap(organisation, &plaintext).await?;
-            self.keys.update_wrapped(organisation, key.id, wrapping).await?;
+        let (mut count, mut failed) = (0, None);
+        for key in &self.keys.list(organisation).await? {
+            match self.rewrap_one(key).await {
+                Ok(()) => count += 1,
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(listed.len())
+        failed.map_or(Ok(count), Err)
     }
 
     /// Persists use counts and drops data keys whose time, grace included, is over. To be called
@@ -467,6 +469,11 @@ impl Vault {
                 kms_key_id: wrapping.kms_key_id.clone(),
             })?;
         Ok(kms.unwrap(context(key.organisation), &wrapping.bytes).await?)
+    }
+
+    async fn rewrap_one(&self, key: &WrappedDataKey) -> Result<(), VaultError> {
+        let wrapping = self.wrap(key.organisation, &self.unwrap(key).await?).await?;
+        Ok(self.keys.update_wrapped(key.organisation, key.id, wrapping).await?)
     }
 
     async fn persist_uses(&self, ring: &KeyRing) {
