@@ -4,6 +4,8 @@
 //! answer piece by piece and says what the client gets, in the caller's dialect, and what was
 //! observed on the way (usage, model, finish reason).
 
+pub(crate) mod anthropic;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use portcullis_domain::{Fault, Usage};

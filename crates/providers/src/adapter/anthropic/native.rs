@@ -1,0 +1,232 @@
+//! Answers that are handed on as they came, watched for what they tell.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use portcullis_domain::Fault;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    super::{Observed, Reply},
+    body::{Body, Form},
+    broken,
+    error::{Complaint, messages_event},
+    json::Text,
+    usage::Stated,
+};
+
+/// Hands on a messages answer in Anthropic's own dialect. Of a stream whole events are handed on,
+/// so an error event never lands within another one.
+#[derive(Default)]
+pub(super) struct NativeReply {
+    body: Body,
+    stated: Stated,
+    /// Whether the provider ended the stream, well or with an error of its own.
+    over: bool,
+    observed: Observed,
+}
+
+/// A message or an event of a stream, just enough of it.
+#[derive(Deserialize)]
+struct Seen<'a> {
+    #[serde(borrow, default)]
+    r#type: Option<Text<'a>>,
+    #[serde(default)]
+    message: Option<Head>,
+    #[serde(borrow, default)]
+    delta: Option<Delta<'a>>,
+    #[serde(default)]
+    usage: Option<Stated>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    id: Option<String>,
+    model: Option<String>,
+    #[serde(default)]
+    usage: Stated,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow, default)]
+    text: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    thinking: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    partial_json: Option<Text<'a>>,
+    #[serde(default)]
+    stop_reason: Option<String>,
+}
+
+/// A whole message, just enough of it.
+#[derive(Deserialize)]
+struct Whole<'a> {
+    id: Option<String>,
+    model: Option<String>,
+    stop_reason: Option<String>,
+    #[serde(default)]
+    usage: Stated,
+    #[serde(borrow, default)]
+    content: Vec<&'a RawValue>,
+}
+
+impl NativeReply {
+    /// Notes what an event tells. What cannot be read is the client's to judge: it gets the same
+    /// bytes.
+    fn watch(&mut self, data: &[u8]) {
+        let Ok(seen) = serde_json::from_slice::<Seen<'_>>(data) else { return };
+        match seen.r#type.as_ref().map(|kind| kind.0.as_ref()) {
+            Some("message_start") => {
+                if let Some(head) = seen.message {
+                    self.stated.merge(head.usage);
+                    self.observed.id = head.id;
+                    self.observed.model = head.model;
+                }
+            }
+            Some("content_block_delta") => {
+                self.observed.output_chars += seen.delta.as_ref().map_or(0, Delta::chars);
+                return;
+            }
+            Some("message_delta") => {
+                self.stated.merge(seen.usage.unwrap_or_default());
+                if let Some(reason) = seen.delta.and_then(|delta| delta.stop_reason) {
+                    self.observed.finish_reason = Some(reason);
+                }
+            }
+            Some("message_stop") => self.over = true,
+            Some("error") => {
+                self.over = true;
+                let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data);
+                self.observed.error = Some(complaint.for_log());
+            }
+            _ => return,
+        }
+        self.observed.usage = self.stated.usage();
+    }
+
+    fn watch_whole(&mut self, body: &[u8]) {
+        let Ok(message) = serde_json::from_slice::<Whole<'_>>(body) else { return };
+        self.observed = Observed {
+            usage: message.usage.usage(),
+            output_chars: message
+                .content
+                .iter()
+                .filter_map(|raw| serde_json::from_str::<Delta<'_>>(raw.get()).ok())
+                .map(|block| block.chars())
+                .sum(),
+            model: message.model,
+            id: message.id,
+            finish_reason: message.stop_reason,
+            error: None,
+        };
+    }
+}
+
+impl Reply for NativeReply {
+    fn head(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
+        self.body.head(status, headers);
+        None
+    }
+
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        if self.body.form() != Form::Events {
+            out.push(chunk.clone());
+        }
+        let mut events = Vec::new();
+        let done = self.body.push(chunk, |event| {
+            events.push(event.clone());
+            Ok(())
+        });
+        for event in events {
+            if let Some(data) = event.data() {
+                self.watch(&data);
+            }
+            out.push(event.raw().clone());
+        }
+        done
+    }
+
+    fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        let rest = self.body.finish();
+        match self.body.form() {
+            Form::Events => {
+                if let Some(data) = rest.last_event.as_ref().and_then(|event| event.data()) {
+                    self.watch(&data);
+                }
+                // What is left of an unfinished stream is half an event, which would swallow the
+                // error event to come.
+                if !self.over {
+                    return Err(broken("The provider ended its stream too early."));
+                }
+                out.extend(rest.last_event.map(|event| event.raw().clone()));
+            }
+            Form::Answer => self.watch_whole(&rest.whole),
+            Form::Error(status) => {
+                self.observed.error = Some(Complaint::read(status, &rest.whole).for_log());
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, fault: &Fault, out: &mut Vec<Bytes>) {
+        if self.body.form() == Form::Events && !self.over {
+            out.push(messages_event(fault).into());
+        }
+    }
+
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+impl Delta<'_> {
+    fn chars(&self) -> u64 {
+        [&self.text, &self.thinking, &self.partial_json]
+            .into_iter()
+            .flatten()
+            .map(|text| text.0.chars().count() as u64)
+            .sum()
+    }
+}
+
+/// Hands on an answer that is not looked into, of any length.
+#[derive(Default)]
+pub(super) struct PassReply {
+    error: Option<StatusCode>,
+    /// The beginning of an error's body.
+    complaint: Vec<u8>,
+    observed: Observed,
+}
+
+/// Bytes of an error's body that are kept to learn its message.
+const KEPT: usize = 64 * 1024;
+
+impl Reply for PassReply {
+    fn head(&mut self, status: StatusCode, _: &HeaderMap) -> Option<&'static str> {
+        self.error = Some(status).filter(|status| status.as_u16() >= 400);
+        None
+    }
+
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        if self.error.is_some() {
+            let room = KEPT.saturating_sub(self.complaint.len()).min(chunk.len());
+            self.complaint.extend_from_slice(&chunk[..room]);
+        }
+        out.push(chunk);
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &mut Vec<Bytes>) -> Result<(), Fault> {
+        if let Some(status) = self.error {
+            self.observed.error = Some(Complaint::read(status, &self.complaint).for_log());
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, _: &Fault, _: &mut Vec<Bytes>) {}
+
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
