@@ -27,7 +27,7 @@ impl Clock for StoppedClock {
 fn seal_and_open(c: &mut Criterion) {
     let dice = Arc::new(SystemDice);
     let key = Secret::new(vec![7; 32]);
-    let kms = LocalKms::try_new(key, "a bench".to_owned(), dice.clone()).expect("32 bytes");
+    let kms = LocalKms::try_new(&key, "a bench".to_owned(), dice.clone()).expect("32 bytes");
     let vault = Vault::new(
         Arc::new(kms),
         Arc::new(MemoryDataKeys::default()),

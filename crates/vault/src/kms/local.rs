@@ -34,7 +34,7 @@ impl LocalKms {
     /// Reads the key from a file that only its owner, this process's user or root, can read. The
     /// file holds 32 bytes, or their hex or base64 form.
     pub fn from_file(path: &Path, dice: Arc<dyn Dice>) -> Result<Self, LocalKeyError> {
-        Self::try_new(local_key::read_file(path)?, path.display().to_string(), dice)
+        Self::try_new(&local_key::read_file(path)?, path.display().to_string(), dice)
     }
 
     /// As [`Self::from_file`], making the file with a new key when there is none. When several
@@ -48,19 +48,19 @@ impl LocalKms {
     /// process's environment may read it too: prefer a file.
     pub fn from_environment(variable: &str, dice: Arc<dyn Dice>) -> Result<Self, LocalKeyError> {
         let key = local_key::read_variable(variable)?;
-        Self::try_new(key, format!("environment variable {variable}"), dice)
+        Self::try_new(&key, format!("environment variable {variable}"), dice)
     }
 
     /// Reads the key from an open file descriptor, a pipe for one, until its end. The forms are
     /// those of [`Self::from_file`].
     pub fn from_descriptor(descriptor: u32, dice: Arc<dyn Dice>) -> Result<Self, LocalKeyError> {
         let key = local_key::read_descriptor(descriptor)?;
-        Self::try_new(key, format!("file descriptor {descriptor}"), dice)
+        Self::try_new(&key, format!("file descriptor {descriptor}"), dice)
     }
 
     /// Takes the 32 bytes themselves. `origin` says where they come from, for the overview.
     pub fn try_new(
-        key: Secret<Vec<u8>>,
+        key: &Secret<Vec<u8>>,
         origin: String,
         dice: Arc<dyn Dice>,
     ) -> Result<Self, LocalKeyError> {

@@ -28,7 +28,7 @@ fn key_bytes() -> Vec<u8> {
 }
 
 fn expected_id() -> String {
-    let kms = LocalKms::try_new(Secret::new(key_bytes()), String::new(), Arc::new(Random));
+    let kms = LocalKms::try_new(&Secret::new(key_bytes()), String::new(), Arc::new(Random));
     kms.unwrap_or_else(|e| panic!("{e}")).key_id().to_owned()
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct TestKms {
 impl TestKms {
     pub(crate) fn new(key: u8) -> Arc<Self> {
         let origin = "a test".to_owned();
-        let inner = LocalKms::try_new(Secret::new(vec![key; 32]), origin, Arc::new(Random));
+        let inner = LocalKms::try_new(&Secret::new(vec![key; 32]), origin, Arc::new(Random));
         Arc::new(Self {
             inner: inner.ok().unwrap(),
             failure: Mutex::default(),
