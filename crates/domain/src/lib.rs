@@ -23,6 +23,7 @@ mod slug;
 mod snapshot;
 mod time;
 mod usage;
+mod user;
 mod virtual_key;
 
 pub use api_key::{
@@ -46,4 +47,5 @@ pub use slug::{MalformedSlug, Slug};
 pub use snapshot::{Change, Live, Revision, Snapshot};
 pub use time::{Clock, Dice, MalformedTimestamp, Timestamp};
 pub use usage::{Usage, UsageSource};
+pub use user::{OrganisationRole, User, WorkspaceRole};
 pub use virtual_key::{Integration, IntegrationModel, IntegrationModels, VirtualKey};

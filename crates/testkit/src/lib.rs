@@ -9,5 +9,6 @@
 #![expect(clippy::print_stderr, reason = "test tools talk to the person who runs them")]
 
 pub mod client;
+pub mod postgres;
 pub mod process;
 pub mod upstream;

@@ -1,0 +1,243 @@
+//! Opening a database, and the unit of work.
+
+use std::{
+    ops::{Deref, DerefMut},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use portcullis_domain::Clock;
+use sqlx::{
+    ConnectOptions, PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
+};
+
+use crate::{
+    Engine, Error, Reader, Result,
+    engine::{Conn, classify},
+};
+
+/// A database of either engine. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Db(pub(crate) Arc<Inner>);
+
+/// How a database is used.
+#[derive(Clone)]
+pub struct Options {
+    /// Where the instants of outbox events come from.
+    pub clock: Arc<dyn Clock>,
+    /// Connections at most: those that read, on SQLite, which has one more that writes.
+    pub connections: u32,
+    /// How long to wait for a connection, and for other processes' locks on SQLite.
+    pub wait: Duration,
+    /// How long a transaction that others get in the way of is tried again.
+    pub retry: Duration,
+    /// How often [`crate::Changes`] looks for other nodes' changes when nobody tells.
+    pub poll: Duration,
+}
+
+/// A transaction that writes. Also reads, through [`Reader`].
+pub struct Tx {
+    reader: Reader,
+    /// Whether it has put something into the outbox.
+    pub(crate) has_news: bool,
+}
+
+pub(crate) struct Inner {
+    pools: Pools,
+    pub(crate) options: Options,
+    /// Told after every commit that put something into the outbox.
+    pub(crate) news: watch::Sender<()>,
+    /// Transactions that met a conflict run again one at a time, so that they do not meet each
+    /// other again.
+    retrying: Mutex<()>,
+}
+
+pub(crate) enum Pools {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            connections: 8,
+            wait: Duration::from_secs(5),
+            retry: Duration::from_secs(10),
+            poll: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Db {
+    /// Opens `sqlite:///path/to/file.db`, making the file if need be, or `postgres://…`. Does not
+    /// look at the schema: see [`Db::migrate`].
+    pub async fn connect(url: &str, options: Options) -> Result<Self> {
+        let pools = if url.starts_with("sqlite:") {
+            open_sqlite(url, &options).await?
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_postgres(url, &options).await?
+        } else {
+            return Err(Error::Url("unknown scheme".to_owned()));
+        };
+        let (news, _) = watch::channel(());
+        Ok(Self(Arc::new(Inner { pools, options, news, retrying: Mutex::new(()) })))
+    }
+
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match self.0.pools {
+            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A connection to read with. Each statement sees the latest commit.
+    pub async fn read(&self) -> Result<Reader> {
+        let conn = match &self.0.pools {
+            Pools::Sqlite { readers, .. } => readers.acquire().await.map(Conn::Sqlite),
+            Pools::Postgres(pool) => pool.acquire().await.map(Conn::Postgres),
+        };
+        Ok(Reader::new(conn.map_err(classify)?, Arc::clone(&self.0.options.clock)))
+    }
+
+    /// Runs `work` in one serialisable transaction and commits it if it succeeds; an error or a
+    /// dropped future rolls everything back. Because `work` runs again when other writers got in
+    /// its way, it must have no effect outside the transaction.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let deadline = Instant::now() + self.0.options.retry;
+        let mut place_in_line = None;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let (error, is_conflict) = match self.attempt(&work).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            if !is_conflict || Instant::now() >= deadline {
+                return Err(error);
+            }
+            if place_in_line.is_none() {
+                place_in_line = Some(self.0.retrying.lock().await);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    async fn attempt<T, E, F>(&self, work: &F) -> Result<T, (E, bool)>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let ours = |error: Error| {
+            let is_conflict = matches!(error, Error::Busy);
+            (E::from(error), is_conflict)
+        };
+        let mut tx = self.begin(self.engine().begin_write()).await.map_err(ours)?;
+        match work(&mut tx).await {
+            Ok(value) => {
+                let has_news = tx.has_news;
+                tx.reader.commit().await.map_err(ours)?;
+                if has_news {
+                    self.0.news.send_replace(());
+                }
+                Ok(value)
+            }
+            Err(error) => {
+                let is_conflict = tx.reader.is_conflicted;
+                tx.reader.roll_back().await;
+                Err((error, is_conflict))
+            }
+        }
+    }
+
+    pub(crate) async fn begin(&self, statement: &'static str) -> Result<Tx> {
+        let conn = match &self.0.pools {
+            Pools::Sqlite { writer, .. } => writer.begin_with(statement).await.map(Conn::SqliteTx),
+            Pools::Postgres(pool) => pool.begin_with(statement).await.map(Conn::PostgresTx),
+        };
+        let reader = Reader::new(conn.map_err(classify)?, Arc::clone(&self.0.options.clock));
+        Ok(Tx { reader, has_news: false })
+    }
+
+    /// The pool to listen with, where the engine can tell of changes.
+    pub(crate) fn listening_pool(&self) -> Option<&PgPool> {
+        match &self.0.pools {
+            Pools::Sqlite { .. } => None,
+            Pools::Postgres(pool) => Some(pool),
+        }
+    }
+
+    /// Closes every connection, after the work on them. On SQLite this folds the write-ahead log
+    /// into the file.
+    pub async fn close(&self) {
+        match &self.0.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    pub(crate) async fn commit(self) -> Result<()> {
+        self.reader.commit().await
+    }
+}
+
+impl Deref for Tx {
+    type Target = Reader;
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+}
+
+async fn open_sqlite(url: &str, options: &Options) -> Result<Pools> {
+    let file = SqliteConnectOptions::from_str(url)
+        .map_err(|_| Error::Url("the file's path cannot be read".to_owned()))?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit that was acknowledged survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(options.wait)
+        .disable_statement_logging();
+    let pool = || SqlitePoolOptions::new().acquire_timeout(options.wait).test_before_acquire(false);
+    let writer = pool().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let writer = writer.connect_with(file.clone()).await.map_err(classify)?;
+    let readers = pool().max_connections(options.connections.max(1));
+    let readers = readers.connect_lazy_with(file.pragma("query_only", "ON"));
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+async fn open_postgres(url: &str, options: &Options) -> Result<Pools> {
+    let server = PgConnectOptions::from_str(url)
+        .map_err(|_| Error::Url("a part of it cannot be read".to_owned()))?
+        .application_name("portcullis")
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        // One is kept by the listener.
+        .max_connections(options.connections.max(1) + 1)
+        .acquire_timeout(options.wait);
+    Ok(Pools::Postgres(pool.connect_with(server).await.map_err(classify)?))
+}

@@ -1,0 +1,160 @@
+//! Every difference between the two engines except the column types, which are in the migrations.
+//!
+//! Shared by both: `$n` placeholders, `ON CONFLICT`, `RETURNING`, row-value comparison, UUIDs as 16
+//! bytes, booleans as integers, JSON as text, instants as integer microseconds.
+
+use portcullis_domain::Timestamp;
+
+use crate::{Error, Result, engine::Reader, value::values};
+
+/// Which engine a database is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// SQLite, in the data directory.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The channel that tells other nodes of new outbox rows.
+pub(crate) const CHANNEL: &str = "portcullis_outbox";
+
+/// Advisory locks of ours, by what they guard. The numbers only have to differ from each other and
+/// from those of other software on the same database.
+const LOCK_MIGRATIONS: i64 = 0x706f_7274_0001;
+const LOCK_OUTBOX: i64 = 0x706f_7274_0002;
+const LOCK_PARTITIONS: i64 = 0x706f_7274_0003;
+
+impl Engine {
+    /// How a writing transaction begins. SQLite takes the write lock at once: upgrading a read lock
+    /// later fails without waiting. PostgreSQL gives the same guarantee by serialisable isolation.
+    pub(crate) const fn begin_write(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        }
+    }
+
+    /// How a migrating transaction begins. Under the lock it must see what its predecessor
+    /// committed, which a serialisable snapshot would not.
+    pub(crate) const fn begin_migration(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        }
+    }
+}
+
+/// Lets one process migrate at a time.
+pub(crate) async fn lock_migrations(tx: &mut Reader) -> Result<()> {
+    lock(tx, LOCK_MIGRATIONS).await
+}
+
+/// Makes the order of revisions the order of commits. Without it a reader could see revision 10,
+/// take it as its own, and miss revision 9, whose transaction commits a moment later.
+pub(crate) async fn lock_outbox(tx: &mut Reader) -> Result<()> {
+    lock(tx, LOCK_OUTBOX).await
+}
+
+/// Wakes the other nodes when the transaction commits.
+pub(crate) async fn notify(tx: &mut Reader) -> Result<()> {
+    match tx.engine() {
+        // SQLite has no such thing: this process is told by `Db::write`, others poll.
+        Engine::Sqlite => Ok(()),
+        Engine::Postgres => {
+            tx.execute("SELECT pg_notify($1, '')", values![CHANNEL]).await?;
+            Ok(())
+        }
+    }
+}
+
+/// Makes the partitions of `logs` and `log_bodies` that rows of those instants need.
+pub(crate) async fn ensure_log_partitions(
+    tx: &mut Reader,
+    instants: impl Iterator<Item = Timestamp> + Send,
+) -> Result<()> {
+    if tx.engine() == Engine::Sqlite {
+        return Ok(());
+    }
+    let mut months: Vec<Month> = Vec::new();
+    for instant in instants {
+        if !months.iter().any(|month| month.contains(instant)) {
+            let month = Month::of(instant)?;
+            ensure_month(tx, &month).await?;
+            months.push(month);
+        }
+    }
+    Ok(())
+}
+
+async fn ensure_month(tx: &mut Reader, month: &Month) -> Result<()> {
+    let name = format!("log_bodies_{}", month.suffix);
+    let row = tx.one("SELECT COUNT(to_regclass($1)) AS found", values![name]).await?;
+    if row.int("found")? == 1 {
+        return Ok(());
+    }
+    lock(tx, LOCK_PARTITIONS).await?;
+    for table in ["logs", "log_bodies"] {
+        let sql = format!(
+            "CREATE TABLE IF NOT EXISTS {table}_{} PARTITION OF {table} \
+             FOR VALUES FROM ({}) TO ({})",
+            month.suffix, month.start, month.end
+        );
+        tx.execute(sql, values![]).await?;
+    }
+    Ok(())
+}
+
+/// Whether the failure says that a table does not exist.
+pub(crate) fn is_missing_table(error: &Error) -> bool {
+    let Error::Database(sqlx::Error::Database(error)) = error else { return false };
+    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
+}
+
+/// Whether the same transaction can succeed when it is run again: a serialisation failure, a
+/// deadlock or a lock timeout of PostgreSQL; SQLITE_BUSY or SQLITE_LOCKED in any extended form.
+pub(crate) fn is_transient(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| match &*code {
+        "40001" | "40P01" | "55P03" => true,
+        // PostgreSQL's codes have five characters, SQLite's fewer.
+        code => {
+            code.len() < 5 && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+        }
+    })
+}
+
+/// A calendar month in UTC.
+struct Month {
+    suffix: String,
+    start: i64,
+    end: i64,
+}
+
+impl Month {
+    const fn contains(&self, instant: Timestamp) -> bool {
+        self.start <= instant.micros() && instant.micros() < self.end
+    }
+
+    fn of(instant: Timestamp) -> Result<Self> {
+        let broken = |_| Error::Corrupt("created_at");
+        let utc = jiff::tz::TimeZone::UTC;
+        let instant = jiff::Timestamp::from_microsecond(instant.micros()).map_err(broken)?;
+        let first = instant.to_zoned(utc.clone()).date().first_of_month();
+        let micros = |date: jiff::civil::Date| {
+            Ok(date.to_zoned(utc.clone()).map_err(broken)?.timestamp().as_microsecond())
+        };
+        let next = first.last_of_month().tomorrow().map_err(broken)?;
+        Ok(Self {
+            suffix: format!("y{:04}m{:02}", first.year(), first.month()),
+            start: micros(first)?,
+            end: micros(next)?,
+        })
+    }
+}
+
+async fn lock(tx: &mut Reader, number: i64) -> Result<()> {
+    if tx.engine() == Engine::Postgres {
+        tx.execute("SELECT pg_advisory_xact_lock($1)", values![number]).await?;
+    }
+    Ok(())
+}

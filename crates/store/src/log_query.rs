@@ -1,0 +1,207 @@
+//! Searching the logs of calls and reading their content.
+
+use portcullis_domain::{
+    ApiKeyId, CallId, Content, ContentPart, Log, LogState, NanoDollars, OrganisationId, Timestamp,
+    UserId, WorkspaceId,
+};
+
+use crate::{
+    Error, Reader, Result,
+    value::{Row, Value, values},
+};
+
+/// One organisation's logs.
+pub struct LogsOf<'r> {
+    pub(crate) reader: &'r mut Reader,
+    pub(crate) organisation: OrganisationId,
+}
+
+/// Which logs are wanted; what is `None` or empty does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct LogFilter {
+    /// From this instant on.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+    /// Of this workspace.
+    pub workspace: Option<WorkspaceId>,
+    /// Of environments of this slug.
+    pub environment: Option<String>,
+    /// Answered with one of these statuses.
+    pub statuses: Vec<u16>,
+    /// Answered with at least this status.
+    pub min_status: Option<u16>,
+    /// Answered with at most this status.
+    pub max_status: Option<u16>,
+    /// Whether the client got a whole, successful answer.
+    pub is_success: Option<bool>,
+    /// In this state.
+    pub state: Option<LogState>,
+    /// Sent to this provider.
+    pub provider: Option<String>,
+    /// Sent with one of these virtual keys, by slug.
+    pub virtual_keys: Vec<String>,
+    /// For this model, as asked or as served.
+    pub model: Option<String>,
+    /// Made with this API key.
+    pub api_key: Option<ApiKeyId>,
+    /// Made by this person.
+    pub user_id: Option<UserId>,
+    /// Made for this end user of the application.
+    pub user: Option<String>,
+    /// Of this trace.
+    pub trace_id: Option<String>,
+    /// Costing at least this.
+    pub min_cost: Option<NanoDollars>,
+    /// Costing at most this.
+    pub max_cost: Option<NanoDollars>,
+    /// Of at least so many input and output tokens.
+    pub min_tokens: Option<u64>,
+    /// Of at most so many input and output tokens.
+    pub max_tokens: Option<u64>,
+}
+
+/// Where a page of logs ended. The next one begins after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogCursor {
+    /// The last log's instant.
+    pub created_at: Timestamp,
+    /// The last log's id.
+    pub id: CallId,
+}
+
+/// Conditions put together from pieces of the source.
+struct Conditions {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl LogsOf<'_> {
+    /// The log of that id.
+    pub async fn find(&mut self, id: CallId) -> Result<Option<Log>> {
+        let sql = "SELECT fields FROM logs WHERE organisation_id = $1 AND id = $2";
+        let row = self.reader.optional(sql, values![self.organisation, id]).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Up to `limit` logs, newest first, after `after`. If as many came, the last one's
+    /// [`LogCursor`] asks for more.
+    pub async fn list(
+        &mut self,
+        filter: &LogFilter,
+        after: Option<LogCursor>,
+        limit: u32,
+    ) -> Result<Vec<Log>> {
+        let mut conditions = self.conditions(filter);
+        if let Some(after) = after {
+            let at = conditions.bind(after.created_at);
+            let id = conditions.bind(after.id);
+            // The first of the two is implied; it lets PostgreSQL leave out later partitions.
+            conditions
+                .text
+                .push_str(&format!(" AND created_at <= {at} AND (created_at, id) < ({at}, {id})"));
+        }
+        let limit = conditions.bind(i64::from(limit));
+        let sql = format!(
+            "SELECT fields FROM logs WHERE {} ORDER BY created_at DESC, id DESC LIMIT {limit}",
+            conditions.text
+        );
+        self.reader.all(sql, conditions.values, read).await
+    }
+
+    /// How many logs there are, counted up to `most`: a full count of a year would take long.
+    pub async fn count(&mut self, filter: &LogFilter, most: u32) -> Result<u64> {
+        let mut conditions = self.conditions(filter);
+        let most = conditions.bind(i64::from(most));
+        let sql = format!(
+            "SELECT COUNT(*) AS total FROM (SELECT 1 FROM logs WHERE {} LIMIT {most}) AS some",
+            conditions.text
+        );
+        let total = self.reader.one(sql, conditions.values).await?.int("total")?;
+        u64::try_from(total).map_err(|_| Error::Corrupt("total"))
+    }
+
+    /// What was kept of a call's content.
+    pub async fn content(&mut self, id: CallId) -> Result<Content> {
+        let sql = "SELECT part, sealed FROM log_bodies WHERE organisation_id = $1 AND log_id = $2";
+        let mut content = Content::default();
+        self.reader
+            .each(sql, values![self.organisation, id], &mut |row| {
+                let part = row.text("part")?;
+                let sealed = Some(row.sealed("sealed")?);
+                if part == ContentPart::Request.name() {
+                    content.request = sealed;
+                } else if part == ContentPart::Response.name() {
+                    content.response = sealed;
+                } else {
+                    return Err(Error::Corrupt("part"));
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(content)
+    }
+
+    fn conditions(&self, filter: &LogFilter) -> Conditions {
+        let values = values![self.organisation];
+        let mut all = Conditions { text: "organisation_id = $1".to_owned(), values };
+        all.compare("created_at >=", filter.from);
+        all.compare("created_at <", filter.until);
+        all.compare("workspace_id =", filter.workspace);
+        all.compare("environment =", filter.environment.as_deref());
+        all.within("status", filter.statuses.iter().map(|status| (*status).into()));
+        all.compare("status >=", filter.min_status);
+        all.compare("status <=", filter.max_status);
+        all.compare("is_success =", filter.is_success);
+        all.compare("state =", filter.state.map(LogState::name));
+        all.compare("provider =", filter.provider.as_deref());
+        all.within("virtual_key", filter.virtual_keys.iter().map(|slug| slug.as_str().into()));
+        if let Some(model) = filter.model.as_deref() {
+            let model = all.bind(model);
+            all.text.push_str(&format!(" AND (model_asked = {model} OR model_served = {model})"));
+        }
+        all.compare("api_key_id =", filter.api_key);
+        all.compare("user_id =", filter.user_id);
+        all.compare("end_user =", filter.user.as_deref());
+        all.compare("trace_id =", filter.trace_id.as_deref());
+        all.compare("cost_nano >=", filter.min_cost);
+        all.compare("cost_nano <=", filter.max_cost);
+        let tokens = "COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)";
+        all.compare(&format!("{tokens} >="), filter.min_tokens);
+        all.compare(&format!("{tokens} <="), filter.max_tokens);
+        all
+    }
+}
+
+impl LogCursor {
+    /// The cursor that asks for what comes after `log`.
+    pub const fn after(log: &Log) -> Self {
+        Self { created_at: log.created_at, id: log.id }
+    }
+}
+
+impl Conditions {
+    fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    fn compare(&mut self, left: &str, right: Option<impl Into<Value>>) {
+        if let Some(right) = right {
+            let right = self.bind(right);
+            self.text.push_str(&format!(" AND {left} {right}"));
+        }
+    }
+
+    /// Nothing when the list is empty.
+    fn within(&mut self, column: &str, list: impl Iterator<Item = Value>) {
+        let places: Vec<String> = list.map(|value| self.bind(value)).collect();
+        if !places.is_empty() {
+            self.text.push_str(&format!(" AND {column} IN ({})", places.join(", ")));
+        }
+    }
+}
+
+fn read(row: &Row) -> Result<Log> {
+    row.json("fields")
+}
