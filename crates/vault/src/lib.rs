@@ -26,6 +26,7 @@
 
 mod data_key;
 mod envelope;
+mod error;
 mod key_ring;
 pub mod kms;
 mod pepper;
@@ -38,8 +39,9 @@ pub use data_key::{
     DataKeyState, DataKeyStore, DataKeyStoreError, StoreFuture, WrappedDataKey, Wrapping,
 };
 pub use envelope::{OpenError, SealError};
+pub use error::VaultError;
 pub use key_ring::KeyRing;
 pub use kms::{EncryptionContext, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture, Purpose};
 pub use pepper::{MalformedPepper, Pepper};
 pub use status::{DataKeyStatus, KeyStatus};
-pub use vault::{Vault, VaultError, VaultSettings};
+pub use vault::{Vault, VaultSettings};

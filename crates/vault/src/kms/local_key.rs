@@ -35,7 +35,9 @@ pub enum LocalKeyError {
         mode: u32,
     },
     /// The file belongs to somebody else.
-    #[error("the key file {path} belongs to user {owner}. Make it this service's user's: chown")]
+    #[error(
+        "the key file {path} belongs to user {owner}, who may change it. Run: chown USER {path}"
+    )]
     Owner {
         /// The file.
         path: PathBuf,
