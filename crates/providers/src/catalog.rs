@@ -4,7 +4,10 @@
 //! clients use. `build.rs` says what a file holds and refuses a bad one; the contract test holds
 //! every entry to its promises.
 
-use crate::Endpoint;
+use crate::{
+    Endpoint,
+    adapter::{Adapter, anthropic, azure_openai, openai},
+};
 
 include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
 
@@ -62,6 +65,15 @@ pub fn all() -> &'static [Provider] {
 }
 
 impl Provider {
+    /// What speaks to it.
+    pub fn adapter(&self) -> &'static dyn Adapter {
+        match self.kind {
+            AdapterKind::OpenAi => &openai::OpenAi,
+            AdapterKind::AzureOpenAi => &azure_openai::AzureOpenAi,
+            AdapterKind::Anthropic => &anthropic::Anthropic,
+        }
+    }
+
     /// Its own path for an endpoint, if it differs from OpenAI's.
     pub fn path(&self, endpoint: Endpoint) -> Option<&'static str> {
         let found = self.paths.iter().find(|(name, _)| *name == endpoint.name());

@@ -105,8 +105,19 @@ pub struct MalformedCredential {
 
 /// The families of `x-portkey-…` headers that carry provider settings (data-plane reference §3).
 const FAMILIES: &[&str] = &[
-    "amz-", "amzn-", "aws-", "azure-", "custom-host", "fireworks-", "huggingface-", "openai-",
-    "oracle-", "snowflake-", "stability-", "vertex-", "workers-ai-",
+    "amz-",
+    "amzn-",
+    "aws-",
+    "azure-",
+    "custom-host",
+    "fireworks-",
+    "huggingface-",
+    "openai-",
+    "oracle-",
+    "snowflake-",
+    "stability-",
+    "vertex-",
+    "workers-ai-",
 ];
 
 impl Credential {

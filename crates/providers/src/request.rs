@@ -85,10 +85,8 @@ impl JsonRequest {
         let mut members = Vec::with_capacity(found.len());
         for (key, raw) in &found {
             let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-            members.push(Member {
-                key: Text::of(key, &bytes),
-                value: start..start + raw.get().len(),
-            });
+            members
+                .push(Member { key: Text::of(key, &bytes), value: start..start + raw.get().len() });
         }
         let mut request = Self {
             bytes: bytes.clone(),

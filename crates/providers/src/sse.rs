@@ -95,6 +95,12 @@ impl Scanner {
         if raw.is_empty() { None } else { Some(self.event(raw)) }
     }
 
+    /// Gives up: all bytes that no event has given yet, for whoever hands them on unread.
+    pub fn take_rest(&mut self) -> Bytes {
+        self.pending.extend_from_slice(&std::mem::take(&mut self.input));
+        self.pending.split().freeze()
+    }
+
     fn event(&mut self, raw: Bytes) -> Event {
         let first = std::mem::replace(&mut self.first, false);
         Event::read(raw, first)

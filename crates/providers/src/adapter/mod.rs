@@ -5,17 +5,15 @@
 //! observed on the way (usage, model, finish reason).
 
 pub(crate) mod anthropic;
+pub(crate) mod azure_openai;
+pub(crate) mod openai;
+mod url;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use portcullis_domain::{Fault, Usage};
 
-use crate::{
-    Endpoint,
-    catalog::Provider,
-    credential::Credential,
-    request::JsonRequest,
-};
+use crate::{Endpoint, catalog::Provider, credential::Credential, request::JsonRequest};
 
 /// Speaks one provider dialect.
 pub trait Adapter: Sync {

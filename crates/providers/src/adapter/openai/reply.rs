@@ -1,0 +1,399 @@
+//! Answers in OpenAI's dialect on their way through: watched, and changed only where usage that
+//! the caller did not ask for is hidden.
+
+use std::{borrow::Cow, ops::Range};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
+use portcullis_domain::{Fault, Secret};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    super::{Ask, AskBody, Observed, Reply},
+    error::{self, ProviderError},
+    members::{glance, member_span},
+    usage,
+};
+use crate::{
+    Endpoint,
+    request::{string, top_level},
+    sse::{Event, Scanner},
+};
+
+/// The largest document that is watched, bytes; a larger one passes unwatched.
+const MAX_WATCHED: usize = 16 * 1024 * 1024;
+/// How much of an error document is read, bytes.
+const MAX_ERROR: usize = 1024 * 1024;
+/// The largest `usage` that is read, bytes.
+const MAX_USAGE: usize = 64 * 1024;
+
+/// Takes the answer of a provider of this dialect.
+pub(super) struct OpenAiReply {
+    provider: &'static str,
+    endpoint: Endpoint,
+    /// To be masked, should the provider repeat it in an error.
+    key: Option<Secret<String>>,
+    /// Whether usage was asked for on our behalf only.
+    hides_usage: bool,
+    form: Form,
+    scanner: Scanner,
+    /// A document's pieces so far, shared with what was handed on.
+    gathered: Vec<Bytes>,
+    gathered_len: usize,
+    observed: Observed,
+}
+
+/// What the head of the answer announced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Server-sent events.
+    Events,
+    /// A JSON document: handed on and watched.
+    Document,
+    /// An error: replaced by one of the caller's form where answers are understood.
+    Error,
+    /// Anything else, handed on.
+    Opaque,
+}
+
+/// What becomes of an event.
+enum Fate {
+    Keep,
+    Drop,
+    /// Goes on without these bytes of it.
+    Cut(Range<usize>),
+}
+
+impl OpenAiReply {
+    pub(super) fn new(ask: &Ask<'_>, hides_usage: bool) -> Self {
+        let mut observed = Observed::default();
+        if let (Endpoint::CreateSpeech, AskBody::Json(request)) = (ask.endpoint, ask.body) {
+            let input = request.member("input").and_then(string);
+            observed.usage.characters = input.map(|text| text.chars().count() as u64);
+        }
+        Self {
+            provider: ask.provider.name,
+            endpoint: ask.endpoint,
+            key: ask.credential.key.clone(),
+            hides_usage,
+            form: Form::Opaque,
+            scanner: Scanner::default(),
+            gathered: Vec::new(),
+            gathered_len: 0,
+            observed,
+        }
+    }
+
+    /// Hands on whole events only: a stream that breaks off then ends between two events, where an
+    /// error event can still be told.
+    fn push_events(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) {
+        let whole = chunk.clone();
+        self.scanner.push(chunk);
+        let mut run: Option<Range<usize>> = None;
+        loop {
+            let event = match self.scanner.next_event() {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(_too_long) => {
+                    // Nobody can follow this; what we cannot read we still hand on.
+                    out.extend(run.take().map(|run| whole.slice(run)));
+                    out.push(self.scanner.take_rest());
+                    self.form = Form::Opaque;
+                    return;
+                }
+            };
+            let fate = self.watch(&event);
+            // Neighbours that lie in the piece as it came go on as one.
+            match (fate, place(&whole, event.raw())) {
+                (Fate::Keep, Some(place)) => {
+                    let start = run.take().map_or(place.start, |run| run.start);
+                    run = Some(start..place.end);
+                }
+                (fate, _) => {
+                    out.extend(run.take().map(|run| whole.slice(run)));
+                    hand_on(&fate, &event, out);
+                }
+            }
+        }
+        out.extend(run.map(|run| whole.slice(run)));
+    }
+
+    /// Notes what an event tells and says what becomes of it.
+    fn watch(&mut self, event: &Event) -> Fate {
+        let Some(data) = event.data() else { return Fate::Keep };
+        let found = glance(&data, self.streamed_text());
+        self.observed.output_chars += found.chars;
+        if let Some(reason) = found.finish_reason {
+            self.observed.finish_reason = Some(String::from_utf8_lossy(reason).into_owned());
+        }
+        let telling = found.usage || found.error || self.observed.id.is_none();
+        let Some(text) = std::str::from_utf8(&data).ok().filter(|_| telling) else {
+            return Fate::Keep;
+        };
+        let Ok(members) = top_level(text) else { return Fate::Keep };
+        self.note(&members);
+        if !self.hides_usage || !found.usage {
+            return Fate::Keep;
+        }
+        let Some(at) = members.iter().position(|(key, _)| key == "usage") else {
+            return Fate::Keep;
+        };
+        if members[at].1.get() != "null" {
+            // Usage beside a choice comes unasked from some: nothing to hide.
+            let bare = members.iter().any(|(key, raw)| key == "choices" && is_empty_list(raw));
+            return if bare { Fate::Drop } else { Fate::Keep };
+        }
+        let Some(data_at) = event.data_range().map(|range| range.start) else { return Fate::Keep };
+        let value_of = |at: usize| {
+            let raw = members[at].1.get();
+            let start = raw.as_ptr() as usize - text.as_ptr() as usize;
+            start..start + raw.len()
+        };
+        let inside = text.find('{').map_or(0, |brace| brace + 1);
+        let before = at.checked_sub(1).map(value_of);
+        let span = member_span(text.as_bytes(), inside, before, value_of(at));
+        Fate::Cut(data_at + span.start..data_at + span.end)
+    }
+
+    /// Notes what the members of an answer, or of an event of one, tell.
+    fn note(&mut self, members: &[(Cow<'_, str>, &RawValue)]) {
+        let mut kind = None;
+        for (key, raw) in members {
+            let raw = raw.get();
+            match key.as_ref() {
+                "id" => note_text(&mut self.observed.id, raw),
+                "model" => note_text(&mut self.observed.model, raw),
+                "type" => kind = string(raw),
+                "usage" | "x_groq" => self.note_usage(raw),
+                "choices" if memchr::memmem::find(raw.as_bytes(), b"\"usage\"").is_some() => {
+                    self.note_usage(raw);
+                }
+                // The events of responses wrap the response.
+                "response" => {
+                    if let Ok(inner) = top_level(raw) {
+                        self.note(&inner);
+                    }
+                }
+                "error" if raw != "null" => {
+                    let error = ProviderError::read(raw.as_bytes(), self.key());
+                    self.observed.error = Some(error.observed());
+                }
+                "status" if self.endpoint == Endpoint::CreateModelResponse => {
+                    self.observed.finish_reason = string(raw).map(Cow::into_owned);
+                }
+                "output" if self.endpoint == Endpoint::CreateModelResponse => {
+                    self.observed.usage.web_searches = web_searches(raw);
+                }
+                "data" if self.makes_images() => {
+                    let images = serde_json::from_str::<Vec<IgnoredAny>>(raw).ok();
+                    self.observed.usage.images = images.map(|images| images.len() as u64);
+                }
+                "duration" if self.hears_audio() && self.observed.usage.audio_millis.is_none() => {
+                    let seconds = serde_json::from_str::<Value>(raw).ok();
+                    self.observed.usage.audio_millis = seconds.as_ref().and_then(usage::millis);
+                }
+                _ => {}
+            }
+        }
+        if self.makes_images() && kind.is_some_and(|kind| kind.ends_with(".completed")) {
+            let images = self.observed.usage.images.unwrap_or(0);
+            self.observed.usage.images = Some(images + 1);
+        }
+    }
+
+    /// Notes usage, however deep a provider hides it.
+    fn note_usage(&mut self, raw: &str) {
+        if raw.len() > MAX_USAGE {
+            return;
+        }
+        let Ok(value) = serde_json::from_str::<Value>(raw) else { return };
+        // Groq has it in `x_groq`, Moonshot in a choice.
+        let inner = value.get("usage").or_else(|| value.pointer("/0/usage"));
+        let mut stated = usage::read(inner.unwrap_or(&value));
+        if self.makes_images() && stated.output_image_tokens.is_none() {
+            stated.output_image_tokens = stated.output_tokens;
+        }
+        self.observed.usage.merge(&stated);
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.danger_expose().as_str())
+    }
+
+    fn makes_images(&self) -> bool {
+        use Endpoint::{ImageEdit, ImageGenerate, ImageVariation};
+        matches!(self.endpoint, ImageGenerate | ImageEdit | ImageVariation)
+    }
+
+    fn hears_audio(&self) -> bool {
+        matches!(self.endpoint, Endpoint::CreateTranscription | Endpoint::CreateTranslation)
+    }
+
+    /// The keys that hold newly generated text in events. Those of responses end with the whole
+    /// text again, under other keys.
+    fn streamed_text(&self) -> &'static [&'static [u8]] {
+        match self.endpoint {
+            Endpoint::CreateModelResponse | Endpoint::CreateTranscription => &[b"delta"],
+            _ => self.whole_text(),
+        }
+    }
+
+    /// The keys that hold generated text in a document.
+    fn whole_text(&self) -> &'static [&'static [u8]] {
+        match self.endpoint {
+            Endpoint::ChatComplete => {
+                &[b"content", b"arguments", b"reasoning_content", b"reasoning", b"refusal"]
+            }
+            Endpoint::Complete | Endpoint::CreateTranscription | Endpoint::CreateTranslation => {
+                &[b"text"]
+            }
+            Endpoint::CreateModelResponse => &[b"text", b"arguments"],
+            _ => &[],
+        }
+    }
+
+    fn gather(&mut self, chunk: Bytes, most: usize) {
+        self.gathered_len += chunk.len();
+        if self.gathered_len <= most {
+            self.gathered.push(chunk);
+        } else if self.form == Form::Document {
+            self.gathered.clear();
+        }
+    }
+
+    fn gathered(&mut self) -> Bytes {
+        if self.gathered.len() == 1 {
+            return self.gathered.pop().unwrap_or_default();
+        }
+        let mut whole = BytesMut::with_capacity(self.gathered.iter().map(Bytes::len).sum());
+        for piece in self.gathered.drain(..) {
+            whole.extend_from_slice(&piece);
+        }
+        whole.freeze()
+    }
+
+    fn note_document(&mut self) {
+        let document = self.gathered();
+        let found = glance(&document, self.whole_text());
+        self.observed.output_chars += found.chars;
+        if let Some(reason) = found.finish_reason {
+            self.observed.finish_reason = Some(String::from_utf8_lossy(reason).into_owned());
+        }
+        if let Ok(members) = std::str::from_utf8(&document).map_or(Ok(Vec::new()), top_level) {
+            self.note(&members);
+        }
+    }
+}
+
+impl Reply for OpenAiReply {
+    fn head(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
+        let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        let is = |prefix: &[u8]| {
+            kind.len() >= prefix.len() && kind[..prefix.len()].eq_ignore_ascii_case(prefix)
+        };
+        let readable = !headers.contains_key(CONTENT_ENCODING);
+        self.form = if status.is_client_error() || status.is_server_error() {
+            Form::Error
+        } else if readable && is(b"text/event-stream") {
+            Form::Events
+        } else if readable && is(b"application/json") {
+            Form::Document
+        } else {
+            Form::Opaque
+        };
+        let replaced = self.form == Form::Error && self.endpoint.is_understood();
+        replaced.then_some("application/json")
+    }
+
+    fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        match self.form {
+            Form::Events => self.push_events(chunk, out),
+            Form::Document => {
+                out.push(chunk.clone());
+                self.gather(chunk, MAX_WATCHED);
+            }
+            Form::Error => {
+                if !self.endpoint.is_understood() {
+                    out.push(chunk.clone());
+                }
+                self.gather(chunk, MAX_ERROR);
+            }
+            Form::Opaque => out.push(chunk),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        match self.form {
+            Form::Events => {
+                if let Some(event) = self.scanner.finish() {
+                    let fate = self.watch(&event);
+                    hand_on(&fate, &event, out);
+                }
+            }
+            Form::Document => self.note_document(),
+            Form::Error => {
+                let document = self.gathered();
+                let error = ProviderError::read(&document, self.key());
+                self.observed.error = Some(error.observed());
+                if self.endpoint.is_understood() {
+                    out.push(error.body(self.provider).into());
+                }
+            }
+            Form::Opaque => {}
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, fault: &Fault, out: &mut Vec<Bytes>) {
+        if self.form == Form::Events {
+            let is_responses = self.endpoint == Endpoint::CreateModelResponse;
+            out.push(error::event(fault, is_responses).into());
+        }
+    }
+
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+fn hand_on(fate: &Fate, event: &Event, out: &mut Vec<Bytes>) {
+    let raw = event.raw();
+    match fate {
+        Fate::Keep => out.push(raw.clone()),
+        Fate::Drop => {}
+        Fate::Cut(span) => out.extend([raw.slice(..span.start), raw.slice(span.end..)]),
+    }
+}
+
+/// Where `part` lies in `whole`, if it shares its memory.
+fn place(whole: &Bytes, part: &Bytes) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    (start + part.len() <= whole.len()).then_some(start..start + part.len())
+}
+
+fn note_text(slot: &mut Option<String>, raw: &str) {
+    if slot.is_none() {
+        *slot = string(raw).map(Cow::into_owned);
+    }
+}
+
+fn is_empty_list(raw: &RawValue) -> bool {
+    serde_json::from_str::<[IgnoredAny; 0]>(raw.get()).is_ok()
+}
+
+/// The web searches among the items of a response's output.
+fn web_searches(output: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Option<Cow<'a, str>>,
+    }
+    let items = serde_json::from_str::<Vec<Item<'_>>>(output).ok()?;
+    let searches = items.iter().filter(|item| item.kind.as_deref() == Some("web_search_call"));
+    Some(searches.count() as u64).filter(|count| *count > 0)
+}
