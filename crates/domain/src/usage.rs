@@ -57,6 +57,9 @@ pub struct Usage {
     /// Characters read aloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub characters: Option<u64>,
+    /// Pages read from documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<u64>,
     /// Web searches made by the provider's own tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub web_searches: Option<u64>,
@@ -85,7 +88,7 @@ impl Usage {
             cache_write_1h_tokens reasoning_tokens input_audio_tokens cached_audio_tokens
             output_audio_tokens input_image_tokens output_image_tokens
             accepted_prediction_tokens rejected_prediction_tokens images audio_millis
-            characters web_searches);
+            characters pages web_searches);
     }
 
     /// Input and output tokens together, if either is known.

@@ -1,0 +1,4 @@
+//! One binary for all of the crate's integration tests.
+
+mod anthropic;
+mod price;
