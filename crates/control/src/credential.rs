@@ -1,0 +1,90 @@
+//! Credentials on their way into the vault.
+
+use portcullis_domain::{IntegrationId, OrganisationId, SealedPlace, Secret, mask};
+use portcullis_domain::Sealed;
+use portcullis_providers::{
+    catalog::{self, Provider},
+    credential::{Credential, Settings},
+};
+
+use crate::{ControlError, Parts, Result};
+
+/// What to change of a credential; `None` leaves a part as it is.
+#[derive(Default)]
+pub struct CredentialChange {
+    /// The provider's key.
+    pub key: Option<Secret<String>>,
+    /// The provider's settings, as a whole.
+    pub settings: Option<Settings>,
+}
+
+/// The provider of that name. `open-ai` and the like are older spellings of clients.
+pub(crate) fn provider(name: &str, field: &'static str) -> Result<&'static Provider> {
+    let name = match name {
+        "open-ai" => "openai",
+        "hugging-face" => "huggingface",
+        other => other,
+    };
+    catalog::find(name).ok_or_else(|| {
+        let known: Vec<&str> = catalog::all().iter().map(|provider| provider.name).collect();
+        ControlError::invalid(field, format!("is not a known provider; known are {}", known.join(", ")))
+    })
+}
+
+/// The masked key, to recognise a credential by.
+pub(crate) fn hint(credential: &Credential) -> String {
+    credential.key.as_ref().map(|key| mask(key.danger_expose())).unwrap_or_default()
+}
+
+/// Checks what would only fail at the first call otherwise.
+pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> {
+    if let Some(key) = &credential.key {
+        let key = key.danger_expose();
+        // A line break would end the header that carries it.
+        if key.len() > 16_384 || key.chars().any(char::is_control) {
+            let message = "must be at most 16384 characters without line breaks";
+            return Err(ControlError::invalid("key", message));
+        }
+    } else if provider.needs_key() && credential.settings.azure_ad_token.is_none() {
+        return Err(ControlError::invalid("key", format!("{} needs a key", provider.title)));
+    }
+    Ok(())
+}
+
+/// Seals a credential for its row.
+pub(crate) async fn seal(
+    parts: &Parts,
+    organisation: OrganisationId,
+    integration: IntegrationId,
+    credential: &Credential,
+) -> Result<Sealed> {
+    let ring = parts.vault.key_ring(Some(organisation)).await.map_err(unavailable)?;
+    ring.seal(&place(organisation, integration), credential.to_json().danger_expose())
+        .map_err(unavailable)
+}
+
+/// Opens a credential, to change a part of it.
+pub(crate) async fn open(
+    parts: &Parts,
+    organisation: OrganisationId,
+    integration: IntegrationId,
+    sealed: &Sealed,
+) -> Result<Credential> {
+    let ring = parts.vault.key_ring(Some(organisation)).await.map_err(unavailable)?;
+    let opened = ring.open(&place(organisation, integration), sealed).map_err(unavailable)?;
+    Credential::parse(opened.danger_expose())
+        .map_err(|error| ControlError::Internal(error.to_string()))
+}
+
+fn place(organisation: OrganisationId, integration: IntegrationId) -> SealedPlace {
+    SealedPlace {
+        organisation: Some(organisation),
+        table: "integrations",
+        row: integration.uuid(),
+        field: "credential",
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> ControlError {
+    ControlError::VaultUnavailable(error.to_string())
+}

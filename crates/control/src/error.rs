@@ -1,0 +1,82 @@
+//! Why a use case failed.
+
+use portcullis_domain::{Denied, Scope};
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// No such API key.
+    #[error("Invalid API Key")]
+    KeyUnknown,
+    /// The API key has expired.
+    #[error("API Key expired")]
+    KeyExpired,
+    /// The actor lacks a scope.
+    #[error("the API key lacks the scope '{0}'")]
+    ScopeMissing(Scope),
+    /// There is no such thing, or it is another tenant's: nobody can tell which.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A field makes no sense.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// The field, as the API spells it.
+        field: &'static str,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// It clashes with what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// The database does not answer.
+    #[error("the database cannot be used now; try again")]
+    DatabaseUnavailable(#[source] portcullis_store::Error),
+    /// The vault does not open.
+    #[error("the vault cannot be used now: {0}")]
+    VaultUnavailable(String),
+    /// A bug or damaged data.
+    #[error("internal error")]
+    Internal(String),
+}
+
+/// A result of the control plane.
+pub type Result<T> = std::result::Result<T, ControlError>;
+
+impl ControlError {
+    pub(crate) fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { field, message: message.into() }
+    }
+
+    /// What only our log may know.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::DatabaseUnavailable(error) => Some(format!("{error:?}")),
+            Self::Internal(detail) => Some(detail.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl From<portcullis_store::Error> for ControlError {
+    fn from(error: portcullis_store::Error) -> Self {
+        use portcullis_store::Error;
+        match error {
+            Error::Taken => Self::Conflict("the slug is taken; choose another".to_owned()),
+            Error::Referenced => Self::Conflict("something else still uses it".to_owned()),
+            Error::ForeignPlace => Self::NotFound("resource"),
+            Error::Unavailable(_) | Error::Busy => Self::DatabaseUnavailable(error),
+            Error::Url(_) | Error::NewerSchema { .. } | Error::Corrupt(_) | Error::Database(_) => {
+                Self::Internal(format!("{error:?}"))
+            }
+        }
+    }
+}
+
+impl From<Denied> for ControlError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::ScopeMissing(scope) => Self::ScopeMissing(scope),
+            Denied::ForeignPlace => Self::NotFound("resource"),
+        }
+    }
+}

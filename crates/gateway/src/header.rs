@@ -1,0 +1,233 @@
+//! The headers of the contract (data-plane reference §3, §11), and which may pass.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+pub(crate) const API_KEY: &str = "x-portkey-api-key";
+pub(crate) const PROVIDER: &str = "x-portkey-provider";
+pub(crate) const VIRTUAL_KEY: &str = "x-portkey-virtual-key";
+pub(crate) const CONFIG: &str = "x-portkey-config";
+pub(crate) const METADATA: &str = "x-portkey-metadata";
+pub(crate) const TRACE_ID: &str = "x-portkey-trace-id";
+pub(crate) const SPAN_ID: &str = "x-portkey-span-id";
+pub(crate) const PARENT_SPAN_ID: &str = "x-portkey-parent-span-id";
+pub(crate) const SPAN_NAME: &str = "x-portkey-span-name";
+pub(crate) const REQUEST_TIMEOUT: &str = "x-portkey-request-timeout";
+pub(crate) const CUSTOM_HOST: &str = "x-portkey-custom-host";
+pub(crate) const FORWARD_HEADERS: &str = "x-portkey-forward-headers";
+pub(crate) const DEBUG: &str = "x-portkey-debug";
+pub(crate) const STRICT: &str = "x-portkey-strict-open-ai-compliance";
+pub(crate) const INTEGRATED_MODELS: &str = "x-portkey-fetch-integrated-models";
+pub(crate) const PACKAGE_VERSION: &str = "x-portkey-package-version";
+pub(crate) const RUNTIME: &str = "x-portkey-runtime";
+pub(crate) const RUNTIME_VERSION: &str = "x-portkey-runtime-version";
+pub(crate) const AUDIO_DURATION: &str = "x-portkey-audio-file-duration";
+
+pub(crate) const OUT_TRACE_ID: HeaderName = HeaderName::from_static(TRACE_ID);
+pub(crate) const OUT_RETRY_COUNT: HeaderName =
+    HeaderName::from_static("x-portkey-retry-attempt-count");
+pub(crate) const OUT_CACHE_STATUS: HeaderName = HeaderName::from_static("x-portkey-cache-status");
+pub(crate) const OUT_LAST_OPTION: HeaderName =
+    HeaderName::from_static("x-portkey-last-used-option-index");
+pub(crate) const OUT_PROVIDER: HeaderName = HeaderName::from_static(PROVIDER);
+pub(crate) const OUT_GATEWAY_EXCEPTION: HeaderName =
+    HeaderName::from_static("x-portkey-gateway-exception");
+pub(crate) const OUT_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// The text of a header, if it is there, is text, and is not blank.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get(name)?.to_str().ok()?.trim();
+    (!value.is_empty()).then_some(value)
+}
+
+/// A header that says `true` or `false`.
+pub(crate) fn flag(headers: &HeaderMap, name: &str) -> Option<bool> {
+    let value = text(headers, name)?;
+    if value.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if value.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Whether a header belongs to one connection and never travels further (RFC 9110 §7.6.1).
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+    )
+}
+
+/// Whether a client's header stays with us: it authenticates, frames, or instructs the gateway.
+fn stays_here(name: &str) -> bool {
+    is_hop_by_hop(name)
+        || name.starts_with("x-portkey-")
+        || matches!(
+            name,
+            "authorization"
+                | "x-api-key"
+                | "api-key"
+                | "cookie"
+                | "host"
+                | "content-length"
+                | "expect"
+                // Answers are read on their way through, so they must not come compressed.
+                | "accept-encoding"
+                | "x-auth-organisation-details"
+                | "forwarded"
+                | "x-forwarded-for"
+                | "x-forwarded-host"
+                | "x-forwarded-proto"
+                | "x-real-ip"
+        )
+}
+
+/// Names that make a cloud's metadata service answer. Nobody may forward them.
+fn asks_for_cloud_metadata(name: &str) -> bool {
+    name == "metadata"
+        || name.starts_with("metadata-")
+        || name.starts_with("x-aws-ec2-metadata")
+        || name.starts_with("x-google-metadata")
+}
+
+/// The client's headers for a proxied path: all but those that stay here.
+pub(crate) fn for_proxy(client: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(client.len());
+    for (name, value) in client {
+        if !stays_here(name.as_str())
+            && !asks_for_cloud_metadata(name.as_str())
+            && !is_named_by_connection(client, name.as_str())
+        {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// The client's headers for an understood endpoint: what describes the body, and what the caller
+/// asked to have forwarded.
+pub(crate) fn for_understood(client: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    for name in [http::header::CONTENT_TYPE, http::header::ACCEPT] {
+        if let Some(value) = client.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let Some(wanted) = text(client, FORWARD_HEADERS) else { return headers };
+    // A comma list, or what looks like a JSON array of names.
+    let names = wanted.trim_matches(['[', ']']).split(',');
+    for name in names.map(|name| name.trim().trim_matches('"').to_ascii_lowercase()) {
+        // `Authorization` may be forwarded only where it is no key of ours; `identify` sees to
+        // that by taking our key out of the map.
+        let refused = is_hop_by_hop(&name)
+            || name.starts_with("x-portkey-")
+            || asks_for_cloud_metadata(&name)
+            || matches!(&*name, "host" | "content-length" | "expect" | "cookie" | "");
+        if refused {
+            continue;
+        }
+        if let (Ok(name), Some(value)) = (HeaderName::try_from(&name), client.get(&name)) {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// The provider's headers for the client: all but framing, cookies, and any that repeats `secret`.
+pub(crate) fn for_client(provider: HeaderMap, secret: Option<&str>) -> HeaderMap {
+    let mut headers = provider;
+    let stay: Vec<HeaderName> = headers
+        .iter()
+        .filter(|(name, value)| {
+            is_hop_by_hop(name.as_str())
+                || matches!(
+                    name.as_str(),
+                    "content-length" | "set-cookie" | "alt-svc" | "strict-transport-security"
+                )
+                || name.as_str().starts_with("x-portkey-")
+                || repeats(value, secret)
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in stay {
+        headers.remove(name);
+    }
+    headers
+}
+
+fn repeats(value: &HeaderValue, secret: Option<&str>) -> bool {
+    secret.is_some_and(|secret| {
+        secret.len() >= 8 && memchr::memmem::find(value.as_bytes(), secret.as_bytes()).is_some()
+    })
+}
+
+fn is_named_by_connection(headers: &HeaderMap, name: &str) -> bool {
+    headers.get_all(http::header::CONNECTION).iter().any(|value| {
+        value.to_str().is_ok_and(|list| list.split(',').any(|n| n.trim().eq_ignore_ascii_case(name)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::{for_client, for_proxy, for_understood};
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_proxied_call_carries_nothing_of_ours() {
+        let client = map(&[
+            ("x-portkey-api-key", "pck_a"),
+            ("authorization", "Bearer x"),
+            ("x-custom", "1"),
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("cookie", "a=b"),
+            ("metadata-flavor", "google"),
+            ("accept-encoding", "gzip"),
+        ]);
+        let out = for_proxy(&client);
+        assert_eq!(out.len(), 1);
+        assert_eq!(out["x-custom"], "1");
+    }
+
+    #[test]
+    fn only_named_headers_are_forwarded_and_never_dangerous_ones() {
+        let client = map(&[
+            ("x-portkey-forward-headers", r#"["X-One", metadata-flavor, x-portkey-api-key, host]"#),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("metadata-flavor", "google"),
+            ("x-portkey-api-key", "pck_a"),
+            ("host", "h"),
+            ("content-type", "application/json"),
+        ]);
+        let out = for_understood(&client);
+        assert_eq!((out.len(), &out["x-one"]), (2, &"1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_client_never_sees_cookies_or_the_credential() {
+        let provider = map(&[
+            ("set-cookie", "a"),
+            ("x-echo", "key=sk-vaulted-123;"),
+            ("x-request-id", "r1"),
+            ("content-length", "3"),
+        ]);
+        let out = for_client(provider, Some("sk-vaulted-123"));
+        assert_eq!((out.len(), &out["x-request-id"]), (1, &"r1".parse().unwrap()));
+    }
+}

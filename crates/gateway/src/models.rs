@@ -1,0 +1,104 @@
+//! `GET /v1/models` over the caller's own virtual keys (data-plane reference §1.2).
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, header::CONTENT_TYPE};
+use portcullis_domain::Fault;
+use portcullis_providers::price;
+use portcullis_runtime::server::ResponseBody;
+use serde_json::{Value, json};
+
+use crate::{header, stage::identify::Identified};
+
+/// Whether the caller asks for the catalogue of its workspace rather than one provider's list.
+pub(crate) fn is_integrated(identified: &Identified) -> bool {
+    let headers = &identified.accepted.headers;
+    let names_provider = [header::PROVIDER, header::VIRTUAL_KEY, header::CONFIG]
+        .iter()
+        .any(|name| headers.contains_key(*name));
+    !names_provider || header::flag(headers, header::INTEGRATED_MODELS) == Some(true)
+}
+
+/// The models of the workspace's virtual keys, as `@slug/model`.
+pub(crate) fn integrated(identified: &Identified) -> Result<Response<ResponseBody>, Fault> {
+    let accepted = &identified.accepted;
+    let query = Query::of(accepted.query.as_deref().unwrap_or_default());
+    let only = header::text(&accepted.headers, header::PROVIDER)
+        .and_then(|provider| provider.strip_prefix('@'))
+        .or_else(|| header::text(&accepted.headers, header::VIRTUAL_KEY))
+        .map(|slug| slug.split('/').next().unwrap_or(slug));
+    let mut models: Vec<(String, String, i64)> = Vec::new();
+    for (key, integration) in accepted.snapshot.virtual_keys_of(identified.workspace.id) {
+        let wanted = only.is_none_or(|only| key.slug.as_str() == only)
+            && query.provider.as_deref().is_none_or(|p| p.trim_start_matches('@') == key.slug.as_str())
+            && query.ai_service.as_deref().is_none_or(|service| service == integration.provider);
+        if !wanted || key.is_expired(accepted.at) {
+            continue;
+        }
+        let listed = integration.models.listed.iter().map(|model| model.slug.as_str());
+        let mut names: Vec<&str> = price::table()
+            .models(&integration.provider)
+            .map(|model| model.name())
+            .chain(listed)
+            .filter(|name| integration.models.allows(name))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let created = key.created_at.micros() / 1_000_000;
+        models.extend(names.into_iter().map(|name| {
+            (format!("@{}/{name}", key.slug), integration.provider.clone(), created)
+        }));
+    }
+    match query.sort.as_deref() {
+        Some("provider" | "ai_service") => models.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0))),
+        _ => models.sort(),
+    }
+    if query.order.as_deref() == Some("desc") {
+        models.reverse();
+    }
+    let total = models.len();
+    let data: Vec<Value> = models
+        .into_iter()
+        .skip(query.offset)
+        .take(query.limit)
+        .map(|(id, owner, created)| {
+            json!({"id": id, "object": "model", "created": created, "owned_by": owner})
+        })
+        .collect();
+    let body = json!({"object": "list", "total": total, "data": data}).to_string();
+    let mut response = Response::new(ResponseBody::from(Bytes::from(body)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(trace_id) = HeaderValue::from_str(&accepted.trace.trace_id) {
+        headers.insert(header::OUT_TRACE_ID, trace_id);
+    }
+    Ok(response)
+}
+
+#[derive(Default)]
+struct Query {
+    provider: Option<String>,
+    ai_service: Option<String>,
+    sort: Option<String>,
+    order: Option<String>,
+    limit: usize,
+    offset: usize,
+}
+
+impl Query {
+    fn of(text: &str) -> Self {
+        let mut query = Self { limit: usize::MAX, ..Self::default() };
+        for (name, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
+            let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
+            match name {
+                "provider" => query.provider = Some(value.into_owned()),
+                "ai_service" => query.ai_service = Some(value.into_owned()),
+                "sort" => query.sort = Some(value.into_owned()),
+                "order" => query.order = Some(value.into_owned()),
+                "limit" => query.limit = value.parse().unwrap_or(usize::MAX),
+                "offset" => query.offset = value.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
+        query
+    }
+}

@@ -1,0 +1,70 @@
+//! accept → [`Accepted`]: the call gets an id, and the snapshot is pinned for its length.
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::{HeaderMap, Method, request};
+use percent_encoding::percent_decode_str;
+use portcullis_domain::{CallId, Fault, FaultKind, Id, Snapshot, Timestamp};
+use portcullis_providers::Endpoint;
+
+use crate::{Parts, trace::Trace};
+
+/// A call whose head was understood. Its body has not been read.
+pub(crate) struct Accepted {
+    pub(crate) id: CallId,
+    pub(crate) at: Timestamp,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) method: Method,
+    /// After `/v1`.
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) peer: IpAddr,
+    pub(crate) trace: Trace,
+}
+
+pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Accepted {
+    let clock = &*parts.clock;
+    let id = Id::mint(clock, &*parts.dice);
+    let path = head.uri.path();
+    let path = path.strip_prefix("/v1").unwrap_or(path).to_owned();
+    Accepted {
+        id,
+        at: clock.now(),
+        snapshot: parts.live.current(),
+        endpoint: Endpoint::of(&head.method, &path),
+        method: head.method,
+        path,
+        query: head.uri.query().map(str::to_owned),
+        trace: Trace::of(&head.headers, id, &*parts.dice),
+        headers: head.headers,
+        peer,
+    }
+}
+
+impl Accepted {
+    /// Refuses paths and methods that must not be appended to a provider's base URL: a path that
+    /// climbs would reach other parts of the provider with our credential.
+    pub(crate) fn check_path(&self) -> Result<(), Fault> {
+        let decoded = percent_decode_str(&self.path).decode_utf8();
+        let plain = decoded.as_ref().is_ok_and(|path| {
+            !path.contains(['\\', '\0', '\r', '\n'])
+                && path.split('/').all(|segment| segment != "." && segment != "..")
+        });
+        if !plain {
+            let text = "the path must not contain '.' or '..' segments, backslashes or control \
+                        characters";
+            return Err(Fault::client(FaultKind::BadRequest, text));
+        }
+        let method = &self.method;
+        if [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD]
+            .contains(method)
+        {
+            Ok(())
+        } else {
+            let text = format!("the method {method} is not served under /v1");
+            Err(Fault::client(FaultKind::BadRequest, text))
+        }
+    }
+}

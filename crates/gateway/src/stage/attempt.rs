@@ -1,0 +1,155 @@
+//! attempt → [`Answered`]: the adapter builds the request, the opening is recorded, the request is
+//! sent.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use portcullis_domain::{Fault, FaultKind, Retry};
+use portcullis_providers::{
+    Endpoint,
+    adapter::{Ask, AskBody, Prepared, PreparedBody, Reply},
+    catalog::Provider,
+};
+use portcullis_runtime::egress::{EgressError, EgressErrorKind, InboundBody, OutboundBody};
+
+use crate::{
+    BoxError, Parts,
+    closing::Closing,
+    header,
+    stage::{plan::Planned, receive::ReceivedBody},
+};
+
+/// A call that a provider has begun to answer.
+pub(crate) struct Answered {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) provider: &'static Provider,
+    pub(crate) trace_id: String,
+    /// The credential, to keep it out of what the client sees.
+    pub(crate) secret: Option<portcullis_domain::Secret<String>>,
+    pub(crate) response: Response<InboundBody>,
+    pub(crate) reply: Box<dyn Reply>,
+}
+
+pub(crate) async fn attempt<B>(
+    parts: &Parts,
+    planned: Planned<B>,
+    closing: &mut Closing,
+) -> Result<Answered, Fault>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    let Planned { received, target } = planned;
+    let accepted = &received.identified.accepted;
+    let prepared = target.provider.adapter().prepare(&Ask {
+        endpoint: accepted.endpoint,
+        method: &accepted.method,
+        path: &accepted.path,
+        query: target.query.as_deref(),
+        headers: &accepted.headers,
+        body: match &received.body {
+            ReceivedBody::None => AskBody::None,
+            ReceivedBody::Json(json) => AskBody::Json(json),
+            ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
+        },
+        model: target.model.as_deref(),
+        provider: target.provider,
+        credential: &target.credential,
+        strict: target.strict,
+        now_millis: parts.clock.now().micros() / 1000,
+    })?;
+    let Prepared { method, url, headers, body, reply } = prepared;
+    let mut request = Request::new(match body {
+        PreparedBody::Empty => OutboundBody::Empty,
+        PreparedBody::Bytes(bytes) => OutboundBody::Full(bytes),
+        PreparedBody::Forward => match received.body {
+            ReceivedBody::None => OutboundBody::Empty,
+            ReceivedBody::Json(json) => OutboundBody::Full(json.bytes().clone()),
+            ReceivedBody::Whole(bytes) => OutboundBody::Full(bytes),
+            ReceivedBody::Stream(body) => OutboundBody::Stream(Box::pin(Upload {
+                body,
+                left: parts.settings.max_upload_bytes,
+            })),
+        },
+    });
+    *request.method_mut() = method;
+    *request.uri_mut() = url.parse().map_err(|error| {
+        let text = "the provider's address cannot be built from this request";
+        Fault::client(FaultKind::BadRequest, text).with_detail(error)
+    })?;
+    *request.headers_mut() = if accepted.endpoint.is_understood() {
+        header::for_understood(&accepted.headers)
+    } else {
+        header::for_proxy(&accepted.headers)
+    };
+    request.headers_mut().extend(headers);
+    closing.open(request.uri())?;
+    let sent = parts.egress.send(request, target.timeout).await;
+    let response = sent.map_err(|error| fault(error, target.provider))?;
+    closing.answered(response.status());
+    Ok(Answered {
+        endpoint: accepted.endpoint,
+        provider: target.provider,
+        trace_id: accepted.trace.trace_id.clone(),
+        secret: target.credential.key,
+        response,
+        reply,
+    })
+}
+
+/// A failure to reach the provider, in the caller's terms.
+pub(crate) fn fault(error: EgressError, provider: &Provider) -> Fault {
+    let title = provider.title;
+    let (kind, retry, text) = match error.kind {
+        EgressErrorKind::Refused(ref reason) => {
+            let text = format!("the address of {title} is refused: {reason}");
+            return Fault::client(FaultKind::HostRefused, text).with_detail(&error);
+        }
+        EgressErrorKind::Unreachable => {
+            (FaultKind::UpstreamUnreachable, Retry::SameTarget, "cannot be reached")
+        }
+        EgressErrorKind::Timeout => {
+            (FaultKind::UpstreamTimeout, Retry::NextTarget, "did not answer in time")
+        }
+        EgressErrorKind::Broken => {
+            (FaultKind::UpstreamBroken, Retry::NextTarget, "broke off the connection")
+        }
+    };
+    Fault::upstream(kind, retry, format!("{title} {text}")).with_detail(&error)
+}
+
+/// A streamed body, bounded.
+struct Upload<B> {
+    body: B,
+    left: u64,
+}
+
+impl<B> Body for Upload<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        std::task::Poll::Ready(frame.map(|frame| {
+            let frame = frame.map_err(Into::into)?;
+            let len = frame.data_ref().map_or(0, |data| data.len() as u64);
+            self.left = self.left.checked_sub(len).ok_or("the upload is larger than allowed")?;
+            Ok(frame)
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

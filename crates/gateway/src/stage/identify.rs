@@ -1,0 +1,177 @@
+//! identify → [`Identified`]: who calls, and whether they may (data-plane reference §2).
+//!
+//! It comes before the body is read: a caller without a key cannot make us hold anything.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use portcullis_domain::{
+    ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Organisation, Scope, Secret, Workspace,
+};
+use portcullis_providers::Endpoint;
+
+use crate::{Parts, header, stage::accept::Accepted};
+
+/// A call of a known key that may make it. The key itself is no longer among the headers.
+pub(crate) struct Identified {
+    pub(crate) accepted: Accepted,
+    pub(crate) key: Arc<ApiKey>,
+    pub(crate) organisation: Arc<Organisation>,
+    pub(crate) workspace: Arc<Workspace>,
+    /// The provider credential the caller brought along, for targets that have none.
+    pub(crate) provider_secret: Option<Secret<String>>,
+    _proof: (),
+}
+
+/// The text that the Python SDK sends when it has no provider key (clients reference).
+const PLACEHOLDER: &str = "OPENAI_API_KEY";
+
+pub(crate) fn identify(parts: &Parts, mut accepted: Accepted) -> Result<Identified, Fault> {
+    let presented = take_credentials(&mut accepted.headers);
+    let Some(token) = presented.key else {
+        let text = "No API key. Send it as 'x-portkey-api-key' or as 'Authorization: Bearer'";
+        return Err(Fault::client(FaultKind::KeyUnknown, text));
+    };
+    // Form and checksum first: a mistyped key costs no digest and no look-up.
+    if let Err(malformed) = ApiKeyToken::check(token.danger_expose()) {
+        let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
+        return Err(fault.with_detail(malformed));
+    }
+    let digest = parts.pepper.digest(token.danger_expose());
+    let snapshot = &accepted.snapshot;
+    let Some(key) = snapshot.api_key_by_digest(&digest, accepted.at) else {
+        return Err(Fault::client(FaultKind::KeyUnknown, "Invalid API Key"));
+    };
+    if key.is_expired(accepted.at) {
+        return Err(Fault::client(FaultKind::KeyExpired, "API Key expired"));
+    }
+    let allowed = |scope| key.scopes.contains(scope);
+    let may = allowed(Scope::CompletionsWrite)
+        || (accepted.endpoint == Endpoint::ListModels
+            && (allowed(Scope::VirtualKeysList) || allowed(Scope::ModelsList)));
+    if !may {
+        let text = "The API Key lacks the scope 'completions.write'";
+        return Err(Fault::client(FaultKind::ScopeMissing, text));
+    }
+    let organisation = snapshot.organisation(key.organisation_id);
+    let workspace = snapshot.workspace(key.workspace_id);
+    let (Some(organisation), Some(workspace)) = (organisation, workspace) else {
+        let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
+        return Err(fault.with_detail("the key's organisation or workspace is gone"));
+    };
+    Ok(Identified {
+        key: Arc::clone(key),
+        organisation: Arc::clone(organisation),
+        workspace: Arc::clone(workspace),
+        provider_secret: presented.provider_secret,
+        accepted,
+        _proof: (),
+    })
+}
+
+impl Identified {
+    /// The environment the call belongs to.
+    pub(crate) fn environment(&self) -> Option<&Environment> {
+        self.workspace.environment(self.key.environment_id)
+    }
+}
+
+struct Presented {
+    key: Option<Secret<String>>,
+    provider_secret: Option<Secret<String>>,
+}
+
+/// Takes every credential out of the headers, so that none can be passed on by accident, and tells
+/// our key from the provider's.
+fn take_credentials(headers: &mut HeaderMap) -> Presented {
+    let own = take(headers, header::API_KEY);
+    let authorization = take(headers, AUTHORIZATION.as_str())
+        .map(|text| bearer(&text).to_owned())
+        .filter(|text| text != PLACEHOLDER);
+    let anthropic = take(headers, "x-api-key");
+    let mut candidates = [own, authorization, anthropic];
+    let [own, authorization, anthropic] = &candidates;
+    // `x-api-key` is ours only when it looks so: Anthropic's SDK needs no extra header then.
+    let resembles = |text: &Option<String>| text.as_deref().is_some_and(ApiKeyToken::resembles);
+    let which = if own.is_some() {
+        0
+    } else if authorization.is_some() && (resembles(authorization) || !resembles(anthropic)) {
+        1
+    } else if resembles(anthropic) {
+        2
+    } else {
+        return Presented { key: None, provider_secret: None };
+    };
+    let key = candidates[which].take();
+    let rest = candidates.into_iter().flatten();
+    // One of our keys never travels to a provider, wherever the caller put it.
+    let provider_secret = rest
+        .filter(|text| !ApiKeyToken::resembles(text) && Some(text) != key.as_ref())
+        .map(Secret::new)
+        .next();
+    Presented { key: key.map(Secret::new), provider_secret }
+}
+
+fn take(headers: &mut HeaderMap, name: &str) -> Option<String> {
+    let value = headers.remove(name)?;
+    let text = value.to_str().ok()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// `Bearer x` or plain `x`: one SDK sends the value without the scheme.
+fn bearer(text: &str) -> &str {
+    match text.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer ") => rest.trim(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::take_credentials;
+
+    const OURS: &str = "pck_production_key";
+
+    fn told(pairs: &[(&'static str, &str)]) -> (Option<String>, Option<String>) {
+        let mut headers: HeaderMap =
+            pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+        let presented = take_credentials(&mut headers);
+        assert!(headers.is_empty(), "credentials left behind: {headers:?}");
+        let text = |secret: Option<super::Secret<String>>| secret.map(|s| s.danger_expose().clone());
+        (text(presented.key), text(presented.provider_secret))
+    }
+
+    #[test]
+    fn tells_our_key_from_the_providers() {
+        let ours = || Some(OURS.to_owned());
+        let bearer_ours = format!("Bearer {OURS}");
+        // The SDKs' habits (clients reference).
+        assert_eq!(told(&[("x-portkey-api-key", OURS)]), (ours(), None));
+        assert_eq!(
+            told(&[("x-portkey-api-key", OURS), ("authorization", "Bearer OPENAI_API_KEY")]),
+            (ours(), None)
+        );
+        assert_eq!(
+            told(&[("x-portkey-api-key", OURS), ("authorization", &bearer_ours)]),
+            (ours(), None)
+        );
+        assert_eq!(told(&[("authorization", &bearer_ours)]), (ours(), None));
+        assert_eq!(told(&[("authorization", OURS)]), (ours(), None));
+        assert_eq!(
+            told(&[("x-portkey-api-key", OURS), ("authorization", "sk-x")]),
+            (ours(), Some("sk-x".to_owned()))
+        );
+        assert_eq!(told(&[("x-api-key", OURS)]), (ours(), None));
+        assert_eq!(
+            told(&[("x-api-key", OURS), ("authorization", "Bearer sk-ant")]),
+            (ours(), Some("sk-ant".to_owned()))
+        );
+        assert_eq!(told(&[("x-api-key", "dummy")]), (None, None));
+        assert_eq!(
+            told(&[("x-portkey-api-key", OURS), ("x-api-key", "sk-ant")]),
+            (ours(), Some("sk-ant".to_owned()))
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The stages of a call, in the order of `pipeline.rs`.
+
+pub(crate) mod accept;
+pub(crate) mod attempt;
+pub(crate) mod identify;
+pub(crate) mod inline_config;
+pub(crate) mod plan;
+pub(crate) mod receive;
+pub(crate) mod relay;

@@ -1,0 +1,198 @@
+//! receive → [`Received`]: the body, bounded, parsed once, original bytes kept.
+
+use std::{pin::pin, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_body::Body;
+use http_body_util::BodyExt;
+use portcullis_domain::{Fault, FaultKind};
+use portcullis_providers::{Endpoint, request::JsonRequest};
+
+use crate::{BoxError, Parts, multipart, stage::identify::Identified};
+
+/// A call with its body.
+pub(crate) struct Received<B> {
+    pub(crate) identified: Identified,
+    pub(crate) body: ReceivedBody<B>,
+}
+
+/// The caller's body.
+pub(crate) enum ReceivedBody<B> {
+    /// There is none.
+    None,
+    /// JSON, whole and parsed.
+    Json(Box<JsonRequest>),
+    /// Multipart or binary, whole, because the target is named inside.
+    Whole(Bytes),
+    /// Multipart or binary, not read yet: it streams by.
+    Stream(B),
+}
+
+pub(crate) async fn receive<B>(
+    parts: &Parts,
+    identified: Identified,
+    body: B,
+) -> Result<Received<B>, Fault>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    let settings = &parts.settings;
+    let accepted = &identified.accepted;
+    let content_type = accepted.headers.get(CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
+    let Ok(content_type) = content_type else {
+        return Err(Fault::client(FaultKind::BadRequest, "the content-type header is not text"));
+    };
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let idle = settings.body_idle_timeout;
+    let body = if body.is_end_stream() {
+        ReceivedBody::None
+    } else if is_json(media_type) || (media_type.is_empty() && expects_json(accepted.endpoint)) {
+        let bytes = read(body, declared_length(&identified)?, settings.max_json_bytes, idle).await?;
+        parse(bytes, accepted.endpoint)?
+    } else if accepted.endpoint == Endpoint::Proxy || is_opaque(media_type) {
+        let length = declared_length(&identified)?;
+        if length.is_some_and(|length| length > settings.max_upload_bytes) {
+            return Err(too_large(settings.max_upload_bytes));
+        }
+        if media_type == "multipart/form-data" && !names_target(&identified) {
+            let bytes = read(body, length, settings.max_json_bytes, idle).await?;
+            ReceivedBody::Whole(bytes)
+        } else {
+            ReceivedBody::Stream(body)
+        }
+    } else {
+        let text = format!(
+            "the content type '{}' is not served here: send JSON, multipart/form-data, audio or \
+             application/octet-stream",
+            media_type.chars().take(80).collect::<String>()
+        );
+        return Err(Fault::client(FaultKind::BadRequest, text));
+    };
+    Ok(Received { identified, body })
+}
+
+impl<B> Received<B> {
+    /// The model the body names, as the caller wrote it.
+    pub(crate) fn model(&self) -> Option<&str> {
+        match &self.body {
+            ReceivedBody::Json(json) => json.model(),
+            ReceivedBody::Whole(bytes) => {
+                let headers = &self.identified.accepted.headers;
+                let boundary = multipart::boundary(headers.get(CONTENT_TYPE)?.to_str().ok()?)?;
+                let span = multipart::field(bytes, boundary, "model")?;
+                std::str::from_utf8(&bytes[span]).ok()
+            }
+            ReceivedBody::None | ReceivedBody::Stream(_) => None,
+        }
+    }
+
+    /// The body as received, where it was read.
+    pub(crate) fn bytes(&self) -> Option<&Bytes> {
+        match &self.body {
+            ReceivedBody::Json(json) => Some(json.bytes()),
+            ReceivedBody::Whole(bytes) => Some(bytes),
+            ReceivedBody::None | ReceivedBody::Stream(_) => None,
+        }
+    }
+}
+
+fn parse<B>(bytes: Bytes, endpoint: Endpoint) -> Result<ReceivedBody<B>, Fault> {
+    match JsonRequest::parse(bytes.clone()) {
+        Ok(json) => Ok(ReceivedBody::Json(Box::new(json))),
+        // A proxied path may take any JSON, or none.
+        Err(_) if endpoint == Endpoint::Proxy || bytes.is_empty() => Ok(ReceivedBody::Whole(bytes)),
+        Err(malformed) => {
+            let text = format!("the request body is not a valid JSON object: {malformed}");
+            Err(Fault::client(FaultKind::BadRequest, text))
+        }
+    }
+}
+
+fn is_json(media_type: &str) -> bool {
+    media_type.eq_ignore_ascii_case("application/json")
+        || media_type.get(media_type.len().saturating_sub(5)..).is_some_and(|s| s == "+json")
+}
+
+fn expects_json(endpoint: Endpoint) -> bool {
+    endpoint != Endpoint::Proxy
+}
+
+fn is_opaque(media_type: &str) -> bool {
+    let starts = |prefix: &str| {
+        media_type.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    starts("multipart/form-data") || starts("audio/") || starts("application/octet-stream")
+}
+
+/// Whether a header or the query says where the call goes, so that the body need not be searched.
+fn names_target(identified: &Identified) -> bool {
+    let accepted = &identified.accepted;
+    accepted.headers.contains_key(crate::header::PROVIDER)
+        || accepted.headers.contains_key(crate::header::VIRTUAL_KEY)
+        || accepted.headers.contains_key(crate::header::CONFIG)
+        || accepted.query.as_deref().is_some_and(|query| query.contains("model="))
+}
+
+fn declared_length(identified: &Identified) -> Result<Option<u64>, Fault> {
+    let Some(value) = identified.accepted.headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|text| text.parse().ok());
+    length.map(Some).ok_or_else(|| {
+        Fault::client(FaultKind::BadRequest, "the content-length header is not a number")
+    })
+}
+
+fn too_large(limit: u64) -> Fault {
+    let text = format!("the request body is larger than {} MiB", limit >> 20);
+    Fault::client(FaultKind::BodyTooLarge, text)
+}
+
+/// Reads a body to its end. What arrives in one piece is not copied.
+async fn read<B>(
+    body: B,
+    declared: Option<u64>,
+    limit: usize,
+    idle: Duration,
+) -> Result<Bytes, Fault>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit as u64));
+    }
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    loop {
+        let Ok(frame) = tokio::time::timeout(idle, body.frame()).await else {
+            let text = format!("no more of the request body came within {} s", idle.as_secs());
+            return Err(Fault::client(FaultKind::ClientTooSlow, text));
+        };
+        let chunk = match frame {
+            None => break,
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(chunk) => chunk,
+                Err(_trailers) => continue,
+            },
+            Some(Err(error)) => {
+                let fault = Fault::client(FaultKind::BadRequest, "the request body broke off");
+                return Err(fault.with_detail(error.into()));
+            }
+        };
+        if first.len() + all.len() + chunk.len() > limit {
+            return Err(too_large(limit as u64));
+        }
+        if all.is_empty() && first.is_empty() {
+            first = chunk;
+        } else {
+            if all.is_empty() {
+                // The declared length is only a hint from outside; the limit bounds it.
+                all.reserve(declared.map_or(0, |length| (length as usize).min(limit)));
+                all.extend_from_slice(&first);
+                first = Bytes::new();
+            }
+            all.extend_from_slice(&chunk);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}

@@ -1,0 +1,266 @@
+//! relay: the answer on its way to the client. Streams flow as they come, with the body's own
+//! backpressure; whole answers are held so that a failure can still change the status.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    response,
+};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use portcullis_domain::{Fault, FaultKind, Retry};
+use portcullis_providers::{adapter::Reply, catalog::Provider};
+use portcullis_runtime::{egress::InboundBody, server::ResponseBody};
+use tokio::time::{Instant, Sleep};
+
+use crate::{
+    BoxError, Parts,
+    closing::Closing,
+    header, refusal,
+    stage::attempt::{Answered, fault},
+};
+
+pub(crate) async fn relay(
+    parts: &Parts,
+    answered: Answered,
+    closing: Closing,
+) -> Result<Response<ResponseBody>, Fault> {
+    let Answered { endpoint, provider, trace_id, secret, response, mut reply } = answered;
+    let (head, body) = response.into_parts();
+    let content_type = reply.head(head.status, &head.headers);
+    let held = endpoint.is_understood() && is_json(content_type, &head.headers);
+    let head = client_head(head, content_type, provider, &trace_id, secret.as_ref());
+    if held {
+        let mut closing = closing;
+        match hold(parts, body, &mut *reply, &mut closing, provider).await {
+            Ok(bytes) => {
+                closing.finish(head.status, reply.observed());
+                Ok(Response::from_parts(head, ResponseBody::from(bytes)))
+            }
+            Err(fault) => {
+                let response = refusal::respond(&fault, &trace_id);
+                closing.fail(&fault, reply.observed());
+                Ok(response)
+            }
+        }
+    } else {
+        let status = head.status;
+        let is_event_stream = head.headers.get(CONTENT_TYPE).is_some_and(|value| {
+            value.as_bytes().starts_with(b"text/event-stream")
+        });
+        let idle = parts.settings.upstream_idle_timeout;
+        let body = RelayBody {
+            body,
+            reply,
+            closing: Some(closing),
+            status,
+            provider,
+            out: VecDeque::new(),
+            scratch: Vec::new(),
+            ended: false,
+            failure: None,
+            is_event_stream,
+            idle,
+            deadline: Instant::now() + idle,
+            sleep: Box::pin(tokio::time::sleep(idle)),
+        };
+        Ok(Response::from_parts(head, ResponseBody::stream(body)))
+    }
+}
+
+/// Reads a whole answer through the adapter.
+async fn hold(
+    parts: &Parts,
+    mut body: InboundBody,
+    reply: &mut dyn Reply,
+    closing: &mut Closing,
+    provider: &Provider,
+) -> Result<Bytes, Fault> {
+    let idle = parts.settings.upstream_idle_timeout;
+    let mut pieces = Vec::new();
+    let mut received = 0;
+    loop {
+        let frame = match tokio::time::timeout(idle, body.frame()).await {
+            Ok(Some(frame)) => frame.map_err(|error| fault(error, provider))?,
+            Ok(None) => break,
+            Err(_) => return Err(stalled(provider, idle)),
+        };
+        let Ok(chunk) = frame.into_data() else { continue };
+        received += chunk.len();
+        if received > parts.settings.max_answer_bytes {
+            let text = format!("{} sent a larger answer than can be held", provider.title);
+            return Err(Fault::upstream(FaultKind::UpstreamBroken, Retry::Stop, text));
+        }
+        reply.push(chunk, &mut pieces)?;
+    }
+    reply.finish(&mut pieces)?;
+    let whole = joined(pieces);
+    closing.sent(&whole);
+    Ok(whole)
+}
+
+fn joined(mut pieces: Vec<Bytes>) -> Bytes {
+    if pieces.len() < 2 {
+        return pieces.pop().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+    for piece in pieces {
+        whole.extend_from_slice(&piece);
+    }
+    whole.freeze()
+}
+
+fn stalled(provider: &Provider, idle: Duration) -> Fault {
+    let text = format!("{} paused for more than {} s", provider.title, idle.as_secs());
+    Fault::upstream(FaultKind::UpstreamTimeout, Retry::Stop, text)
+}
+
+fn is_json(content_type: Option<&'static str>, headers: &HeaderMap) -> bool {
+    let provider = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let json = content_type.or(provider).is_some_and(|text| text.starts_with("application/json"));
+    json && !headers.contains_key(CONTENT_ENCODING)
+}
+
+fn client_head(
+    provider_head: response::Parts,
+    content_type: Option<&'static str>,
+    provider: &Provider,
+    trace_id: &str,
+    secret: Option<&portcullis_domain::Secret<String>>,
+) -> response::Parts {
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = provider_head.status;
+    let secret = secret.map(|secret| secret.danger_expose().as_str());
+    head.headers = header::for_client(provider_head.headers, secret);
+    let headers = &mut head.headers;
+    if let Some(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    if let Ok(trace_id) = HeaderValue::from_str(trace_id) {
+        headers.insert(header::OUT_TRACE_ID, trace_id);
+    }
+    headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
+    headers.insert(header::OUT_CACHE_STATUS, HeaderValue::from_static("DISABLED"));
+    headers.insert(header::OUT_LAST_OPTION, HeaderValue::from_static("config"));
+    headers.insert(header::OUT_PROVIDER, HeaderValue::from_static(provider.name));
+    head
+}
+
+/// The client's body: pulls from the provider, through the adapter, only as the client takes.
+struct RelayBody {
+    body: InboundBody,
+    reply: Box<dyn Reply>,
+    /// Taken when the call has been recorded.
+    closing: Option<Closing>,
+    status: StatusCode,
+    provider: &'static Provider,
+    out: VecDeque<Bytes>,
+    scratch: Vec<Bytes>,
+    ended: bool,
+    failure: Option<Fault>,
+    /// Whether a failure can be told inside the answer.
+    is_event_stream: bool,
+    idle: Duration,
+    /// Moved on by each chunk; the timer itself is only touched when it fires.
+    deadline: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl RelayBody {
+    /// Takes one event from the provider: a chunk, the end, or a failure.
+    fn take(&mut self, event: Option<Result<Frame<Bytes>, Fault>>) {
+        let result = match event {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(chunk) => self.reply.push(chunk, &mut self.scratch),
+                Err(_trailers) => Ok(()),
+            },
+            Some(Err(fault)) => Err(fault),
+            None => {
+                self.ended = true;
+                self.reply.finish(&mut self.scratch)
+            }
+        };
+        if let Err(fault) = result {
+            self.ended = true;
+            self.reply.fail(&fault, &mut self.scratch);
+            self.failure = Some(fault);
+        }
+        self.out.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
+    }
+
+    fn record(&mut self) {
+        let Some(closing) = self.closing.take() else { return };
+        match &self.failure {
+            None => closing.finish(self.status, self.reply.observed()),
+            Some(fault) => closing.fail(fault, self.reply.observed()),
+        }
+    }
+}
+
+impl Body for RelayBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(piece) = this.out.pop_front() {
+                if let Some(closing) = &mut this.closing {
+                    closing.sent(&piece);
+                }
+                if this.ended && this.out.is_empty() {
+                    // Before the last piece leaves: whoever has the whole answer finds it recorded.
+                    this.record();
+                }
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            if this.ended {
+                this.record();
+                // An answer that is no stream has no way to say that it broke off but to break off.
+                let broken = this.failure.take().filter(|_| !this.is_event_stream);
+                return Poll::Ready(broken.map(|fault| Err(fault.into())));
+            }
+            match Pin::new(&mut this.body).poll_frame(context) {
+                Poll::Ready(event) => {
+                    this.deadline = Instant::now() + this.idle;
+                    let provider = this.provider;
+                    this.take(event.map(|frame| frame.map_err(|error| fault(error, provider))));
+                }
+                Poll::Pending => {
+                    ready!(this.sleep.as_mut().poll(context));
+                    if Instant::now() < this.deadline {
+                        let deadline = this.deadline;
+                        this.sleep.as_mut().reset(deadline);
+                    } else {
+                        let fault = stalled(this.provider, this.idle);
+                        this.take(Some(Err(fault)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended && self.out.is_empty() && self.closing.is_none()
+    }
+}
+
+impl Drop for RelayBody {
+    fn drop(&mut self) {
+        if let Some(closing) = self.closing.take() {
+            closing.hung_up(self.reply.observed());
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Trace and span of a call: ours when given, else W3C Trace Context, else new.
+
+use http::HeaderMap;
+use portcullis_domain::{CallId, Dice};
+
+use crate::header;
+
+/// Where a call stands in its trace.
+pub(crate) struct Trace {
+    pub(crate) trace_id: String,
+    pub(crate) span_id: String,
+    pub(crate) parent_span_id: Option<String>,
+    pub(crate) span_name: Option<String>,
+}
+
+impl Trace {
+    pub(crate) fn of(headers: &HeaderMap, call: CallId, dice: &dyn Dice) -> Self {
+        let own = |name| header::text(headers, name).map(bounded);
+        let context = header::text(headers, "traceparent").and_then(trace_context);
+        let trace_id = own(header::TRACE_ID)
+            .or_else(|| context.map(|(trace, _)| trace.to_owned()))
+            .unwrap_or_else(|| call.to_string());
+        let span_id = own(header::SPAN_ID).unwrap_or_else(|| {
+            let mut id = [0; 8];
+            dice.fill(&mut id);
+            format!("{:016x}", u64::from_be_bytes(id))
+        });
+        let parent_span_id = own(header::PARENT_SPAN_ID)
+            .or_else(|| context.map(|(_, parent)| parent.to_owned()));
+        Self { trace_id, span_id, parent_span_id, span_name: own(header::SPAN_NAME) }
+    }
+}
+
+/// Client text that is kept and echoed is at most 256 characters.
+pub(crate) fn bounded(text: &str) -> String {
+    text.chars().take(256).collect()
+}
+
+/// The trace id and parent id of a `traceparent` header (W3C Trace Context §3.2).
+fn trace_context(text: &str) -> Option<(&str, &str)> {
+    let mut parts = text.split('-');
+    let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
+    let hex = |part: &str, len| {
+        part.len() == len
+            && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            && part.bytes().any(|b| b != b'0')
+    };
+    let version_fits = version.len() == 2 && version != "ff";
+    (version_fits && hex(trace, 32) && hex(parent, 16)).then_some((trace, parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trace_context;
+
+    #[test]
+    fn reads_trace_context() {
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let expected = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        assert_eq!(trace_context(text), Some(expected));
+        for bad in ["", "00-0-0-0", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {
+            assert_eq!(trace_context(bad), None);
+        }
+    }
+}

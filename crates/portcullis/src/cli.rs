@@ -1,0 +1,150 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// One gate for all LLM traffic of an organisation: virtual keys, policies and a record of every
+/// call, in one binary.
+///
+/// To see it work without any account: portcullis demo
+/// To begin for real: portcullis init --organisation Acme --owner you@acme.example, then
+/// portcullis serve.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the data plane and the admin API.
+    ///
+    /// On an empty data directory it first does what `init` does, with defaults, and says which
+    /// file holds the master key. Clients are then pointed at http://ADDRESS/v1. It stops on
+    /// SIGTERM or Ctrl-C, after the calls in flight have finished.
+    Serve(Serve),
+    /// Create the data directory, the database, the first organisation and its master key.
+    ///
+    /// The master key and the owner's password are printed once and are stored nowhere in the
+    /// clear. An instance that has an organisation already is left as it is.
+    Init(Init),
+    /// Show the whole product at work, with a simulated provider and no network.
+    ///
+    /// A temporary instance is set up, calls are sent through the real pipeline, and what happened
+    /// to each is told. It then stays up for you to try, until Ctrl-C.
+    Demo(Demo),
+    /// Check the settings, and say what they come to.
+    Check(Common),
+    /// Bring the database's schema up to date. `serve` does so by itself.
+    Migrate(Common),
+    /// Look after the vault's keys.
+    Vault(Vault),
+    /// Print a completion script for a shell.
+    ///
+    /// For bash: portcullis completions bash > /etc/bash_completion.d/portcullis
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Where settings come from; shared by most commands.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Common {
+    /// A settings file (TOML). Every setting is also PORTCULLIS_<SECTION>__<KEY> in the environment.
+    #[arg(long, env = "PORTCULLIS_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The data directory: database, record, local key. [default: ./portcullis-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Where to listen. [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// What to serve: a node may be kept to one of the planes.
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+}
+
+/// What a node serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Both planes.
+    All,
+    /// The data plane only.
+    Gateway,
+    /// The admin API only.
+    Control,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The organisation's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) organisation: String,
+    /// The owner's e-mail address.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) owner: String,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    pub(crate) listen: String,
+    /// End after the story instead of staying up.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Vault {
+    #[command(subcommand)]
+    pub(crate) command: VaultCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultCommand {
+    /// List every organisation's data keys: age, use, state.
+    Status(VaultArgs),
+    /// Make a new data key for what is sealed from now on; older keys keep opening what they sealed.
+    Rotate(VaultArgs),
+    /// Wrap all data keys anew under the key management service's current key.
+    Rewrap(VaultArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VaultArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Only this organisation, by its slug. [default: all]
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) organisation: Option<String>,
+    /// Print one JSON array instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,210 @@
+//! What the settings mean: every field checked, every default resolved.
+
+use std::{
+    collections::BTreeMap,
+    net::{SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use portcullis_gateway::GatewaySettings;
+use portcullis_runtime::egress::EgressPolicy;
+
+use crate::{
+    cli::Common,
+    settings::{Settings, SettingsError},
+};
+
+/// Checked settings.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database_url: String,
+    pub(crate) listen: SocketAddr,
+    pub(crate) workers: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) header_timeout: Duration,
+    pub(crate) max_header_bytes: usize,
+    pub(crate) drain: Duration,
+    pub(crate) vault_key: VaultKey,
+    pub(crate) vault_cache: Duration,
+    pub(crate) egress_policy: EgressPolicy,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) gateway: GatewaySettings,
+    pub(crate) fsync: Duration,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) log_json: bool,
+    pub(crate) log_filter: String,
+}
+
+/// Where the local key comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum VaultKey {
+    /// A file, made on first use.
+    File(PathBuf),
+    /// An environment variable.
+    Environment(String),
+}
+
+impl Config {
+    /// Reads the settings of a command from file, environment and command line.
+    pub(crate) fn load(common: &Common, listen: Option<&str>) -> Result<Self, SettingsError> {
+        let environment: BTreeMap<String, String> =
+            std::env::vars().filter(|(name, _)| name.starts_with("PORTCULLIS_")).collect();
+        let mut settings = Settings::load(common.config.as_deref(), &environment)?;
+        if let Some(dir) = &common.data_dir {
+            settings.data.dir = dir.display().to_string();
+        }
+        if let Some(listen) = listen {
+            settings.server.listen = listen.to_owned();
+        }
+        Self::resolve(&settings)
+    }
+
+    /// Checks settings and works out what they mean.
+    pub(crate) fn resolve(settings: &Settings) -> Result<Self, SettingsError> {
+        let wrong = SettingsError::new;
+        let data_dir = std::path::absolute(&settings.data.dir)
+            .map_err(|error| wrong("data.dir", format!("not a usable path: {error}")))?;
+        let database_url = match &*settings.database.url {
+            "" => format!("sqlite://{}", data_dir.join("portcullis.db").display()),
+            url if ["sqlite://", "postgres://", "postgresql://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme)) =>
+            {
+                url.to_owned()
+            }
+            // The value is not repeated: it may hold a password.
+            _ => {
+                let what = "must begin with sqlite:// or postgres://, for example \
+                            postgres://portcullis@db.internal/portcullis";
+                return Err(wrong("database.url", what));
+            }
+        };
+        if settings.vault.kms != "local" {
+            let what = format!("'{}' is unknown; 'local' is served", settings.vault.kms);
+            return Err(wrong("vault.kms", what));
+        }
+        let vault_key = match (&*settings.vault.local_key_file, &*settings.vault.local_key_env) {
+            ("", "") => VaultKey::File(data_dir.join("vault.key")),
+            (file, "") => VaultKey::File(file.into()),
+            ("", variable) => VaultKey::Environment(variable.to_owned()),
+            _ => {
+                let what = "name either vault.local_key_file or vault.local_key_env, not both";
+                return Err(wrong("vault", what));
+            }
+        };
+        let egress_policy = EgressPolicy::parse(&settings.egress.allow)
+            .map_err(|error| wrong("egress.allow", error.to_string()))?;
+        let log_json = match &*settings.log.format {
+            "text" => false,
+            "json" => true,
+            other => {
+                return Err(wrong("log.format", format!("'{other}' is neither text nor json")));
+            }
+        };
+        let gateway = &settings.gateway;
+        for (place, value, least) in [
+            ("gateway.max_json_mib", gateway.max_json_mib as u64, 1),
+            ("gateway.max_upload_mib", gateway.max_upload_mib, 1),
+            ("gateway.body_idle_s", gateway.body_idle_s, 1),
+            ("gateway.upstream_timeout_s", gateway.upstream_timeout_s, 1),
+            ("gateway.upstream_idle_s", gateway.upstream_idle_s, 1),
+            ("server.header_timeout_s", settings.server.header_timeout_s, 1),
+            ("server.max_header_bytes", settings.server.max_header_bytes as u64, 8 << 10),
+            ("server.max_connections", settings.server.max_connections as u64, 1),
+            ("egress.connect_timeout_ms", settings.egress.connect_timeout_ms, 1),
+            ("record.fsync_ms", settings.record.fsync_ms, 1),
+        ] {
+            if value < least {
+                return Err(wrong(place, format!("must be at least {least}")));
+            }
+        }
+        let cores = std::thread::available_parallelism().map_or(1, Into::into);
+        let upstream_timeout = Duration::from_secs(gateway.upstream_timeout_s);
+        let defaults = GatewaySettings::default();
+        Ok(Self {
+            database_url,
+            listen: address("server.listen", &settings.server.listen)?,
+            workers: if settings.server.workers == 0 { cores } else { settings.server.workers },
+            max_connections: settings.server.max_connections,
+            header_timeout: Duration::from_secs(settings.server.header_timeout_s),
+            max_header_bytes: settings.server.max_header_bytes,
+            drain: Duration::from_secs(settings.server.drain_s),
+            vault_key,
+            vault_cache: Duration::from_secs(settings.vault.cache_s),
+            egress_policy,
+            connect_timeout: Duration::from_millis(settings.egress.connect_timeout_ms),
+            ca_file: (!settings.egress.ca_file.is_empty())
+                .then(|| PathBuf::from(&settings.egress.ca_file)),
+            gateway: GatewaySettings {
+                max_json_bytes: gateway.max_json_mib << 20,
+                max_upload_bytes: gateway.max_upload_mib << 20,
+                body_idle_timeout: Duration::from_secs(gateway.body_idle_s),
+                upstream_timeout,
+                upstream_timeout_max: defaults.upstream_timeout_max.max(upstream_timeout),
+                upstream_idle_timeout: Duration::from_secs(gateway.upstream_idle_s),
+                max_kept_bytes: settings.record.max_kept_kib << 10,
+                ..defaults
+            },
+            fsync: Duration::from_millis(settings.record.fsync_ms),
+            metrics_listen: match &*settings.metrics.listen {
+                "" => None,
+                text => Some(address("metrics.listen", text)?),
+            },
+            log_json,
+            log_filter: settings.log.filter.clone(),
+            data_dir,
+        })
+    }
+
+    /// Where the record's segments lie.
+    pub(crate) fn segments_dir(&self) -> PathBuf {
+        self.data_dir.join("segments")
+    }
+
+    /// The database's address without a password, for people.
+    pub(crate) fn shown_database(&self) -> String {
+        match self.database_url.split_once("://") {
+            Some((scheme, rest)) => match rest.rsplit_once('@') {
+                Some((login, place)) => {
+                    let user = login.split(':').next().unwrap_or_default();
+                    format!("{scheme}://{user}@{place}")
+                }
+                None => self.database_url.clone(),
+            },
+            None => String::new(),
+        }
+    }
+}
+
+/// Makes the data directory, for its owner only, or checks that it is so.
+pub(crate) fn prepare_data_dir(dir: &Path) -> Result<(), SettingsError> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    let place = dir.display().to_string();
+    if !dir.exists() {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        return made.map_err(|error| {
+            SettingsError::new(place, format!("the data directory cannot be made: {error}"))
+        });
+    }
+    let mode = std::fs::metadata(dir)
+        .map_err(|error| SettingsError::new(&place, format!("cannot be read: {error}")))?
+        .permissions()
+        .mode();
+    if mode & 0o007 != 0 {
+        let what = format!("the data directory is open to everybody (mode {:o}); run: chmod 700 {place}",
+            mode & 0o777);
+        return Err(SettingsError::new(place, what));
+    }
+    Ok(())
+}
+
+fn address(place: &str, text: &str) -> Result<SocketAddr, SettingsError> {
+    let mut found = text.to_socket_addrs().map_err(|error| {
+        let what = format!("'{text}' is not an address and port such as 127.0.0.1:8787: {error}");
+        SettingsError::new(place, what)
+    })?;
+    found.next().ok_or_else(|| SettingsError::new(place, format!("'{text}' has no address")))
+}
