@@ -35,19 +35,21 @@ const PORTKEY: &str = r#"{
   "nothing": {"pricing_config": {"pay_as_you_go": {"request_token": {"price": 0}}}}
 }"#;
 
-fn compiled() -> (Rows, Report) {
-    let folder = std::env::temp_dir().join(format!("prices-{}", std::process::id()));
+/// The rows, by way of a folder of the test's own.
+fn compiled(test: &str) -> (Rows, Report) {
+    let folder = std::env::temp_dir().join(format!("prices-{}-{test}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("openai.json"), PORTKEY).unwrap();
     let mut report = Report::default();
     let litellm = litellm::read(LITELLM, &mut report).unwrap();
     let portkey = portkey::read(&folder, &mut report).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
     (merge(litellm, portkey, &mut report), report)
 }
 
 #[test]
 fn rows_follow_the_rules() {
-    let (rows, report) = compiled();
+    let (rows, report) = compiled("rules");
     let price = |provider: &str, model: &str, key| {
         rows.get(&(provider.to_owned(), model.to_owned()))
             .unwrap_or_else(|| panic!("{provider} {model}"))
@@ -85,6 +87,6 @@ fn rows_follow_the_rules() {
 #[test]
 fn the_same_sources_make_the_same_file() {
     let origins = ["a", "b", "c"].map(String::from);
-    let file = || super::encode::encode(&compiled().0, &origins).unwrap();
+    let file = || super::encode::encode(&compiled("same").0, &origins).unwrap();
     assert_eq!(file(), file());
 }

@@ -20,7 +20,7 @@ impl Fraction {
     fn nano(self) -> i64 {
         let under = self.under * 2000;
         let over = self.over * 2 + self.under * 1000;
-        over.div_euclid(under).try_into().unwrap()
+        i64::try_from(over.div_euclid(under)).expect("the units of a test are few")
     }
 }
 

@@ -18,7 +18,7 @@ fn every_row_decodes_is_in_order_and_finds_itself() {
         let models: Vec<_> = table.models(provider).collect();
         assert!(models.is_sorted_by(|a, b| a.name() < b.name()), "{provider}");
         for model in &models {
-            let found = table.find(provider, model.name()).expect(model.name());
+            let found = table.find(provider, model.name()).unwrap();
             let rates = |price: portcullis_providers::price::Price| {
                 Class::ALL.map(|class| price.rate(class, ServiceTier::Standard, 0))
             };
