@@ -1,0 +1,86 @@
+//! One thread: accepts connections and drives them.
+
+use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::{App, ServerSettings, connection::Protocols, phase::Phase};
+
+/// Threads for blocking work (the resolver) per worker.
+const MAX_BLOCKING: usize = 8;
+/// How long to wait when the process is out of file descriptors: others have to close theirs.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+/// How long blocking work may hold up the end of a worker.
+const END_WITHIN: Duration = Duration::from_millis(100);
+
+pub(super) struct Worker {
+    pub(super) socket: TcpListener,
+    pub(super) max_connections: usize,
+    pub(super) settings: ServerSettings,
+    pub(super) phase: Arc<Phase>,
+    pub(super) connections: watch::Receiver<()>,
+}
+
+impl Worker {
+    pub(super) fn start(self, index: usize, app: impl App) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(MAX_BLOCKING)
+            .build()?;
+        thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            let phase = self.phase.clone();
+            runtime.block_on(async {
+                if let Err(error) = self.accept(app).await {
+                    tracing::error!(%error, worker = index, "a worker cannot use its socket");
+                }
+                phase.stopped().await;
+            });
+            runtime.shutdown_timeout(END_WITHIN);
+        })?;
+        Ok(())
+    }
+
+    /// Accepts until the server drains; the socket closes with this.
+    #[allow(clippy::disallowed_methods, reason = "connections are counted, drained and cut here")]
+    async fn accept(self, app: impl App) -> io::Result<()> {
+        let socket = tokio::net::TcpListener::from_std(self.socket)?;
+        let protocols = Arc::new(Protocols::new(&self.settings));
+        let room = Arc::new(Semaphore::new(self.max_connections));
+        let mut draining = std::pin::pin!(self.phase.draining());
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut draining => return Ok(()),
+                accepted = async {
+                    let permit = room.clone().acquire_owned().await;
+                    socket.accept().await.map(|(stream, peer)| (stream, peer, permit))
+                } => accepted,
+            };
+            match accepted {
+                Ok((stream, peer, permit)) => {
+                    let (protocols, phase) = (protocols.clone(), self.phase.clone());
+                    let (app, open) = (app.clone(), self.connections.clone());
+                    tokio::spawn(async move {
+                        protocols.serve(stream, peer, app, &phase).await;
+                        drop((permit, open));
+                    });
+                }
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "connections cannot be accepted at the moment");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}

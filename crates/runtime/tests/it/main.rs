@@ -1,0 +1,11 @@
+//! Contact with the outside, tested over real sockets.
+
+#![allow(clippy::disallowed_methods, reason = "tests play the outside world")]
+
+mod calls;
+mod framing;
+mod policy;
+mod rebinding;
+mod serving;
+mod tls;
+mod world;
