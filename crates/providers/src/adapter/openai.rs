@@ -4,7 +4,7 @@
 mod error;
 mod members;
 mod reply;
-mod usage;
+pub(super) mod usage;
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! Errors of providers, in the dialect of whoever asked (data-plane reference §12).
 
 use http::StatusCode;
-use portcullis_domain::Fault;
+use portcullis_domain::{Fault, Secret, mask};
 use serde::Deserialize;
 
 use super::json::{Json, Object, Text};
@@ -19,8 +19,8 @@ pub(super) struct Complaint {
 const KEPT_CHARS: usize = 500;
 
 impl Complaint {
-    /// Reads an error body.
-    pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
+    /// Reads an error body. The `key` is masked in it: some servers repeat the key they refuse.
+    pub(super) fn read(status: StatusCode, body: &[u8], key: Option<&Secret<String>>) -> Self {
         #[derive(Deserialize)]
         struct Body<'a> {
             #[serde(borrow)]
@@ -61,6 +61,9 @@ impl Complaint {
                 Some(reason) => format!("{} {reason}", status.as_u16()),
                 None => status.as_u16().to_string(),
             };
+        }
+        if let Some(key) = key.map(Secret::danger_expose).filter(|key| !key.is_empty()) {
+            complaint.message = complaint.message.replace(key, &mask(key));
         }
         complaint
     }

@@ -1,12 +1,12 @@
 //! The headers of a request to Anthropic.
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, CONTENT_TYPE},
-};
-use portcullis_domain::{Fault, FaultKind};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
+use portcullis_domain::Fault;
 
-use super::super::{Ask, PreparedBody};
+use super::super::{
+    Ask, PreparedBody,
+    openai::{bearer, custom_headers, secret_value},
+};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
@@ -23,18 +23,8 @@ pub(super) fn headers(ask: &Ask<'_>, body: &PreparedBody) -> Result<HeaderMap, F
     let mut headers = HeaderMap::new();
     if let Some(key) = &ask.credential.key {
         let key = key.danger_expose();
-        let (name, value) = if key.starts_with(OAUTH_TOKEN) {
-            (AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}")))
-        } else {
-            (API_KEY, HeaderValue::try_from(key.as_str()))
-        };
-        let mut value = value.map_err(|_| {
-            Fault::client(
-                FaultKind::BadRequest,
-                "The provider's key holds characters that no header can: save it again.",
-            )
-        })?;
-        value.set_sensitive(true);
+        let (name, value) =
+            if key.starts_with(OAUTH_TOKEN) { bearer(key)? } else { (API_KEY, secret_value(key)?) };
         headers.insert(name, value);
     }
     let version = ask.headers.get("x-portkey-anthropic-version").or(ask.headers.get(VERSION));
@@ -45,6 +35,7 @@ pub(super) fn headers(ask: &Ask<'_>, body: &PreparedBody) -> Result<HeaderMap, F
     if matches!(body, PreparedBody::Bytes(_)) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    custom_headers(&mut headers, &ask.credential.settings)?;
     Ok(headers)
 }
 

@@ -56,9 +56,14 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Adds what was read and not taken.
+    /// Adds what was read and not taken. What is here already counts: no name comes twice, for
+    /// readers would disagree on which one is meant.
     pub(super) fn put_rest(&mut self, rest: Members<'a>) {
-        self.0.extend(rest.0.into_iter().map(|(key, raw)| (key, Json::Raw(raw))));
+        for (key, raw) in rest.0 {
+            if self.0.iter().all(|(name, _)| *name != key) {
+                self.0.push((key, Json::Raw(raw)));
+            }
+        }
     }
 
     /// The text.

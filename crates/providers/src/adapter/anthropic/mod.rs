@@ -8,7 +8,7 @@ mod chat;
 mod error;
 mod headers;
 mod json;
-pub(crate) mod messages_over_chat;
+mod messages_over_chat;
 mod models;
 mod native;
 mod usage;
@@ -19,20 +19,22 @@ use bytes::Bytes;
 use http::Method;
 use portcullis_domain::{Fault, FaultKind, Retry};
 
-use super::{Adapter, Ask, AskBody, Prepared, PreparedBody, Reply};
+use super::{Adapter, Ask, AskBody, Prepared, PreparedBody, Reply, openai::no_endpoint, url};
 use crate::{
     Endpoint,
     request::{Edit, JsonRequest, quoted},
 };
 use chat::{Asked, ChatReply};
+pub(super) use messages_over_chat::messages_over_chat;
 use models::ModelsReply;
 use native::{NativeReply, PassReply};
 
 /// Speaks Anthropic's messages dialect.
-pub struct Anthropic;
+pub(crate) struct Anthropic;
 
 impl Adapter for Anthropic {
     fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault> {
+        let key = || ask.credential.key.clone();
         let (path, body, reply): (&str, PreparedBody, Box<dyn Reply>) = match ask.endpoint {
             Endpoint::ChatComplete => {
                 let (request, model) = (json(ask)?, model(ask)?);
@@ -43,20 +45,21 @@ impl Adapter for Anthropic {
                     strict: ask.strict,
                     wants_usage: request.wants_usage(),
                     now_millis: ask.now_millis,
+                    key: key(),
                 };
                 let body = PreparedBody::Bytes(body.into());
                 ("/messages", body, Box::new(ChatReply::new(asked)))
             }
             Endpoint::Messages => {
                 let body = PreparedBody::Bytes(with_model(json(ask)?, ask.model));
-                ("/messages", body, Box::<NativeReply>::default())
+                ("/messages", body, Box::new(NativeReply::new(key())))
             }
             Endpoint::CountTokens => {
                 let body = PreparedBody::Bytes(with_model(json(ask)?, ask.model));
-                ("/messages/count_tokens", body, Box::<NativeReply>::default())
+                ("/messages/count_tokens", body, Box::new(NativeReply::new(key())))
             }
             Endpoint::ListModels => {
-                let reply = ModelsReply::new(ask.provider.name);
+                let reply = ModelsReply::new(ask.provider.name, key());
                 ("/models", PreparedBody::Empty, Box::new(reply))
             }
             Endpoint::UploadFile
@@ -70,22 +73,16 @@ impl Adapter for Anthropic {
                     AskBody::Json(request) => PreparedBody::Bytes(request.bytes().clone()),
                     AskBody::Opaque => PreparedBody::Forward,
                 };
-                (ask.path, body, Box::<PassReply>::default())
+                (ask.path, body, Box::new(PassReply::new(key())))
             }
-            other => {
-                return Err(unsupported(format!(
-                    "Anthropic has no `{}` endpoint: use chat completions or messages, or another \
-                     provider.",
-                    other.name(),
-                )));
-            }
+            _ => return Err(no_endpoint(ask)),
         };
         Ok(Prepared {
             method: match ask.endpoint {
                 Endpoint::ChatComplete | Endpoint::Messages | Endpoint::CountTokens => Method::POST,
                 _ => ask.method.clone(),
             },
-            url: url(ask, path),
+            url: url(ask, path)?,
             headers: headers::headers(ask, &body)?,
             body,
             reply,
@@ -93,20 +90,14 @@ impl Adapter for Anthropic {
     }
 }
 
-/// Where to send. A custom host takes the place of the base URL, version path included.
-fn url(ask: &Ask<'_>, path: &str) -> String {
-    let base = ask.credential.settings.custom_host.as_deref().unwrap_or(ask.provider.base_url);
-    let base = base.trim_end_matches('/');
-    let query = match (ask.query, ask.endpoint) {
-        (Some(query), _) => Some(query),
+fn url(ask: &Ask<'_>, path: &str) -> Result<String, Fault> {
+    let base = url::base(ask.provider, &ask.credential.settings)?;
+    let query = match ask.endpoint {
         // Unasked, Anthropic lists twenty models only.
-        (None, Endpoint::ListModels) => Some("limit=1000"),
-        (None, _) => None,
+        Endpoint::ListModels => ask.query.or(Some("limit=1000")),
+        _ => ask.query,
     };
-    match query {
-        Some(query) => format!("{base}{path}?{query}"),
-        None => format!("{base}{path}"),
-    }
+    url::join(&base, path, query)
 }
 
 fn json<'a>(ask: &Ask<'a>) -> Result<&'a JsonRequest, Fault> {

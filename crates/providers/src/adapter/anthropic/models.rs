@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use portcullis_domain::{Fault, Timestamp};
+use portcullis_domain::{Fault, Secret, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -17,6 +17,8 @@ use super::{
 /// Takes a list of models.
 pub(super) struct ModelsReply {
     provider: &'static str,
+    /// The credential's key, not to be repeated to anybody.
+    key: Option<Secret<String>>,
     body: Body,
     observed: Observed,
 }
@@ -28,8 +30,8 @@ struct List<'a> {
 }
 
 impl ModelsReply {
-    pub(super) fn new(provider: &'static str) -> Self {
-        Self { provider, body: Body::default(), observed: Observed::default() }
+    pub(super) fn new(provider: &'static str, key: Option<Secret<String>>) -> Self {
+        Self { provider, key, body: Body::default(), observed: Observed::default() }
     }
 
     fn list(&self, body: &[u8]) -> Result<Vec<u8>, Fault> {
@@ -77,7 +79,7 @@ impl Reply for ModelsReply {
         let whole = self.body.finish().whole;
         let text = match self.body.form() {
             Form::Error(status) => {
-                let complaint = Complaint::read(status, &whole);
+                let complaint = Complaint::read(status, &whole, self.key.as_ref());
                 self.observed.error = Some(complaint.for_log());
                 complaint.for_chat(self.provider)
             }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use portcullis_domain::Fault;
+use portcullis_domain::{Fault, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -19,6 +19,8 @@ use super::{
 /// so an error event never lands within another one.
 #[derive(Default)]
 pub(super) struct NativeReply {
+    /// The credential's key, not to be repeated to the log.
+    key: Option<Secret<String>>,
     body: Body,
     stated: Stated,
     /// Whether the provider ended the stream, well or with an error of its own.
@@ -72,6 +74,10 @@ struct Whole<'a> {
 }
 
 impl NativeReply {
+    pub(super) fn new(key: Option<Secret<String>>) -> Self {
+        Self { key, ..Self::default() }
+    }
+
     /// Notes what an event tells. What cannot be read is the client's to judge: it gets the same
     /// bytes.
     fn watch(&mut self, data: &[u8]) {
@@ -79,7 +85,7 @@ impl NativeReply {
         match seen.r#type.as_ref().map(|kind| kind.0.as_ref()) {
             Some("message_start") => {
                 if let Some(head) = seen.message {
-                    self.stated.merge(head.usage);
+                    self.stated.merge(head.usage.at_start());
                     self.observed.id = head.id;
                     self.observed.model = head.model;
                 }
@@ -97,7 +103,7 @@ impl NativeReply {
             Some("message_stop") => self.over = true,
             Some("error") => {
                 self.over = true;
-                let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data);
+                let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data, self.key.as_ref());
                 self.observed.error = Some(complaint.for_log());
             }
             _ => return,
@@ -163,7 +169,8 @@ impl Reply for NativeReply {
             }
             Form::Answer => self.watch_whole(&rest.whole),
             Form::Error(status) => {
-                self.observed.error = Some(Complaint::read(status, &rest.whole).for_log());
+                self.observed.error =
+                    Some(Complaint::read(status, &rest.whole, self.key.as_ref()).for_log());
             }
         }
         Ok(())
@@ -193,6 +200,8 @@ impl Delta<'_> {
 /// Hands on an answer that is not looked into, of any length.
 #[derive(Default)]
 pub(super) struct PassReply {
+    /// The credential's key, not to be repeated to the log.
+    key: Option<Secret<String>>,
     error: Option<StatusCode>,
     /// The beginning of an error's body.
     complaint: Vec<u8>,
@@ -201,6 +210,12 @@ pub(super) struct PassReply {
 
 /// Bytes of an error's body that are kept to learn its message.
 const KEPT: usize = 64 * 1024;
+
+impl PassReply {
+    pub(super) fn new(key: Option<Secret<String>>) -> Self {
+        Self { key, ..Self::default() }
+    }
+}
 
 impl Reply for PassReply {
     fn head(&mut self, status: StatusCode, _: &HeaderMap) -> Option<&'static str> {
@@ -219,7 +234,8 @@ impl Reply for PassReply {
 
     fn finish(&mut self, _: &mut Vec<Bytes>) -> Result<(), Fault> {
         if let Some(status) = self.error {
-            self.observed.error = Some(Complaint::read(status, &self.complaint).for_log());
+            self.observed.error =
+                Some(Complaint::read(status, &self.complaint, self.key.as_ref()).for_log());
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 /// A `usage` object. A stream states it in `message_start` and again, in running totals, in each
 /// `message_delta`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Stated {
     /// Input tokens outside the prompt cache.
@@ -39,6 +39,12 @@ impl Stated {
         )*} }
         take!(input_tokens output_tokens cache_read_input_tokens cache_creation_input_tokens
             cache_creation server_tool_use);
+    }
+
+    /// What counts of a `message_start`: the output tokens there are no count of anything yet, and
+    /// a stream that breaks off must not seem to have cost that little.
+    pub(super) fn at_start(self) -> Self {
+        Self { output_tokens: None, ..self }
     }
 
     /// In our terms, where the input includes what the cache gave and took.

@@ -5,10 +5,12 @@ use serde_json::Value;
 
 /// Reads a `usage` object of chat completions, completions, embeddings, responses, images or
 /// transcriptions. Numbers that are not counts are taken as not stated.
-pub(super) fn read(usage: &Value) -> Usage {
+pub(in super::super) fn read(usage: &Value) -> Usage {
     let count = |paths: &[&str]| paths.iter().find_map(|path| usage.pointer(path)?.as_u64());
-    let input_tokens = count(&["/prompt_tokens", "/input_tokens"]);
     let stated_output = count(&["/completion_tokens", "/output_tokens"]);
+    // Some embeddings state a total only, and it is all input.
+    let total_input = count(&["/total_tokens"]).filter(|_| stated_output.is_none());
+    let input_tokens = count(&["/prompt_tokens", "/input_tokens"]).or(total_input);
     let output_tokens = stated_output.map(|output| {
         // Some (xAI, Gemini) leave reasoning out of the output but not out of the total.
         let total = count(&["/total_tokens"]).unwrap_or(0);
@@ -42,6 +44,7 @@ pub(super) fn read(usage: &Value) -> Usage {
         accepted_prediction_tokens: output("accepted_prediction_tokens"),
         rejected_prediction_tokens: output("rejected_prediction_tokens"),
         audio_millis: usage.get("seconds").and_then(millis),
+        pages: count(&["/pages_processed"]),
         web_searches: count(&["/num_search_queries"]),
         ..Usage::default()
     }
@@ -95,8 +98,8 @@ mod tests {
         let xai = read(&json!({ "prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 42,
             "completion_tokens_details": { "reasoning_tokens": 30 } }));
         assert_eq!((xai.output_tokens, xai.reasoning_tokens), (Some(32), Some(30)));
-        let embeddings = read(&json!({ "prompt_tokens": 10, "total_tokens": 10 }));
-        assert_eq!(embeddings.output_tokens, None);
+        let embeddings = read(&json!({ "total_tokens": 10 }));
+        assert_eq!((embeddings.input_tokens, embeddings.output_tokens), (Some(10), None));
     }
 
     #[test]

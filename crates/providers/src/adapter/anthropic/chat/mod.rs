@@ -7,7 +7,7 @@ mod turns;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use portcullis_domain::Fault;
+use portcullis_domain::{Fault, Secret};
 
 use super::{
     super::{Observed, Reply},
@@ -31,6 +31,8 @@ pub(super) struct Asked {
     pub(super) wants_usage: bool,
     /// Milliseconds since the epoch.
     pub(super) now_millis: i64,
+    /// The credential's key, not to be repeated to anybody.
+    pub(super) key: Option<Secret<String>>,
 }
 
 impl Asked {
@@ -90,23 +92,24 @@ impl Reply for ChatReply {
         match self.body.form() {
             Form::Events => {
                 if let Some(data) = rest.last_event.as_ref().and_then(|event| event.data()) {
-                    self.stream.event(&data, &self.asked, &mut self.observed, &mut text)?;
-                }
-                if !self.stream.is_over() {
-                    return Err(broken("The provider ended its stream too early."));
+                    // Should it be half an event, the stream is not over, and that is told below.
+                    self.stream.event(&data, &self.asked, &mut self.observed, &mut text).ok();
                 }
             }
             Form::Answer => {
-                text = answer::to_completion(&rest.whole, &self.asked, &mut self.observed)?
+                text = answer::to_completion(&rest.whole, &self.asked, &mut self.observed)?;
             }
             Form::Error(status) => {
-                let complaint = Complaint::read(status, &rest.whole);
+                let complaint = Complaint::read(status, &rest.whole, self.asked.key.as_ref());
                 self.observed.error = Some(complaint.for_log());
                 text = complaint.for_chat(self.asked.provider);
             }
         }
         if !text.is_empty() {
             out.push(text.into());
+        }
+        if self.body.form() == Form::Events && !self.stream.is_over() {
+            return Err(broken("The provider ended its stream too early."));
         }
         Ok(())
     }

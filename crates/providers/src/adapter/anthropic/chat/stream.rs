@@ -147,7 +147,7 @@ impl Stream {
                 self.state = State::Over;
             }
             "error" => {
-                let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data);
+                let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data, asked.key.as_ref());
                 observed.error = Some(complaint.for_log());
                 write_event(&complaint.for_chat(asked.provider), out);
                 self.state = State::Over;
@@ -169,7 +169,7 @@ impl Stream {
         }
         self.state = State::Running;
         if let Some(start) = start {
-            self.stated.merge(start.usage);
+            self.stated.merge(start.usage.at_start());
             observed.usage = self.stated.usage();
             observed.id.clone_from(&start.id);
             observed.model.clone_from(&start.model);
@@ -213,7 +213,7 @@ impl Stream {
             kind => {
                 let text = block.take_text("text").filter(|_| kind == Some("text"));
                 observed.output_chars += chars(text.as_deref());
-                self.say(index, text, std::mem::take(block), asked, out);
+                self.say(index, text.as_deref(), std::mem::take(block), asked, out);
             }
         }
     }
@@ -241,7 +241,7 @@ impl Stream {
                 let text = delta.take_text("text").filter(|_| kind == Some("text_delta"));
                 observed.output_chars += chars(text.as_deref());
                 observed.output_chars += chars(delta.text("thinking").as_deref());
-                self.say(index, text, std::mem::take(delta), asked, out);
+                self.say(index, text.as_deref(), std::mem::take(delta), asked, out);
             }
         }
     }
@@ -250,12 +250,12 @@ impl Stream {
     fn say(
         &self,
         index: u64,
-        text: Option<Cow<'_, str>>,
+        text: Option<&str>,
         rest: Members<'_>,
         asked: &Asked,
         out: &mut Vec<u8>,
     ) {
-        let said = text.as_deref().unwrap_or_default();
+        let said = text.unwrap_or_default();
         if asked.strict {
             if !said.is_empty() {
                 self.chunk(Object::default().with("content", said), Json::Null, asked, out);
@@ -263,7 +263,7 @@ impl Stream {
             return;
         }
         let mut block = Object::default();
-        block.put_some("text", text.as_deref());
+        block.put_some("text", text);
         block.put_rest(rest);
         let block = Object::default().with("index", index).with("delta", block);
         let delta =

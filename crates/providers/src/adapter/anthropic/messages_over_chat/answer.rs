@@ -2,10 +2,11 @@
 
 use portcullis_domain::{Fault, Usage};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     super::{
-        super::Observed,
+        super::{Observed, openai},
         broken,
         chat::arguments_object,
         json::{Json, Object},
@@ -19,7 +20,7 @@ struct Completion {
     id: Option<String>,
     model: Option<String>,
     choices: Vec<Choice>,
-    usage: Option<Stated>,
+    usage: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -56,27 +57,6 @@ pub(super) struct Function {
     pub(super) arguments: Option<String>,
 }
 
-/// A chat completion's `usage`.
-#[derive(Deserialize)]
-pub(super) struct Stated {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-    audio_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
-    audio_tokens: Option<u64>,
-}
-
 impl Said {
     /// The reasoning, by whichever name.
     pub(super) fn thought(&self) -> Option<&str> {
@@ -99,23 +79,6 @@ impl Said {
     }
 }
 
-impl Stated {
-    /// In our terms.
-    pub(super) fn usage(&self) -> Usage {
-        let prompt = self.prompt_tokens_details.as_ref();
-        let completion = self.completion_tokens_details.as_ref();
-        Usage {
-            input_tokens: self.prompt_tokens,
-            output_tokens: self.completion_tokens,
-            cache_read_tokens: prompt.and_then(|details| details.cached_tokens),
-            input_audio_tokens: prompt.and_then(|details| details.audio_tokens),
-            reasoning_tokens: completion.and_then(|details| details.reasoning_tokens),
-            output_audio_tokens: completion.and_then(|details| details.audio_tokens),
-            ..Usage::default()
-        }
-    }
-}
-
 /// Translates an answer and notes what it tells.
 pub(super) fn to_message(
     body: &[u8],
@@ -124,7 +87,7 @@ pub(super) fn to_message(
 ) -> Result<Vec<u8>, Fault> {
     let completion: Completion = serde_json::from_slice(body)
         .map_err(|e| broken("The provider's answer is not a chat completion.").with_detail(e))?;
-    observed.usage = completion.usage.as_ref().map(Stated::usage).unwrap_or_default();
+    observed.usage = completion.usage.as_ref().map(openai::usage::read).unwrap_or_default();
     observed.id.clone_from(&completion.id);
     observed.model.clone_from(&completion.model);
     let choice = completion

@@ -1,7 +1,7 @@
 //! Messages spoken to a provider of OpenAI's dialect (data-plane reference §13).
 //!
-//! The OpenAI adapter sends [`to_chat`]'s bytes to its chat completions path and hands out
-//! [`MessagesReply`]. Counting tokens has no counterpart there and is refused.
+//! The chat completion that a message becomes goes through the provider's own adapter, so whatever
+//! is special about that provider is said once.
 
 mod answer;
 mod request;
@@ -10,22 +10,40 @@ mod turns;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use portcullis_domain::Fault;
+use portcullis_domain::{Fault, Secret};
 
 use super::{
-    super::{Observed, Reply},
+    super::{Adapter, Ask, AskBody, Observed, Prepared, Reply},
     body::{Body, Form},
     broken,
     error::{Complaint, messages_event},
+    json, malformed, model,
 };
-pub(crate) use request::to_chat;
+use crate::{Endpoint, request::JsonRequest};
+use request::to_chat;
 use stream::Stream;
 
-/// The refusal of `/v1/messages/count_tokens` at a provider that has no such thing.
-pub(crate) fn count_tokens_unsupported() -> Fault {
-    super::unsupported(
-        "This provider cannot count the tokens of a message: only Anthropic's own API can.",
-    )
+/// Asks `chat`, an adapter that speaks OpenAI's dialect, and gives the answer as a message.
+pub(in super::super) fn messages_over_chat(
+    ask: &Ask<'_>,
+    chat: &dyn Adapter,
+) -> Result<Prepared, Fault> {
+    let model = model(ask)?;
+    let body = to_chat(json(ask)?.bytes(), model)?;
+    let request = JsonRequest::parse(body.into()).map_err(|e| malformed(e.to_string()))?;
+    let prepared = chat.prepare(&Ask {
+        endpoint: Endpoint::ChatComplete,
+        path: "/chat/completions",
+        body: AskBody::Json(&request),
+        ..*ask
+    })?;
+    let asked = Asked {
+        provider: ask.provider.name,
+        model: model.to_owned(),
+        now_millis: ask.now_millis,
+        key: ask.credential.key.clone(),
+    };
+    Ok(Prepared { reply: Box::new(MessagesReply::new(asked)), ..prepared })
 }
 
 /// What of the question the answer depends on.
@@ -33,6 +51,8 @@ struct Asked {
     provider: &'static str,
     model: String,
     now_millis: i64,
+    /// The credential's key, not to be repeated to anybody.
+    key: Option<Secret<String>>,
 }
 
 impl Asked {
@@ -43,7 +63,7 @@ impl Asked {
 }
 
 /// Takes a chat completion and gives a message.
-pub(crate) struct MessagesReply {
+struct MessagesReply {
     asked: Asked,
     body: Body,
     stream: Stream,
@@ -51,10 +71,9 @@ pub(crate) struct MessagesReply {
 }
 
 impl MessagesReply {
-    /// For an answer of `provider`, asked for `model` at `now_millis` since the epoch.
-    pub(crate) fn new(provider: &'static str, model: &str, now_millis: i64) -> Self {
+    fn new(asked: Asked) -> Self {
         Self {
-            asked: Asked { provider, model: model.to_owned(), now_millis },
+            asked,
             body: Body::default(),
             stream: Stream::default(),
             observed: Observed::default(),
@@ -88,24 +107,25 @@ impl Reply for MessagesReply {
         match self.body.form() {
             Form::Events => {
                 if let Some(data) = rest.last_event.as_ref().and_then(|event| event.data()) {
-                    self.stream.event(&data, &self.asked, &mut self.observed, &mut text)?;
+                    // Should it be half an event, the stream is not over, and that is told below.
+                    self.stream.event(&data, &self.asked, &mut self.observed, &mut text).ok();
                 }
                 self.stream.end(&self.observed, &mut text);
-                if !self.stream.is_over() {
-                    return Err(broken("The provider ended its stream too early."));
-                }
             }
             Form::Answer => {
                 text = answer::to_message(&rest.whole, &self.asked, &mut self.observed)?;
             }
             Form::Error(status) => {
-                let complaint = Complaint::read(status, &rest.whole);
+                let complaint = Complaint::read(status, &rest.whole, self.asked.key.as_ref());
                 self.observed.error = Some(complaint.for_log());
                 text = complaint.for_messages(self.asked.provider, status);
             }
         }
         if !text.is_empty() {
             out.push(text.into());
+        }
+        if self.body.form() == Form::Events && !self.stream.is_over() {
+            return Err(broken("The provider ended its stream too early."));
         }
         Ok(())
     }

@@ -16,9 +16,8 @@ use super::{
 const DROPPED: &[&str] =
     &["cache_control", "context_management", "inference_geo", "service_tier", "thinking", "top_k"];
 
-/// Translates the body; `model` replaces the one that the body names. A stream is asked to state
-/// its usage, which Anthropic's streams always do.
-pub(crate) fn to_chat(body: &[u8], model: &str) -> Result<Vec<u8>, Fault> {
+/// Translates the body; `model` replaces the one that the body names.
+pub(super) fn to_chat(body: &[u8], model: &str) -> Result<Vec<u8>, Fault> {
     let mut body = std::str::from_utf8(body)
         .ok()
         .and_then(Members::parse)
@@ -61,12 +60,6 @@ pub(crate) fn to_chat(body: &[u8], model: &str) -> Result<Vec<u8>, Fault> {
     if let Some(mut config) = body.take_members("output_config") {
         out.put_some("response_format", response_format(config.take_members("format")));
         out.put_some("reasoning_effort", config.take("effort"));
-    }
-    let stream = body.take("stream");
-    out.put_some("stream", stream);
-    if stream.is_some_and(|raw| raw.get() == "true") {
-        body.take("stream_options");
-        out.put("stream_options", Object::default().with("include_usage", true));
     }
     out.put_rest(body);
     Ok(out.to_bytes())

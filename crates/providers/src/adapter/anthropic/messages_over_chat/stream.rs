@@ -3,17 +3,17 @@
 use http::StatusCode;
 use portcullis_domain::{Fault, Usage};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     super::{
-        super::Observed,
+        super::{Observed, openai},
         broken,
         error::Complaint,
         json::{Json, Object},
     },
     Asked,
-    answer::{Call, Said, Stated, stop_reason, usage},
+    answer::{Call, Said, stop_reason, usage},
 };
 
 /// Translates chunk by chunk.
@@ -52,7 +52,7 @@ struct Chunk<'a> {
     model: Option<String>,
     #[serde(default)]
     choices: Option<Vec<Choice>>,
-    usage: Option<Stated>,
+    usage: Option<Value>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
 }
@@ -90,7 +90,7 @@ impl Stream {
         let chunk: Chunk<'_> = serde_json::from_slice(data)
             .map_err(|e| broken("The provider sent an event that is no chunk.").with_detail(e))?;
         if chunk.error.is_some() {
-            let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data);
+            let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data, asked.key.as_ref());
             observed.error = Some(complaint.for_log());
             let body = complaint.for_messages(asked.provider, StatusCode::BAD_GATEWAY);
             out.extend_from_slice(b"event: error\ndata: ");
@@ -100,7 +100,7 @@ impl Stream {
             return Ok(());
         }
         if let Some(stated) = &chunk.usage {
-            observed.usage.merge(&stated.usage());
+            observed.usage.merge(&openai::usage::read(stated));
         }
         if self.state == State::Waiting {
             observed.id.clone_from(&chunk.id);
