@@ -216,8 +216,11 @@ pub async fn raw(address: SocketAddr, bytes: &[u8], patience: Duration) -> io::R
     Ok(answer)
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests dial the loopback server under test directly")]
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests and benchmarks dial the loopback server under test directly"
+)]
+pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)

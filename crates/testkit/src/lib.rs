@@ -4,11 +4,13 @@
 //! - [`upstream::Upstream`] plays OpenAI, Azure OpenAI and Anthropic on the loopback interface and
 //!   keeps a journal of what reached it.
 //! - [`process::Portcullis`] starts, stops and kills the real binary on free ports.
+//! - [`load`] is the provider and the client of benchmarks.
 //! - [`client`] sends exactly the bytes a test asks for.
 
 #![expect(clippy::print_stderr, reason = "test tools talk to the person who runs them")]
 
 pub mod client;
+pub mod load;
 pub mod postgres;
 pub mod process;
 pub mod upstream;

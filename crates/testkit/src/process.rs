@@ -1,6 +1,7 @@
 //! The real binary as a process: its own data directory, free ports, its output kept.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -35,7 +36,7 @@ pub struct Initialised {
 /// How to start `portcullis`: by default with a new data directory, on free ports, allowed to call
 /// providers on the loopback interface.
 pub struct Setup {
-    binary: PathBuf,
+    program: Vec<OsString>,
     home: TempDir,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -55,8 +56,18 @@ impl Setup {
     /// # Panics
     /// When there is no temporary directory or no binary; the message says how to make one.
     pub fn new() -> Self {
+        Self::of([binary()])
+    }
+
+    /// For the binary that `program` starts: its path, after any words that start it in a certain
+    /// way, such as `taskset -c 0`.
+    ///
+    /// # Panics
+    /// When there is no temporary directory.
+    pub fn of(program: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         let home = TempDir::new().expect("a temporary directory");
-        Self { binary: binary(), home, environment: Vec::new(), arguments: Vec::new() }
+        let program = program.into_iter().map(Into::into).collect();
+        Self { program, home, environment: Vec::new(), arguments: Vec::new() }
             .env("PORTCULLIS_EGRESS_ALLOW", "127.0.0.1/32")
     }
 
@@ -125,7 +136,8 @@ impl Setup {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut command = Command::new(&self.program[0]);
+        command.args(&self.program[1..]);
         command.env("PORTCULLIS_DATA_DIR", self.data_dir());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -222,7 +234,7 @@ impl Portcullis {
                 panic!("portcullis ended ({status}) before it was ready:\n{}", self.output());
             }
             assert!(Instant::now() < deadline, "not ready in a minute:\n{}", self.output());
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }

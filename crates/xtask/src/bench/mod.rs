@@ -1,0 +1,183 @@
+//! `cargo xtask bench`: the release binary beside nginx and a direct call, on the same run.
+//!
+//! The proxy under test has one core to itself; the provider and the load share the other. Only
+//! ratios travel from one machine to the next, so the aims are ratios to nginx, which does nothing
+//! but forward.
+
+mod machine;
+mod report;
+mod subject;
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use portcullis_testkit::{load::Figures, process::free_address};
+
+use self::{report::Report, subject::Subject};
+use crate::{
+    step::{self, Outcome, command},
+    tools,
+};
+
+/// What to measure and where to put it.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Seconds for each measurement
+    #[arg(long, value_name = "SECONDS", default_value_t = 8)]
+    seconds: u32,
+    /// How often each measurement is made; the median counts
+    #[arg(long, value_name = "TIMES", default_value_t = 3)]
+    rounds: usize,
+    /// Also write the figures to docs/performance.md
+    #[arg(long)]
+    write: bool,
+}
+
+/// The core of the proxy under test.
+const PROXY_CORE: &str = "0";
+/// The core of the provider and the load.
+const LOAD_CORE: &str = "1";
+
+/// One kind of load.
+pub(crate) struct Load {
+    pub(crate) name: &'static str,
+    body: fn() -> String,
+    connections: u32,
+}
+
+pub(crate) const CHAT_64: Load = Load { name: "chat, 64 connections", body: chat, connections: 64 };
+pub(crate) const CHAT_1: Load = Load { name: "chat, 1 connection", body: chat, connections: 1 };
+pub(crate) const STREAM_16: Load =
+    Load { name: "100-chunk stream, 16 connections", body: stream, connections: 16 };
+pub(crate) const STREAM_1: Load =
+    Load { name: "100-chunk stream, 1 connection", body: stream, connections: 1 };
+pub(crate) const PROMPT_16: Load =
+    Load { name: "100 KB prompt, 16 connections", body: prompt, connections: 16 };
+const LOADS: [Load; 5] = [CHAT_64, CHAT_1, STREAM_16, STREAM_1, PROMPT_16];
+
+/// One subject under one load.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) figures: Figures,
+    /// Processor microseconds of the subject for each answer; none for a direct call.
+    pub(crate) cpu_micros: Option<f64>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return Err("the benchmark needs two cores: one for the proxy, one for the load".into());
+    }
+    tools::packages(&[&tools::NGINX, &tools::TASKSET])?;
+    let release = ["build", "--quiet", "--release", "--package", "portcullis"];
+    step::run(step::cargo().args(release).args(["--package", "portcullis-testkit", "--bins"]))?;
+    let folder = step::root().join("target/bench");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+
+    let provider = Provider::start()?;
+    let mut report = Report::new(machine::describe(), arguments);
+    // Direct first: it warms the provider, which all three then find in the same state.
+    for subject in [
+        Subject::direct(provider.address),
+        Subject::nginx(&folder, provider.address)?,
+        Subject::portcullis(provider.address)?,
+    ] {
+        println!("\n{}", subject.name);
+        for load in LOADS {
+            let measured = median(&subject, &load, arguments, &folder)?;
+            println!("  {:<34} {}", load.name, report::line(&measured));
+            report.add(subject.name, load.name, measured);
+        }
+        report.finish(&subject)?;
+    }
+    report.cold_start(&subject::cold_starts(10)?);
+    let text = report.text();
+    println!("\n{text}");
+    if arguments.write {
+        let file = step::root().join("docs/performance.md");
+        fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+        println!("written to docs/performance.md");
+    }
+    Ok(())
+}
+
+/// The round whose throughput is the middle one.
+fn median(
+    subject: &Subject,
+    load: &Load,
+    arguments: &Arguments,
+    folder: &Path,
+) -> Outcome<Measured> {
+    let request = folder.join("request.http");
+    fs::write(&request, subject.request(&(load.body)()))
+        .map_err(|error| format!("{}: {error}", request.display()))?;
+    let mut rounds = Vec::new();
+    for _ in 0..arguments.rounds.max(1) {
+        let before = subject.cpu_seconds()?;
+        let mut drive = command("taskset", &["-c", LOAD_CORE]);
+        drive.arg(load_program()).arg("drive").arg(subject.address.to_string()).arg(&request);
+        drive.args([load.connections.to_string(), arguments.seconds.to_string()]);
+        let figures: Figures = serde_json::from_str(&step::reply(&mut drive)?)
+            .map_err(|error| format!("the load reported something else: {error}"))?;
+        if figures.failed > 0 || figures.answered == 0 {
+            let Figures { failed, answered, .. } = figures;
+            let name = subject.name;
+            return Err(format!("{name}, {}: {failed} failed, {answered} answered", load.name));
+        }
+        let after = subject.cpu_seconds()?;
+        // The warm-up's second is in the processor time too, at the same pace.
+        let answers = figures.per_second() * (f64::from(arguments.seconds) + 1.0);
+        let cpu_micros = before.zip(after).map(|(from, to)| (to - from) * 1e6 / answers);
+        rounds.push(Measured { figures, cpu_micros });
+    }
+    rounds.sort_by(|a, b| a.figures.per_second().total_cmp(&b.figures.per_second()));
+    Ok(rounds.swap_remove(rounds.len() / 2))
+}
+
+fn load_program() -> PathBuf {
+    step::root().join("target/release/portcullis-testkit-load")
+}
+
+fn chat() -> String {
+    r#"{"model":"gpt-4o-mini","messages":[{"role":"system","content":"You are brief."},{"role":"user","content":"Why do gates have names?"}],"temperature":0.2}"#.into()
+}
+
+fn stream() -> String {
+    chat().replacen('{', r#"{"stream":true,"#, 1)
+}
+
+fn prompt() -> String {
+    let words = "Every word of a long prompt has to be carried through the gate. ";
+    let long: String = words.chars().cycle().take(100_000).collect();
+    format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{long}"}}]}}"#)
+}
+
+/// The load's own provider, as a process on the load's core.
+struct Provider {
+    child: std::process::Child,
+    address: SocketAddr,
+}
+
+impl Provider {
+    fn start() -> Outcome<Self> {
+        let address = free_address();
+        let mut serve = command("taskset", &["-c", LOAD_CORE]);
+        serve.arg(load_program()).arg("serve").arg(address.to_string());
+        let child = serve.spawn().map_err(|error| format!("the provider: {error}"))?;
+        let provider = Self { child, address };
+        subject::until_connectable(address, Duration::from_secs(5))?;
+        Ok(provider)
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        // Ended already or not, nothing is left to do.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
