@@ -60,10 +60,15 @@ impl<'a> Object<'a> {
     /// readers would disagree on which one is meant.
     pub(super) fn put_rest(&mut self, rest: Members<'a>) {
         for (key, raw) in rest.0 {
-            if self.0.iter().all(|(name, _)| *name != key) {
+            if !self.has(&key) {
                 self.0.push((key, Json::Raw(raw)));
             }
         }
+    }
+
+    /// Whether there is a member of that name.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == key)
     }
 
     /// The text.

@@ -73,7 +73,7 @@ fn translate<'a>(mut body: Members<'a>, model: &'a str) -> Result<Object<'a>, Fa
     let asked = bound.or(old_bound);
     let may_think = asked_thinking.is_none() && !open_tool_loop && !choice.forced;
     let thinking = match effort.as_deref() {
-        Some(effort) if is_early(model) && may_think => budget(effort, asked),
+        Some(effort) if thinks_by_budget(model) && may_think => budget(effort, asked),
         _ => None,
     };
     let max_tokens = match (asked, &thinking) {
@@ -129,12 +129,19 @@ fn translate<'a>(mut body: Members<'a>, model: &'a str) -> Result<Object<'a>, Fa
     Ok(out)
 }
 
-/// The models that think within a budget of tokens; later ones are told an effort. No early model
+/// The models that are told a budget of tokens to think in, if anything; later ones are told an
+/// effort. No early model
 /// is to come, so the list is closed.
 fn is_early(model: &str) -> bool {
     const MARKS: &[&str] =
         &["claude-2", "claude-3", "-4-0", "-4-1", "-4-5", "sonnet-4-2025", "opus-4-2025"];
     MARKS.iter().any(|mark| model.contains(mark))
+}
+
+/// Whether a model thinks within a budget. Before 3.7 none thought.
+fn thinks_by_budget(model: &str) -> bool {
+    let never = model.contains("claude-2") || model.contains("claude-3");
+    is_early(model) && (!never || model.contains("claude-3-7"))
 }
 
 /// Anthropic demands an output bound. The early models refuse more than they can write; the later

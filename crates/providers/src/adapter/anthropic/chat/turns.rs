@@ -77,8 +77,7 @@ fn content<'a>(message: &mut Members<'a>) -> Result<Vec<Json<'a>>, Fault> {
     let cache = message.take("cache_control");
     let Some(raw) = message.take("content") else { return Ok(Vec::new()) };
     if text(raw).is_some() {
-        // Anthropic refuses empty text.
-        if raw.get() == "\"\"" {
+        if is_blank(raw) {
             return Ok(Vec::new());
         }
         let mut block = text_block(raw);
@@ -91,10 +90,17 @@ fn content<'a>(message: &mut Members<'a>) -> Result<Vec<Json<'a>>, Fault> {
     for part in parts {
         blocks.extend(block(part)?);
     }
-    if let (Some(cache), Some(Json::Object(last))) = (cache, blocks.last_mut()) {
+    if let (Some(cache), Some(Json::Object(last))) = (cache, blocks.last_mut())
+        && !last.has("cache_control")
+    {
         last.put("cache_control", cache);
     }
     Ok(blocks)
+}
+
+/// Whether a text shows nothing: Anthropic refuses such a block.
+fn is_blank(raw: &RawValue) -> bool {
+    text(raw).is_some_and(|text| text.trim().is_empty())
 }
 
 fn text_block(text: &RawValue) -> Object<'_> {
@@ -109,7 +115,7 @@ fn block(raw: &RawValue) -> Result<Option<Json<'_>>, Fault> {
     let cache = part.take("cache_control");
     let mut block = match part.take_text("type").as_deref() {
         Some("text") => match part.take("text") {
-            Some(text) if text.get() != "\"\"" => {
+            Some(text) if !is_blank(text) => {
                 let mut block = text_block(text);
                 block.put_some("citations", part.take("citations"));
                 block
