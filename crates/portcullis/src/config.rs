@@ -64,7 +64,7 @@ impl Config {
 
     /// Checks settings and works out what they mean.
     pub(crate) fn resolve(settings: &Settings) -> Result<Self, SettingsError> {
-        let wrong = SettingsError::new;
+        let wrong = |place: &str, what: String| SettingsError::new(place, what);
         let data_dir = std::path::absolute(&settings.data.dir)
             .map_err(|error| wrong("data.dir", format!("not a usable path: {error}")))?;
         let database_url = match &*settings.database.url {
@@ -79,7 +79,7 @@ impl Config {
             _ => {
                 let what = "must begin with sqlite:// or postgres://, for example \
                             postgres://portcullis@db.internal/portcullis";
-                return Err(wrong("database.url", what));
+                return Err(wrong("database.url", what.to_owned()));
             }
         };
         if settings.vault.kms != "local" {
@@ -92,7 +92,7 @@ impl Config {
             ("", variable) => VaultKey::Environment(variable.to_owned()),
             _ => {
                 let what = "name either vault.local_key_file or vault.local_key_env, not both";
-                return Err(wrong("vault", what));
+                return Err(wrong("vault", what.to_owned()));
             }
         };
         let egress_policy = EgressPolicy::parse(&settings.egress.allow)
@@ -159,11 +159,6 @@ impl Config {
         })
     }
 
-    /// Where the record's segments lie.
-    pub(crate) fn segments_dir(&self) -> PathBuf {
-        self.data_dir.join("segments")
-    }
-
     /// The database's address without a password, for people.
     pub(crate) fn shown_database(&self) -> String {
         match self.database_url.split_once("://") {
@@ -194,8 +189,10 @@ pub(crate) fn prepare_data_dir(dir: &Path) -> Result<(), SettingsError> {
         .permissions()
         .mode();
     if mode & 0o007 != 0 {
-        let what = format!("the data directory is open to everybody (mode {:o}); run: chmod 700 {place}",
-            mode & 0o777);
+        let what = format!(
+            "the data directory is open to everybody (mode {:o}); run: chmod 700 {place}",
+            mode & 0o777
+        );
         return Err(SettingsError::new(place, what));
     }
     Ok(())

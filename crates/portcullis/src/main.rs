@@ -1,1 +1,41 @@
-fn main() {}
+//! The AI gateway and control plane in one binary: settings, wiring and subcommands. No logic.
+
+mod cli;
+mod command;
+mod config;
+mod failure;
+mod instance;
+mod metrics;
+mod node;
+mod router;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match command::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out::error(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The one place that prints: what a command was run for goes to standard output, complaints to
+/// standard error.
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+pub(crate) mod out {
+    use std::fmt::Display;
+
+    pub(crate) fn line(text: impl Display) {
+        println!("{text}");
+    }
+
+    pub(crate) fn error(text: impl Display) {
+        eprintln!("portcullis: {text}");
+    }
+}

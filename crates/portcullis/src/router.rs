@@ -4,6 +4,7 @@ use std::{convert::Infallible, net::SocketAddr};
 
 use axum::Router;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use portcullis_gateway::Gateway;
 use portcullis_runtime::server::{App, ResponseBody};
@@ -36,7 +37,7 @@ impl App for Surfaces {
             Surface::Gateway if self.role != Role::Control => {
                 self.gateway.call(request, peer.ip()).await
             }
-            Surface::Api if self.role != Role::Gateway => self.api(request, peer).await,
+            Surface::Api if self.role != Role::Gateway => self.api(request).await,
             Surface::Health => json(StatusCode::OK, &health()),
             Surface::Greeting => {
                 let text = "Portcullis: the gate stands. Point your client's base URL at /v1.\n";
@@ -48,9 +49,8 @@ impl App for Surfaces {
 }
 
 impl Surfaces {
-    async fn api(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<ResponseBody> {
+    async fn api(&self, request: Request<Incoming>) -> Response<ResponseBody> {
         use tower::Service as _;
-        request.extensions_mut().insert(portcullis_api::Peer(peer.ip()));
         let mut api = self.api.clone();
         // Dropping the future when the client hangs up does not abort the task: an admin write
         // that has begun ends, one way or the other.
@@ -61,7 +61,7 @@ impl Surfaces {
         match task.await {
             Ok(Ok(response)) => {
                 let (head, body) = response.into_parts();
-                Response::from_parts(head, ResponseBody::stream(body))
+                Response::from_parts(head, ResponseBody::stream(body.map_err(Into::into)))
             }
             Ok(Err(never)) => match never {},
             Err(error) => {
@@ -84,11 +84,7 @@ fn surface(path: &str) -> Surface {
         _ => {}
     }
     let Some(rest) = path.strip_prefix("/v1/") else {
-        return if path.starts_with("/v2/") || path.starts_with("/model-configs/") {
-            Surface::Api
-        } else {
-            Surface::None
-        };
+        return if path.starts_with("/v2/") { Surface::Api } else { Surface::None };
     };
     if portcullis_api::owns(rest) { Surface::Api } else { Surface::Gateway }
 }

@@ -136,7 +136,7 @@ impl Default for Server {
             listen: "127.0.0.1:8787".to_owned(),
             workers: 0,
             max_connections: 16_384,
-            header_timeout_s: 15,
+            header_timeout_s: 75,
             max_header_bytes: 64 << 10,
             drain_s: 30,
         }
@@ -313,7 +313,9 @@ mod tests {
     fn complaints_name_the_place_and_the_field() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("portcullis.toml");
-        for (text, field) in [("[server]\nlisen = 'x'", "lisen"), ("[server]\nworkers = 'x'", "workers")] {
+        for (text, field) in
+            [("[server]\nlisen = 'x'", "lisen"), ("[server]\nworkers = 'x'", "workers")]
+        {
             fs::write(&file, text).unwrap();
             let error = Settings::load(Some(&file), &env(&[])).unwrap_err().to_string();
             assert!(error.contains("portcullis.toml") && error.contains(field), "{error}");

@@ -6,6 +6,7 @@ use std::{
 };
 
 use prometheus_client::{
+    collector::Collector,
     encoding::text::encode,
     metrics::info::Info,
     registry::{Metric, Registry},
@@ -29,6 +30,11 @@ impl Metrics {
     pub fn register<M: Metric + Clone>(&self, name: &str, help: &str, metric: M) -> M {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).register(name, help, metric.clone());
         metric
+    }
+
+    /// Adds metrics that are read off something when somebody asks.
+    pub fn register_collector(&self, collector: Box<dyn Collector>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).register_collector(collector);
     }
 
     /// All metrics in the OpenMetrics text format.

@@ -1,0 +1,38 @@
+//! The subcommands, one file each.
+
+mod check;
+mod demo;
+mod init;
+mod migrate;
+mod serve;
+mod vault;
+
+use clap::CommandFactory as _;
+use tokio::runtime::Runtime;
+
+use crate::{
+    cli::{Cli, Command},
+    failure::Failure,
+};
+
+pub(crate) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => runtime()?.block_on(serve::run(&args)),
+        Command::Init(args) => runtime()?.block_on(init::run(&args)),
+        Command::Demo(args) => runtime()?.block_on(demo::run(&args)),
+        Command::Check(common) => check::run(&common),
+        Command::Migrate(common) => runtime()?.block_on(migrate::run(&common)),
+        Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "portcullis", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// The control plane's runtime. Two threads: it must not crowd out the serving threads.
+fn runtime() -> Result<Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(2).thread_name("control").enable_all().build()?)
+}

@@ -1,0 +1,88 @@
+//! `portcullis serve`.
+
+use portcullis_runtime::telemetry::{self, LogFormat, TelemetrySettings};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    cli::Serve,
+    command::init::{credentials, initialise},
+    config::Config,
+    failure::Failure,
+    instance::{Instance, credentials_file, write_private},
+    node::Node,
+};
+
+pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
+    let config = Config::load(&args.common, args.listen.as_deref())?;
+    start_log(&config)?;
+    forbid_core_dumps();
+    // Before anything else, so that no signal finds the default handler.
+    let mut stop = stop_signal()?;
+    let instance = Instance::open(&config).await?;
+    if instance
+        .db
+        .read()
+        .await
+        .map_err(|e| Failure::database(&config, &e))?
+        .organisations()
+        .count()
+        .await
+        .map_err(|e| Failure::database(&config, &e))?
+        == 0
+    {
+        let made = initialise(&instance, "My organisation", "owner@portcullis.invalid").await?;
+        let path = credentials_file(&config);
+        write_private(&path, &format!("{:#}\n", credentials(&made)))?;
+        tracing::info!(file = %path.display(), "a first organisation was made; the file holds its \
+            master API key and the owner's password: move it to a safe place");
+    }
+    let pepper = instance.pepper().await?;
+    let node = Node::start(&config, args.role, instance, pepper).await?;
+    tracing::info!(
+        address = %node.address(),
+        metrics = node.metrics_address().map(|address| address.to_string()),
+        database = config.shown_database(),
+        workers = config.workers,
+        "serving; point clients at http://{}/v1", node.address()
+    );
+    stop.recv().await;
+    tracing::info!("stopping: calls in flight may finish");
+    node.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// SIGTERM or Ctrl-C.
+pub(crate) struct StopSignal {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignal {
+    pub(crate) async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+pub(crate) fn stop_signal() -> Result<StopSignal, Failure> {
+    Ok(StopSignal {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+    })
+}
+
+pub(crate) fn start_log(config: &Config) -> Result<(), Failure> {
+    let format = if config.log_json { LogFormat::Json } else { LogFormat::Text };
+    telemetry::init(&TelemetrySettings { format, filter: config.log_filter.clone() })
+        .map_err(|error| Failure::new(format!("log.filter: {error}")))
+}
+
+/// A core dump would hold keys in the clear.
+fn forbid_core_dumps() {
+    if let Err(error) = portcullis_vault::process::forbid_core_dumps() {
+        tracing::warn!(%error, "core dumps could not be switched off");
+    }
+}

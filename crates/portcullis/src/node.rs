@@ -1,0 +1,191 @@
+//! A running node: the planes put together, started and stopped in order.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use portcullis_control::{Compiler, Control, StoredLogs};
+use portcullis_domain::{Live, NodeId};
+use portcullis_gateway::{Gateway, Parts};
+use portcullis_record::{RecordSettings, SegmentRecorder, Shipper, ShipperSettings};
+use portcullis_runtime::{
+    Tasks,
+    egress::{Egress, EgressSettings, ExtraCa},
+    server::{Server, ServerHandle, ServerSettings},
+    telemetry::Ops,
+};
+use portcullis_vault::Pepper;
+use tokio::runtime::Handle;
+
+use crate::{
+    cli::Role, config::Config, failure::Failure, instance::Instance, metrics, router::Surfaces,
+};
+
+/// How often the vault persists its counts and forgets what is past its time.
+const VAULT_MAINTENANCE: Duration = Duration::from_secs(60);
+
+/// A node that serves.
+pub(crate) struct Node {
+    instance: Instance,
+    tasks: Tasks,
+    server: ServerHandle,
+    ops: Option<ServerHandle>,
+    shipper: Arc<Shipper>,
+    drain: Duration,
+}
+
+impl Node {
+    /// Starts serving. Must be called on the control plane's runtime.
+    pub(crate) async fn start(
+        config: &Config,
+        role: Role,
+        instance: Instance,
+        pepper: Pepper,
+    ) -> Result<Self, Failure> {
+        let tasks = Tasks::new();
+        let live = Arc::new(Live::default());
+        let (compiler, reached) = Compiler::start(instance.db.clone(), Arc::clone(&live)).await?;
+        let shutdown = tasks.shutdown_signal();
+        tasks.spawn("snapshot compiler", async move {
+            tokio::select! {
+                () = compiler.follow() => {}
+                () = shutdown => {}
+            }
+        });
+
+        let node_id = NodeId::mint(&*instance.clock, &*instance.dice);
+        let record = RecordSettings { sync_window: config.fsync, ..RecordSettings::default() };
+        let recorder = SegmentRecorder::start(&config.data_dir, node_id, record)
+            .map_err(|error| Failure::new(format!("record: {error}")))?;
+        let shipper = Shipper::start(
+            &recorder,
+            Arc::new(StoredLogs::new(instance.db.clone())),
+            Arc::clone(&instance.dice),
+            Handle::current(),
+            ShipperSettings::default(),
+        )
+        .map_err(|error| Failure::new(format!("record: {error}")))?;
+        let (recorder, shipper) = (Arc::new(recorder), Arc::new(shipper));
+
+        let vault = Arc::clone(&instance.vault);
+        let shutdown = tasks.shutdown_signal();
+        tasks.spawn("vault maintenance", async move {
+            while tokio::time::timeout(VAULT_MAINTENANCE, shutdown.clone()).await.is_err() {
+                vault.maintain().await;
+            }
+            vault.maintain().await;
+        });
+
+        let extra_ca = match &config.ca_file {
+            None => ExtraCa::default(),
+            Some(path) => {
+                let complain = |error: &dyn std::fmt::Display| {
+                    Failure::new(format!("egress.ca_file: {}: {error}", path.display()))
+                };
+                let pem = std::fs::read(path).map_err(|error| complain(&error))?;
+                ExtraCa::parse_pem(&pem).map_err(|error| complain(&error))?
+            }
+        };
+        let egress = EgressSettings {
+            connect_timeout: config.connect_timeout,
+            extra_ca,
+            ..EgressSettings::default()
+        };
+        let pepper = Arc::new(pepper);
+        let gateway = Gateway::new(Parts {
+            live: Arc::clone(&live),
+            vault: Arc::clone(&instance.vault),
+            pepper: Arc::clone(&pepper),
+            egress: Egress::new(config.egress_policy.clone(), egress),
+            recorder: Arc::clone(&recorder) as Arc<_>,
+            clock: Arc::clone(&instance.clock),
+            dice: Arc::clone(&instance.dice),
+            settings: config.gateway.clone(),
+            node: node_id,
+            version: env!("CARGO_PKG_VERSION"),
+        });
+        let control = Control::new(portcullis_control::Parts {
+            db: instance.db.clone(),
+            vault: Arc::clone(&instance.vault),
+            pepper,
+            live: Arc::clone(&live),
+            reached,
+            clock: Arc::clone(&instance.clock),
+            dice: Arc::clone(&instance.dice),
+        });
+        let surfaces = Surfaces {
+            role,
+            gateway,
+            api: portcullis_api::router(control),
+            control: Handle::current(),
+        };
+        let metrics = metrics::register(&live, &recorder, &shipper);
+        let ops = match config.metrics_listen {
+            None => None,
+            Some(address) => {
+                let settings = ServerSettings { workers: 1, ..ServerSettings::default() };
+                let bound = bind("metrics.listen", address, settings)?;
+                let draining = tasks.shutdown_signal();
+                Some(bound.serve(Ops::new(metrics, move || metrics::readiness(&draining)))?)
+            }
+        };
+        let settings = ServerSettings {
+            workers: config.workers,
+            max_connections: config.max_connections,
+            max_header_bytes: config.max_header_bytes,
+            header_timeout: config.header_timeout,
+            ..ServerSettings::default()
+        };
+        let server = bind("server.listen", config.listen, settings)?.serve(surfaces)?;
+        Ok(Self { instance, tasks, server, ops, shipper, drain: config.drain })
+    }
+
+    /// Where it serves.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// Where the metrics are, if anywhere.
+    pub(crate) fn metrics_address(&self) -> Option<SocketAddr> {
+        self.ops.as_ref().map(ServerHandle::local_addr)
+    }
+
+    /// Waits until every call that has ended is in the database.
+    pub(crate) async fn flush(&self) -> Result<(), Failure> {
+        self.shipper.flush().await.map_err(|error| Failure::new(error.to_string()))
+    }
+
+    /// Stops: no new calls, then the end of those in flight, then the record, then the database.
+    pub(crate) async fn stop(self) {
+        self.tasks.shut_down();
+        let cut = self.server.drain(self.drain).await;
+        if cut > 0 {
+            tracing::warn!(connections = cut, "calls were cut off: they took too long to finish");
+        }
+        match tokio::time::timeout(self.drain, self.shipper.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "logs stay in the data directory until the next start");
+            }
+            Err(_) => tracing::warn!("logs stay in the data directory until the next start"),
+        }
+        let unfinished = self.tasks.drain(Duration::from_secs(5)).await;
+        if !unfinished.is_empty() {
+            tracing::warn!(?unfinished, "background tasks did not end");
+        }
+        drop(self.shipper);
+        drop(self.ops);
+        self.instance.db.close().await;
+    }
+}
+
+fn bind(
+    field: &str,
+    address: SocketAddr,
+    settings: ServerSettings,
+) -> Result<portcullis_runtime::server::Bound, Failure> {
+    Server::bind(address, settings).map_err(|error| {
+        Failure::new(format!(
+            "{field}: cannot listen on {address}: {error}; is another instance running, or is \
+             the port taken?"
+        ))
+    })
+}
