@@ -5,11 +5,12 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
 
+use futures_util::task::AtomicWaker;
 use http::{HeaderValue, Request, Response, Uri, Version, header::HOST};
 use hyper::{
     body::Incoming,
@@ -58,6 +59,10 @@ pub(super) struct H2 {
 struct Streams {
     open: AtomicUsize,
     limit: AtomicUsize,
+    /// Whether the first answer was seen: the provider's settings came before it.
+    is_answered: AtomicBool,
+    /// Wakes the driver to look at the limit.
+    look: AtomicWaker,
 }
 
 /// What an answer's body holds until it ends.
@@ -106,6 +111,9 @@ impl Connection {
                 request.headers_mut().remove(HOST);
                 let mut stream = Stream::open(h2);
                 let answered = stream.0.sender.try_send_request(request).await;
+                if !stream.0.streams.is_answered.swap(true, Relaxed) {
+                    stream.0.streams.look.wake();
+                }
                 answered.map(|answer| (answer, Lease::H2 { _stream: stream }))
             }
         };
@@ -171,10 +179,14 @@ impl H2 {
         let streams = Arc::new(Streams {
             open: AtomicUsize::new(0),
             limit: AtomicUsize::new(connection.current_max_send_streams()),
+            is_answered: AtomicBool::new(false),
+            look: AtomicWaker::new(),
         });
         let watched = streams.clone();
-        // The provider may change its limit at any time, and only the connection knows it.
+        // Only the connection knows the limit. It is polled for each call, and once more after
+        // the first answer.
         let connection = poll_fn(move |cx| {
+            watched.look.register(cx.waker());
             let polled = Pin::new(&mut connection).poll(cx);
             watched.limit.store(connection.current_max_send_streams(), Relaxed);
             polled

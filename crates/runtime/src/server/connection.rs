@@ -51,7 +51,8 @@ impl Protocols {
             .max_buf_size(MAX_BUFFER.max(settings.max_header_bytes))
             // A client that hung up must not keep a provider busy.
             .half_close(false)
-            .pipeline_flush(true);
+            // It would also lift the bound on what waits for a client that does not read.
+            .pipeline_flush(false);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())

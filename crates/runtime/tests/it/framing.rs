@@ -30,7 +30,6 @@ async fn ambiguous_requests_are_refused() {
     let (probe, handle) = start(settings());
     let smuggled = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
     let heads = [
-        ("both lengths", "content-length: 4\r\ntransfer-encoding: chunked\r\n", "0\r\n\r\n"),
         ("two lengths", "content-length: 4\r\ncontent-length: 5\r\n", "abcde"),
         ("a list of lengths", "content-length: 4, 5\r\n", "abcde"),
         ("a signed length", "content-length: +4\r\n", "abcd"),
@@ -59,6 +58,28 @@ async fn ambiguous_requests_are_refused() {
     }
     assert!(served.is_empty(), "{served:?}");
     assert_eq!(probe.calls.load(SeqCst), 0);
+}
+
+/// RFC 9112 §6.3: the chunks count, the length is forgotten before anybody can pass it on, and the
+/// connection ends with the answer, so that nothing behind it is read as a request.
+#[tokio::test]
+async fn with_both_lengths_the_chunks_count_and_the_connection_ends() {
+    let (probe, handle) = start(settings());
+    let (length, chunked) = ("content-length: 6\r\n", "transfer-encoding: chunked\r\n");
+    for lengths in [[length, chunked].concat(), [chunked, length].concat()] {
+        let before = probe.calls.load(SeqCst);
+        let request = format!(
+            "POST /headers HTTP/1.1\r\nhost: a\r\n{lengths}\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: \
+             a\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(handle.local_addr()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut seen = String::new();
+        tokio::time::timeout(SOON, stream.read_to_string(&mut seen)).await.unwrap().unwrap();
+        assert_eq!(seen.matches("HTTP/1.1 200").count(), 1, "{seen}");
+        assert!(seen.contains("saw transfer-encoding") && !seen.contains("saw content-length"));
+        assert_eq!(probe.calls.load(SeqCst), before + 1);
+    }
 }
 
 #[tokio::test]

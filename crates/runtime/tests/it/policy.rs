@@ -133,8 +133,8 @@ fn what_is_not_public_is_refused_in_every_spelling() {
         ("http://example.com./", HostName),
         ("http://example..com/", HostName),
         ("http://.example.com/", HostName),
-        ("http://127.0.0.1%2f/", HostName),
-        ("http://%6c%6fcalhost/", HostName),
+        ("http://127.0.0.1%2f/", Malformed),
+        ("http://%6c%6fcalhost/", Malformed),
         ("http://exa_mple.com/", HostName),
         ("http://[fe80::1%25eth0]/", HostName),
         // Over-long.

@@ -30,7 +30,7 @@ use tokio::{
 use crate::world::{SOON, egress, get, text, until};
 
 /// `/echo` returns the body; `/wait` takes 200 ms; `/hang` never answers; `/endless` never ends;
-/// `/ignore` answers without reading the body.
+/// `/headers` names the headers; `/ignore` answers without reading the body, `/swallow` after reading it.
 #[derive(Clone, Default)]
 pub(crate) struct Probe {
     pub(crate) calls: Arc<AtomicUsize>,
@@ -59,6 +59,12 @@ impl App for Probe {
                 let _guard = OnDrop(self.dropped.clone());
                 std::future::pending().await
             }
+            "/swallow" => {
+                let _guard = OnDrop(self.dropped.clone());
+                let body = request.into_body().collect().await;
+                assert!(body.is_err(), "an upload that broke off was taken for complete");
+                Response::new(ResponseBody::empty())
+            }
             "/endless" => {
                 let state = (OnDrop(self.dropped.clone()), self.pieces.clone());
                 let chunks = futures_util::stream::unfold(state, |state| async move {
@@ -85,6 +91,10 @@ impl App for Probe {
                     [Ok(Frame::data(Bytes::from("part"))), Err(BoxError::from("on purpose"))];
                 let body = StreamBody::new(futures_util::stream::iter(frames));
                 Response::new(ResponseBody::stream(body))
+            }
+            "/headers" => {
+                let names = request.headers().keys().map(|name| format!("saw {name}\n"));
+                Response::new(names.collect::<String>().into())
             }
             "/ignore" => Response::new(ResponseBody::empty()),
             _ => match request.into_body().collect().await {
@@ -178,7 +188,7 @@ async fn a_client_that_hangs_up_ends_its_call() {
 #[tokio::test]
 async fn a_client_that_hangs_up_during_its_upload_ends_its_call() {
     let (probe, handle) = start(one_worker());
-    let head = "POST /hang HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\nonly this";
+    let head = "POST /swallow HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\nonly this";
     let stream = connect(&handle, head).await;
     until("the call is under way", || probe.calls.load(SeqCst) == 1).await;
     drop(stream);
@@ -221,8 +231,10 @@ async fn a_body_that_nobody_reads_is_not_taken_in() {
 async fn an_answer_that_fails_cannot_be_taken_for_complete() {
     let (_, handle) = start(one_worker());
     let url = format!("http://{}/breaks", handle.local_addr());
-    let answer = egress().send(get(&url), SOON).await.unwrap();
-    assert!(answer.into_body().collect().await.is_err());
+    // Whether the head still got through is a matter of timing.
+    if let Ok(answer) = egress().send(get(&url), SOON).await {
+        assert!(answer.into_body().collect().await.is_err());
+    }
 }
 
 #[tokio::test]

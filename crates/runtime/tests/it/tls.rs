@@ -242,7 +242,12 @@ async fn certificates_that_prove_nothing_are_refused() {
 
 #[tokio::test]
 async fn plain_text_on_a_tls_port_is_unreachable() {
-    let upstream = crate::world::Upstream::hello().await;
+    let upstream = crate::world::Upstream::start(|mut stream, _| async move {
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"220 mail.example.com\r\n")
+            .await
+            .unwrap();
+    })
+    .await;
     let error = failure(&egress(&ca()), upstream.address).await;
     assert_eq!((error.kind, error.sent), (EgressErrorKind::Unreachable, false));
 }
