@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, StatusCode,
+    HeaderMap, Method, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use portcullis_domain::{Fault, Secret};
@@ -39,6 +39,8 @@ pub(super) struct OpenAiReply {
     key: Option<Secret<String>>,
     /// Whether usage was asked for on our behalf only.
     hides_usage: bool,
+    /// Whether usage in the answer is this call's own.
+    consumes: bool,
     form: Form,
     scanner: Scanner,
     /// A document's pieces so far, shared with what was handed on.
@@ -80,6 +82,7 @@ impl OpenAiReply {
             endpoint: ask.endpoint,
             key: ask.credential.key.clone(),
             hides_usage,
+            consumes: consumes(ask),
             form: Form::Opaque,
             scanner: Scanner::default(),
             gathered: Vec::new(),
@@ -168,7 +171,7 @@ impl OpenAiReply {
                 "id" => note_text(&mut self.observed.id, raw),
                 "model" => note_text(&mut self.observed.model, raw),
                 "type" => kind = string(raw),
-                "usage" | "x_groq" => self.note_usage(raw),
+                "usage" | "usage_info" | "x_groq" => self.note_usage(raw),
                 "choices" if memchr::memmem::find(raw.as_bytes(), b"\"usage\"").is_some() => {
                     self.note_usage(raw);
                 }
@@ -183,7 +186,8 @@ impl OpenAiReply {
                     self.observed.error = Some(error.observed());
                 }
                 "status" if self.endpoint == Endpoint::CreateModelResponse => {
-                    self.observed.finish_reason = string(raw).map(Cow::into_owned);
+                    let ended = string(raw).filter(|status| status != "in_progress");
+                    self.observed.finish_reason = ended.map(Cow::into_owned);
                 }
                 "output" if self.endpoint == Endpoint::CreateModelResponse => {
                     self.observed.usage.web_searches = web_searches(raw);
@@ -207,7 +211,7 @@ impl OpenAiReply {
 
     /// Notes usage, however deep a provider hides it.
     fn note_usage(&mut self, raw: &str) {
-        if raw.len() > MAX_USAGE {
+        if raw.len() > MAX_USAGE || !self.consumes {
             return;
         }
         let Ok(value) = serde_json::from_str::<Value>(raw) else { return };
@@ -361,6 +365,17 @@ impl Reply for OpenAiReply {
     }
 }
 
+/// Whether a call uses a model now. Others, reading a batch or an earlier response for one, state
+/// the usage of calls long settled.
+fn consumes(ask: &Ask<'_>) -> bool {
+    use Endpoint::{CancelBatch, CancelFinetune, CreateBatch, CreateFinetune, UploadFile};
+    let manages = matches!(
+        ask.endpoint,
+        CancelBatch | CancelFinetune | CreateBatch | CreateFinetune | UploadFile
+    );
+    *ask.method == Method::POST && !manages
+}
+
 fn hand_on(fate: &Fate, event: &Event, out: &mut Vec<Bytes>) {
     let raw = event.raw();
     match fate {
@@ -376,9 +391,10 @@ fn place(whole: &Bytes, part: &Bytes) -> Option<Range<usize>> {
     (start + part.len() <= whole.len()).then_some(start..start + part.len())
 }
 
+/// Azure's first event states empty texts: nothing stated.
 fn note_text(slot: &mut Option<String>, raw: &str) {
     if slot.is_none() {
-        *slot = string(raw).map(Cow::into_owned);
+        *slot = string(raw).filter(|text| !text.is_empty()).map(Cow::into_owned);
     }
 }
 
