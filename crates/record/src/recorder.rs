@@ -1,0 +1,170 @@
+//! The recorder: the port that calls write through.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use portcullis_domain::{Content, Log, NodeId, RecordUnavailable, Recorder, StoredContent};
+
+use crate::{
+    node::{Node, StartError},
+    spill::Spilled,
+    sync::Syncer,
+    writer::{self, with_writer},
+};
+
+/// How the record is kept.
+#[derive(Clone, Debug)]
+pub struct RecordSettings {
+    /// A segment that has reached this many bytes is followed by a new one.
+    pub segment_bytes: u64,
+    /// A segment this old is followed by a new one at the next write, so that content that has
+    /// been shipped does not lie around in it.
+    pub segment_age: Duration,
+    /// How often what was written is forced to the disk: the most that a power cut can lose.
+    pub sync_window: Duration,
+    /// How many bytes of ended calls are kept in memory while the disk refuses them.
+    pub spill_bytes: usize,
+}
+
+/// Records calls in segment files. Every thread writes to a file of its own, with one system call
+/// per fact and no lock.
+pub struct SegmentRecorder {
+    // Declared first, so that the last sync happens while the node still holds its lock.
+    _syncer: Syncer,
+    node: Arc<Node>,
+}
+
+/// What the recorder has done since it started. Calls closed =
+/// `closed` + `spilled` + `lost`, at any quiet moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecorderStats {
+    /// Calls opened.
+    pub opened: u64,
+    /// Calls refused because their opening could not be written.
+    pub open_failed: u64,
+    /// Calls whose end has been written.
+    pub closed: u64,
+    /// Calls whose end waits in memory for the disk.
+    pub spilled: u64,
+    /// Calls whose end could be neither written nor kept in memory. Those that were opened will
+    /// be shipped as interrupted after the next start.
+    pub lost: u64,
+    /// Calls whose content was dropped for want of room, or because it is longer than an entry
+    /// may be (64 MiB); their logs were kept.
+    pub content_lost: u64,
+    /// Times that the disk failed to confirm what was written.
+    pub sync_failed: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) opened: AtomicU64,
+    pub(crate) open_failed: AtomicU64,
+    pub(crate) closed: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) content_lost: AtomicU64,
+    pub(crate) sync_failed: AtomicU64,
+}
+
+impl Default for RecordSettings {
+    /// Segments of 64 MiB or ten minutes, synced every 50 ms, 16 MiB of spill.
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            segment_age: Duration::from_secs(600),
+            sync_window: Duration::from_millis(50),
+            spill_bytes: 16 << 20,
+        }
+    }
+}
+
+impl SegmentRecorder {
+    /// Opens a record for `node` under the data directory and starts syncing. The node's id must
+    /// be this process's own: what earlier processes left is the shipper's to recover.
+    pub fn start(data: &Path, node: NodeId, settings: RecordSettings) -> Result<Self, StartError> {
+        let node = Arc::new(Node::create(data, node, settings)?);
+        Ok(Self { _syncer: Syncer::start(Arc::clone(&node))?, node })
+    }
+
+    /// What has been recorded so far.
+    pub fn stats(&self) -> RecorderStats {
+        let counters = &self.node.counters;
+        let spill = self.node.spill.lock().unwrap_or_else(PoisonError::into_inner);
+        RecorderStats {
+            opened: counters.opened.load(Ordering::Relaxed),
+            open_failed: counters.open_failed.load(Ordering::Relaxed),
+            closed: counters.closed.load(Ordering::Relaxed),
+            spilled: spill.len() as u64,
+            lost: counters.lost.load(Ordering::Relaxed),
+            content_lost: counters.content_lost.load(Ordering::Relaxed),
+            sync_failed: counters.sync_failed.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+}
+
+impl Recorder for SegmentRecorder {
+    fn open(&self, log: &Log) -> Result<(), RecordUnavailable> {
+        let counters = &self.node.counters;
+        match with_writer(&self.node, |writer| writer.opened(&self.node, log)) {
+            Ok(()) => {
+                counters.opened.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                counters.open_failed.fetch_add(1, Ordering::Relaxed);
+                Err(RecordUnavailable(error.to_string()))
+            }
+        }
+    }
+
+    fn close(&self, log: &Log, content: Content) {
+        let counters = &self.node.counters;
+        if [&content.request, &content.response].into_iter().flatten().any(|s| !writer::fits(s)) {
+            counters.content_lost.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(call = %log.id, "content is longer than the record takes; dropped");
+            return self.close(&without_content(log), Content::default());
+        }
+        let error = match with_writer(&self.node, |w| w.closed(&self.node, log, &content)) {
+            Ok(()) => {
+                counters.closed.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            Err(error) => error,
+        };
+        let bound = self.node.settings.spill_bytes;
+        let mut spill = self.node.spill.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = spill.push(log, content, bound);
+        drop(spill);
+        match outcome {
+            Spilled::Whole => {
+                tracing::warn!(call = %log.id, %error, "the end of a call waits in memory");
+            }
+            Spilled::WithoutContent => {
+                counters.content_lost.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    call = %log.id, %error,
+                    "the end of a call waits in memory; there is no room for its content"
+                );
+            }
+            Spilled::Lost => {
+                counters.lost.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(call = %log.id, %error, "the end of a call cannot be recorded");
+            }
+        }
+    }
+}
+
+/// The log of a call whose content is not kept after all.
+pub(crate) fn without_content(log: &Log) -> Log {
+    Log { stored_content: StoredContent::None, ..log.clone() }
+}

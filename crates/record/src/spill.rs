@@ -1,0 +1,67 @@
+//! Where a closed call waits in memory while the disk refuses it.
+
+use std::collections::VecDeque;
+
+use portcullis_domain::{Content, Log, Sealed};
+
+use crate::recorder::without_content;
+
+/// A bounded queue of calls whose closing could not be written yet.
+#[derive(Default)]
+pub(crate) struct Spill {
+    queue: VecDeque<(Log, Content)>,
+    bytes: usize,
+}
+
+/// What became of a call handed to the spill.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Spilled {
+    /// It waits, content included.
+    Whole,
+    /// It waits; its content found no room.
+    WithoutContent,
+    /// There was no room.
+    Lost,
+}
+
+/// What a log takes in memory, roughly: its texts are short and bounded by the gateway.
+const LOG_BYTES: usize = 2048;
+
+impl Spill {
+    /// Keeps a call, at most `bound` bytes in all.
+    pub(crate) fn push(&mut self, log: &Log, content: Content, bound: usize) -> Spilled {
+        let room = bound.saturating_sub(self.bytes);
+        let (log, content, outcome) = if size(&content) <= room {
+            (log.clone(), content, Spilled::Whole)
+        } else if LOG_BYTES <= room {
+            (without_content(log), Content::default(), Spilled::WithoutContent)
+        } else {
+            return Spilled::Lost;
+        };
+        self.bytes += size(&content);
+        self.queue.push_back((log, content));
+        outcome
+    }
+
+    /// The call that waits longest.
+    pub(crate) fn front(&self) -> Option<&(Log, Content)> {
+        self.queue.front()
+    }
+
+    /// Lets the call go that waits longest.
+    pub(crate) fn pop(&mut self) {
+        if let Some((_, content)) = self.queue.pop_front() {
+            self.bytes -= size(&content);
+        }
+    }
+
+    /// How many calls wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+fn size(content: &Content) -> usize {
+    let len = |sealed: &Option<Sealed>| sealed.as_ref().map_or(0, |s| s.as_bytes().len());
+    LOG_BYTES + len(&content.request) + len(&content.response)
+}

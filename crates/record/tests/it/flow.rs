@@ -1,0 +1,174 @@
+//! Recording and shipping when nothing breaks.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use portcullis_domain::{ContentPart, LogState};
+use portcullis_record::{RecordSettings, SegmentRecorder, StartError};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_flush_ships_what_closed_before_it_with_its_content() {
+    let data = tempfile::tempdir().unwrap();
+    let recorder = recorder(data.path(), 1);
+    let sink = MemorySink::willing();
+    let shipper = shipper(&recorder, &sink);
+
+    open(&recorder, 1);
+    close_with_content(&recorder, 1, 100_000);
+    close(&recorder, 2); // Never reached a provider.
+    shipper.flush().await.unwrap();
+
+    assert_eq!(sink.numbers(LogState::Finished), [1, 2].into());
+    let bodies = sink.bodies.lock().unwrap();
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies[&body_key(1, ContentPart::Request)], sealed(1, 100_000));
+    assert_eq!(bodies[&body_key(1, ContentPart::Response)], sealed(2, 50_000));
+    let stats = shipper.stats();
+    assert_eq!((stats.shipped, stats.bodies, stats.failures), (2, 2, 0));
+    assert_eq!((stats.lag_bytes, stats.open_calls), (0, 0));
+    assert_eq!((recorder.stats().opened, recorder.stats().closed), (1, 2));
+}
+
+#[tokio::test]
+async fn an_open_call_is_not_shipped_while_its_process_lives() {
+    let data = tempfile::tempdir().unwrap();
+    let recorder = recorder(data.path(), 1);
+    let sink = MemorySink::willing();
+    let shipper = shipper(&recorder, &sink);
+
+    open(&recorder, 1);
+    shipper.flush().await.unwrap();
+    assert_eq!((sink.len(), shipper.stats().open_calls), (0, 1));
+
+    // Nor by another process's recovery on the same directory.
+    let other = recorder_with(data.path(), 2, RecordSettings::default());
+    let others_sink = MemorySink::willing();
+    let others_shipper = crate::support::shipper(&other, &others_sink);
+    others_shipper.flush().await.unwrap();
+    assert_eq!(others_sink.len(), 0);
+
+    close(&recorder, 1);
+    shipper.flush().await.unwrap();
+    assert_eq!(sink.numbers(LogState::Finished), [1].into());
+    assert_eq!(shipper.stats().open_calls, 0);
+}
+
+#[tokio::test]
+async fn shipping_needs_no_flush() {
+    let data = tempfile::tempdir().unwrap();
+    let recorder = recorder(data.path(), 1);
+    let sink = MemorySink::willing();
+    let settings =
+        portcullis_record::ShipperSettings { interval: Duration::from_millis(5), ..quick() };
+    let _shipper = shipper_with(&recorder, &sink, settings);
+    close(&recorder, 1);
+    let arrived = async {
+        while sink.len() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), arrived).await.unwrap();
+}
+
+#[tokio::test]
+async fn threads_may_open_and_close_each_others_calls() {
+    const THREADS: u128 = 4;
+    const CALLS: u128 = 500;
+    let data = tempfile::tempdir().unwrap();
+    let settings = RecordSettings { segment_bytes: 20_000, ..RecordSettings::default() };
+    let recorder = Arc::new(recorder_with(data.path(), 1, settings));
+    let sink = MemorySink::willing();
+    let shipper = shipper(&recorder, &sink);
+
+    // Each thread opens calls and hands them to the next to be closed.
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..THREADS).map(|_| std::sync::mpsc::channel::<u128>()).unzip();
+    let mut threads = Vec::new();
+    for (t, receiver) in receivers.into_iter().enumerate() {
+        let recorder = Arc::clone(&recorder);
+        let next = senders[(t + 1) % THREADS as usize].clone();
+        threads.push(thread::spawn(move || {
+            for n in 0..CALLS {
+                let call = t as u128 * CALLS + n + 1;
+                open(&recorder, call);
+                next.send(call).unwrap();
+                for closing in receiver.try_iter() {
+                    close(&recorder, closing);
+                }
+            }
+            drop(next);
+            for closing in receiver {
+                close(&recorder, closing);
+            }
+        }));
+    }
+    drop(senders);
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        shipper.flush().await.unwrap();
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    shipper.flush().await.unwrap();
+
+    let all: std::collections::BTreeSet<_> = (1..=THREADS * CALLS).collect();
+    assert_eq!(sink.numbers(LogState::Finished), all);
+    assert_eq!(sink.repeats.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(shipper.stats().open_calls, 0, "every closing met its opening");
+    assert_eq!(recorder.stats().closed, shipper.stats().shipped);
+    assert_eq!(segments(data.path(), 1).len(), 0, "all threads ended and all is shipped");
+}
+
+#[tokio::test]
+async fn segments_roll_by_size_and_go_once_shipped() {
+    let data = tempfile::tempdir().unwrap();
+    let settings = RecordSettings { segment_bytes: 10_000, ..RecordSettings::default() };
+    let recorder = recorder_with(data.path(), 1, settings);
+    let sink = MemorySink::willing();
+    let shipper = shipper(&recorder, &sink);
+
+    open(&recorder, 1_000_000); // Stays open and holds its segment.
+    for n in 1..=100 {
+        open(&recorder, n);
+        close(&recorder, n);
+    }
+    assert!(segments(data.path(), 1).len() > 10);
+    shipper.flush().await.unwrap();
+    assert_eq!(sink.len(), 100);
+    assert_eq!(segments(data.path(), 1).len(), 2, "the open call's segment and the present one");
+
+    close(&recorder, 1_000_000);
+    shipper.flush().await.unwrap();
+    assert_eq!(segments(data.path(), 1).len(), 1);
+}
+
+#[tokio::test]
+async fn segments_roll_by_age() {
+    let data = tempfile::tempdir().unwrap();
+    let settings = RecordSettings {
+        segment_age: Duration::from_millis(10),
+        sync_window: Duration::from_millis(5),
+        ..RecordSettings::default()
+    };
+    let recorder = recorder_with(data.path(), 1, settings);
+    open(&recorder, 1);
+    let before = segments(data.path(), 1);
+    for n in 2..2000 {
+        thread::sleep(Duration::from_millis(5));
+        open(&recorder, n);
+        if segments(data.path(), 1) != before {
+            return;
+        }
+    }
+    panic!("the segment never grew old");
+}
+
+#[tokio::test]
+async fn a_node_id_is_used_once() {
+    let data = tempfile::tempdir().unwrap();
+    let first = recorder(data.path(), 1);
+    let second = SegmentRecorder::start(data.path(), node(1), RecordSettings::default());
+    assert!(matches!(second, Err(StartError::NodeInUse(id)) if id == node(1)));
+    drop(first);
+}
