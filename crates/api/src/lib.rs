@@ -11,16 +11,10 @@ mod page;
 mod resource;
 mod trace;
 
-use std::net::IpAddr;
-
 use axum::{Router, middleware};
 use portcullis_control::Control;
 
 pub use resource::NOT_SERVED;
-
-/// The address a request came from; the server puts it into the request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
 
 /// The admin API under `/v1`, and under `/v2`, where some clients look for it.
 pub fn router(control: Control) -> Router {

@@ -19,7 +19,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-        let pairs = pairs.map_err(|_| ApiError::Malformed("the query cannot be read".to_owned()))?;
+        let pairs =
+            pairs.map_err(|_| ApiError::Malformed("the query cannot be read".to_owned()))?;
         Ok(Self { pairs: pairs.0 })
     }
 }

@@ -1,7 +1,7 @@
 //! API keys.
 
 use portcullis_domain::{
-    Actor, ApiKey, ApiKeyDefaults, ApiKeyId, ApiKeyKind, ApiKeyToken, Id, Place, Permit,
+    Actor, ApiKey, ApiKeyDefaults, ApiKeyId, ApiKeyKind, ApiKeyToken, Id, Permit, Place,
     PreviousDigest, Scope, ScopeSet, Timestamp, UserId, WorkspaceId,
 };
 use portcullis_store::{List, Page};
@@ -238,10 +238,11 @@ impl ApiKeys<'_> {
         let mut reader = self.parts.db.read().await?;
         let key = reader.tenant(self.actor.organisation()).api_keys().find(id).await?;
         let key = key.ok_or(ControlError::NotFound("API key"))?;
-        let permit = self.permit(verb, key.kind, key.workspace_id).map_err(|error| match error {
-            ControlError::NotFound(_) => ControlError::NotFound("API key"),
-            other => other,
-        })?;
+        let permit =
+            self.permit(verb, key.kind, key.workspace_id).map_err(|error| match error {
+                ControlError::NotFound(_) => ControlError::NotFound("API key"),
+                other => other,
+            })?;
         Ok((key, permit))
     }
 

@@ -115,9 +115,7 @@ pub async fn bootstrap(
         tx.organisations().insert(&permit, &organisation).await?;
         tx.workspaces().insert(&permit, &workspace).await?;
         tx.users().insert(&permit, &user, Some(&hash), OrganisationRole::Owner).await?;
-        tx.users()
-            .put_workspace_role(&permit, workspace.id, user.id, WorkspaceRole::Admin)
-            .await?;
+        tx.users().put_workspace_role(&permit, workspace.id, user.id, WorkspaceRole::Admin).await?;
         tx.api_keys().insert(&permit, &key).await?;
         Ok(())
     })

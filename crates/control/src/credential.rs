@@ -1,7 +1,7 @@
 //! Credentials on their way into the vault.
 
-use portcullis_domain::{IntegrationId, OrganisationId, SealedPlace, Secret, mask};
 use portcullis_domain::Sealed;
+use portcullis_domain::{IntegrationId, OrganisationId, SealedPlace, Secret, mask};
 use portcullis_providers::{
     catalog::{self, Provider},
     credential::{Credential, Settings},
@@ -27,7 +27,10 @@ pub(crate) fn provider(name: &str, field: &'static str) -> Result<&'static Provi
     };
     catalog::find(name).ok_or_else(|| {
         let known: Vec<&str> = catalog::all().iter().map(|provider| provider.name).collect();
-        ControlError::invalid(field, format!("is not a known provider; known are {}", known.join(", ")))
+        ControlError::invalid(
+            field,
+            format!("is not a known provider; known are {}", known.join(", ")),
+        )
     })
 }
 
@@ -45,7 +48,10 @@ pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> 
             let message = "must be at most 16384 characters without line breaks";
             return Err(ControlError::invalid("key", message));
         }
-    } else if provider.needs_key() && credential.settings.azure_ad_token.is_none() {
+    } else if credential.settings.custom_host.is_none()
+        && credential.settings.azure_ad_token.is_none()
+    {
+        // A host of one's own may need no key; the provider's own does.
         return Err(ControlError::invalid("key", format!("{} needs a key", provider.title)));
     }
     Ok(())

@@ -49,9 +49,8 @@ impl DataKeyStore for StoredDataKeys {
                 uses: key.uses,
                 created_at: key.created_at,
             };
-            let write = async |tx: &mut portcullis_store::Tx| {
-                tx.data_keys().insert(&row, replaces).await
-            };
+            let write =
+                async |tx: &mut portcullis_store::Tx| tx.data_keys().insert(&row, replaces).await;
             self.0.write(write).await.map_err(failed)
         })
     }

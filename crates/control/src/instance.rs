@@ -12,9 +12,8 @@ const PEPPER: &str = "api-key-pepper";
 /// The pepper of API-key digests: made and sealed on first use, then always the same. All nodes of
 /// a database share it.
 pub async fn instance_pepper(db: &Db, vault: &Vault, dice: &dyn Dice) -> Result<Pepper> {
-    let unavailable = |error: &dyn std::fmt::Display| {
-        ControlError::VaultUnavailable(error.to_string())
-    };
+    let unavailable =
+        |error: &dyn std::fmt::Display| ControlError::VaultUnavailable(error.to_string());
     let ring = vault.key_ring(None).await.map_err(|error| unavailable(&error))?;
     let place = SealedPlace {
         organisation: None,
@@ -41,7 +40,8 @@ pub async fn instance_pepper(db: &Db, vault: &Vault, dice: &dyn Dice) -> Result<
     }
     let sealed = sealed.ok_or_else(|| ControlError::Internal("no pepper".to_owned()))?;
     let opened = ring.open(&place, &sealed).map_err(|_| {
-        let text = "the instance's secrets do not open: is this the vault key they were sealed with?";
+        let text =
+            "the instance's secrets do not open: is this the vault key they were sealed with?";
         ControlError::VaultUnavailable(text.to_owned())
     })?;
     Pepper::from_bytes(opened).map_err(|error| ControlError::Internal(error.to_string()))

@@ -1,8 +1,8 @@
 //! Integrations: vaulted provider credentials.
 
 use portcullis_domain::{
-    Id, Integration, IntegrationModel, IntegrationModels, Permit, Place, Scope, Secret, Slug,
-    VirtualKey, WorkspaceId, Actor,
+    Actor, Id, Integration, IntegrationModel, IntegrationModels, Permit, Place, Scope, Secret,
+    Slug, VirtualKey, WorkspaceId,
 };
 use portcullis_providers::credential::{Credential, Settings};
 use portcullis_store::{IntegrationOwner, List, Page};
@@ -174,7 +174,9 @@ impl Integrations<'_> {
         }
         let confined = workspace::filter(self.parts, self.actor, workspace).await?;
         let owner = match (confined, scope) {
-            (Some(workspace), IntegrationScope::Workspace) => IntegrationOwner::Workspace(workspace),
+            (Some(workspace), IntegrationScope::Workspace) => {
+                IntegrationOwner::Workspace(workspace)
+            }
             (Some(workspace), _) if !of_organisation => IntegrationOwner::Workspace(workspace),
             (_, IntegrationScope::Organisation) => IntegrationOwner::Organisation,
             _ => IntegrationOwner::Any,

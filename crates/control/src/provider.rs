@@ -47,9 +47,8 @@ impl Providers<'_> {
     pub async fn create(&self, new: NewProvider) -> Result<VirtualKey> {
         let place = workspace::place(self.parts, self.actor, new.workspace.as_deref()).await?;
         let organisation = self.actor.organisation();
-        let permit = self
-            .actor
-            .permit(Scope::ProvidersCreate, Place::Workspace(organisation, place.id))?;
+        let permit =
+            self.actor.permit(Scope::ProvidersCreate, Place::Workspace(organisation, place.id))?;
         check_name(&new.name)?;
         let mut reader = self.parts.db.read().await?;
         let mut tenant = reader.tenant(organisation);

@@ -24,9 +24,9 @@ async fn list(caller: Caller, query: Query) -> ApiResult {
     }
     let after = match query.text("after") {
         None => None,
-        Some(text) => Some(CallId::parse(text).map_err(|error| {
-            ApiError::Malformed(format!("after: {error}"))
-        })?),
+        Some(text) => Some(
+            CallId::parse(text).map_err(|error| ApiError::Malformed(format!("after: {error}")))?,
+        ),
     };
     let workspace = query.text("workspace_id").or_else(|| query.text("workspace_slug"));
     let logs = caller.control.logs(&caller.actor);
@@ -60,12 +60,8 @@ fn filter(query: &Query) -> Result<LogFilter, ApiError> {
     let state = match query.text("state") {
         None => None,
         Some(text) => {
-            let known = [
-                LogState::Finished,
-                LogState::Failed,
-                LogState::HungUp,
-                LogState::Interrupted,
-            ];
+            let known =
+                [LogState::Finished, LogState::Failed, LogState::HungUp, LogState::Interrupted];
             let found = known.into_iter().find(|state| state.name() == text);
             Some(found.ok_or_else(|| {
                 let names = known.map(LogState::name).join(", ");
@@ -78,8 +74,9 @@ fn filter(query: &Query) -> Result<LogFilter, ApiError> {
         until: instant("time_of_generation_max")?,
         workspace: None,
         environment: query.text("environment").map(str::to_owned),
-        statuses: statuses
-            .map_err(|_| ApiError::Malformed("status_code: must be a list of numbers".to_owned()))?,
+        statuses: statuses.map_err(|_| {
+            ApiError::Malformed("status_code: must be a list of numbers".to_owned())
+        })?,
         min_status: query.parse("status_code_min")?,
         max_status: query.parse("status_code_max")?,
         is_success: query.parse("is_success")?,
@@ -103,7 +100,7 @@ fn filter(query: &Query) -> Result<LogFilter, ApiError> {
 fn metrics(log: &Log) -> Value {
     let millis = |micros: u64| micros / 1000;
     let usage = &log.usage;
-    json!({
+    let mut row = json!({
         "id": log.id,
         "state": log.state.name(),
         "organisation_id": log.organisation_id,
@@ -132,55 +129,73 @@ fn metrics(log: &Log) -> Value {
         "endpoint": log.endpoint,
         "request_url": log.request_url,
         "request_method": log.request_method,
-        "response_status_code": log.response_status,
-        "error": log.error,
-        "error_detail": log.error_detail,
-        "finish_reason": log.finish_reason,
-        "upstream_id": log.upstream_id,
-        "response_time": millis(log.timings.total),
-        "request_parsing_time": millis(log.timings.request_parsing),
-        "pre_processing_time": millis(log.timings.pre_processing),
-        "cache_processing_time": 0,
-        "response_parsing_time": millis(log.timings.response_parsing),
-        "gateway_processing_time": millis(log.timings.gateway),
-        "upstream_response_time": millis(log.timings.upstream),
-        "ttlt": log.timings.time_to_first_byte.map(millis),
-        "timings": log.timings,
-        "is_proxy_call": log.is_proxy_call,
-        "cache_status": log.cache_status,
-        "cache_type": null,
-        "stream_mode": i32::from(log.stream),
-        "retry_success_count": log.retry_success_count,
-        "attempts": log.attempts,
-        "last_used_option": log.last_used_option,
-        "_user": log.user,
-        "_environment": log.metadata.get("_environment"),
-        "_organisation": log.metadata.get("_organisation"),
-        "_prompt": log.metadata.get("_prompt"),
-        "metadata": log.metadata,
-        "metadata.key": log.metadata.keys().collect::<Vec<_>>(),
-        "metadata.value": log.metadata.values().collect::<Vec<_>>(),
-        "trace_id": log.trace_id,
-        "span_id": log.span_id,
-        "span_name": log.span_name,
-        "parent_span_id": log.parent_span_id,
-        "virtual_key": log.virtual_key,
-        "virtual_key_id": log.virtual_key_id,
-        "integration_id": log.integration_id,
-        "upstream_host": log.upstream_host,
-        "source": log.user_agent,
-        "user_agent": log.user_agent,
-        "client_address": log.client_address,
-        "runtime": log.runtime,
-        "runtime_version": log.runtime_version,
-        "sdk_version": log.sdk_version,
-        "request_bytes": log.request_bytes,
-        "response_bytes": log.response_bytes,
-        "response_chunks": log.response_chunks,
-        "stored_content": log.stored_content,
-        "node_id": log.node_id,
-        "gateway_version": log.gateway_version,
-    })
+    });
+    extend(
+        &mut row,
+        json!({
+            "response_status_code": log.response_status,
+            "error": log.error,
+            "error_detail": log.error_detail,
+            "finish_reason": log.finish_reason,
+            "upstream_id": log.upstream_id,
+            "response_time": millis(log.timings.total),
+            "request_parsing_time": millis(log.timings.request_parsing),
+            "pre_processing_time": millis(log.timings.pre_processing),
+            "cache_processing_time": 0,
+            "response_parsing_time": millis(log.timings.response_parsing),
+            "gateway_processing_time": millis(log.timings.gateway),
+            "upstream_response_time": millis(log.timings.upstream),
+            "ttlt": log.timings.time_to_first_byte.map(millis),
+            "timings": log.timings,
+            "is_proxy_call": log.is_proxy_call,
+            "cache_status": log.cache_status,
+            "cache_type": null,
+            "stream_mode": i32::from(log.stream),
+            "retry_success_count": log.retry_success_count,
+            "attempts": log.attempts,
+            "last_used_option": log.last_used_option,
+            "_user": log.user,
+            "_environment": log.metadata.get("_environment"),
+            "_organisation": log.metadata.get("_organisation"),
+            "_prompt": log.metadata.get("_prompt"),
+            "metadata": log.metadata,
+            "metadata.key": log.metadata.keys().collect::<Vec<_>>(),
+            "metadata.value": log.metadata.values().collect::<Vec<_>>(),
+        }),
+    );
+    extend(
+        &mut row,
+        json!({
+            "trace_id": log.trace_id,
+            "span_id": log.span_id,
+            "span_name": log.span_name,
+            "parent_span_id": log.parent_span_id,
+            "virtual_key": log.virtual_key,
+            "virtual_key_id": log.virtual_key_id,
+            "integration_id": log.integration_id,
+            "upstream_host": log.upstream_host,
+            "source": log.user_agent,
+            "user_agent": log.user_agent,
+            "client_address": log.client_address,
+            "runtime": log.runtime,
+            "runtime_version": log.runtime_version,
+            "sdk_version": log.sdk_version,
+            "request_bytes": log.request_bytes,
+            "response_bytes": log.response_bytes,
+            "response_chunks": log.response_chunks,
+            "stored_content": log.stored_content,
+            "node_id": log.node_id,
+            "gateway_version": log.gateway_version,
+        }),
+    );
+    row
+}
+
+/// `json!` takes only so many members at a time.
+fn extend(row: &mut Value, more: Value) {
+    if let (Value::Object(row), Value::Object(more)) = (row, more) {
+        row.extend(more);
+    }
 }
 
 fn shown(detail: &LogDetail) -> Value {
