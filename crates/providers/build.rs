@@ -49,9 +49,7 @@ fn main() -> Result<(), String> {
         let entry: Entry = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
         check(&entry, &path).map_err(fail)?;
         let code = entry_code(&entry).map_err(fail)?;
-        if table.insert(entry.name, code).is_some() {
-            return Err(fail("name: another file has the same".to_owned()));
-        }
+        table.insert(entry.name, code);
     }
     let entries: String = table.into_values().collect();
     let out = env::var("OUT_DIR").map_err(|error| format!("OUT_DIR: {error}"))?;
@@ -60,6 +58,7 @@ fn main() -> Result<(), String> {
 }
 
 fn check(entry: &Entry, path: &Path) -> Result<(), String> {
+    // Files are named after providers, so that no two can have the same name.
     if path.file_name().and_then(|name| name.to_str()) != Some(&format!("{}.toml", entry.name)) {
         return Err(format!("name: the file must be called {}.toml", entry.name));
     }

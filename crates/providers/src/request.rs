@@ -88,43 +88,30 @@ impl JsonRequest {
             members
                 .push(Member { key: Text::of(key, &bytes), value: start..start + raw.get().len() });
         }
-        let mut request = Self {
-            bytes: bytes.clone(),
-            inside,
-            members,
-            stream: false,
-            wants_usage: false,
-            max_output_tokens: None,
-            model: None,
-            user: None,
-        };
+        let (mut model, mut user) = (None, None);
+        let (mut stream, mut wants_usage) = (false, false);
+        let mut max_output_tokens = None;
         // A member of another type than we know counts as absent: it is the provider that refuses.
         for (key, raw) in &found {
             let raw = raw.get();
             match key.as_ref() {
-                "model" => request.model = string(raw).map(|text| Text::of(&text, &bytes)),
-                "user" => request.user = string(raw).map(|text| Text::of(&text, &bytes)),
-                "stream" => request.stream = raw == "true",
-                "stream_options" => request.wants_usage = includes_usage(raw),
+                "model" => model = string(raw).map(|text| Text::of(&text, &bytes)),
+                "user" => user = string(raw).map(|text| Text::of(&text, &bytes)),
+                "stream" => stream = raw == "true",
+                "stream_options" => wants_usage = includes_usage(raw),
                 "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
                     // Should a caller send two of them, the provider may follow either.
-                    request.max_output_tokens =
-                        request.max_output_tokens.max(serde_json::from_str(raw).ok());
+                    max_output_tokens = max_output_tokens.max(serde_json::from_str(raw).ok());
                 }
                 _ => {}
             }
         }
-        Ok(request)
+        Ok(Self { bytes, inside, members, stream, wants_usage, max_output_tokens, model, user })
     }
 
     /// The body as it came.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
-    }
-
-    /// The body as it came.
-    pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes).expect("checked when parsed")
     }
 
     /// The JSON text of a top-level member.
