@@ -6,7 +6,7 @@ use std::{
     io,
     net::IpAddr,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -49,8 +49,11 @@ pub(super) struct Remembered {
     resolver: Arc<dyn Resolve>,
     ttl: Duration,
     // Taken only when a connection is made, never for a call on an open one.
-    answers: Mutex<HashMap<String, (Instant, Arc<[IpAddr]>)>>,
+    answers: Mutex<Answers>,
 }
+
+/// By name: until when, and what.
+type Answers = HashMap<String, (Instant, Arc<[IpAddr]>)>;
 
 impl Remembered {
     pub(super) fn new(resolver: Arc<dyn Resolve>, ttl: Duration) -> Self {
@@ -84,7 +87,7 @@ impl Remembered {
         self.answers().remove(&host.to_ascii_lowercase());
     }
 
-    fn answers(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Instant, Arc<[IpAddr]>)>> {
+    fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

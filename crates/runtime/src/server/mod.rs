@@ -109,7 +109,8 @@ impl Bound {
             address: self.address,
         };
         let share = self.settings.max_connections.div_ceil(self.sockets.len()).max(1);
-        for (index, socket) in self.sockets.into_iter().enumerate() {
+        let apps = std::iter::repeat_n(app, self.sockets.len());
+        for (index, (socket, app)) in self.sockets.into_iter().zip(apps).enumerate() {
             let worker = worker::Worker {
                 socket,
                 max_connections: share,
@@ -118,7 +119,7 @@ impl Bound {
                 connections: handle.connections.subscribe(),
             };
             // A failure drops the handle, which ends the workers started before.
-            worker.start(index, app.clone())?;
+            worker.start(index, app)?;
         }
         Ok(handle)
     }

@@ -85,3 +85,25 @@ pub fn init(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
     };
     set.map_err(|_| TelemetryError::AlreadySet)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LogFormat, TelemetryError, TelemetrySettings, init};
+
+    #[test]
+    fn a_wrong_filter_is_named_and_logging_is_set_up_once() {
+        let wrong = TelemetrySettings { filter: "info=loud".to_owned(), ..Default::default() };
+        let error = init(&wrong).unwrap_err();
+        assert!(error.to_string().contains("info=loud"), "{error}");
+        let sound = TelemetrySettings { format: LogFormat::Json, ..Default::default() };
+        init(&sound).unwrap();
+        assert!(matches!(init(&sound), Err(TelemetryError::AlreadySet)));
+    }
+
+    #[test]
+    fn formats_have_two_names() {
+        assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);
+        assert_eq!("text".parse::<LogFormat>().unwrap(), LogFormat::Text);
+        assert!("JSON".parse::<LogFormat>().is_err());
+    }
+}

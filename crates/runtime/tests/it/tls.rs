@@ -169,6 +169,7 @@ async fn beyond_the_providers_limit_another_connection_is_opened() {
     let url = format!("https://localhost:{}/v1", address.port());
     // The first call learns the limit.
     text(egress.send(post(&url, "x"), SOON).await.unwrap().into_body()).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
     let calls = (0..6).map(|_| async {
         text(egress.send(post(&url, "x"), SOON).await.unwrap().into_body()).await
     });
