@@ -217,7 +217,7 @@ impl ApiKeys<'_> {
         let token = ApiKeyToken::mint(hint, &*self.parts.dice);
         let overlap_until = now.plus_millis(overlap);
         key.previous =
-            (overlap > 0).then(|| PreviousDigest { digest: key.digest, until: overlap_until });
+            (overlap > 0).then_some(PreviousDigest { digest: key.digest, until: overlap_until });
         key.digest = self.parts.pepper.digest(token.danger_expose());
         key.hint = token.hint();
         self.write(&permit, key).await?;
