@@ -111,17 +111,19 @@ impl Db {
 
     /// Runs `work` in one serialisable transaction and commits it if it succeeds; an error or a
     /// dropped future rolls everything back. Because `work` runs again when other writers got in
-    /// its way, it must have no effect outside the transaction.
+    /// its way, it must have no effect outside the transaction. It is `Clone`, as any closure that
+    /// captures by shared reference is, rather than `AsyncFn`, whose futures the compiler cannot
+    /// yet prove to be `Send`.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: AsyncFn(&mut Tx) -> Result<T, E>,
+        F: AsyncFnOnce(&mut Tx) -> Result<T, E> + Clone,
         E: From<Error>,
     {
         let deadline = Instant::now() + self.0.options.retry;
         let mut place_in_line = None;
         let mut pause = Duration::from_millis(1);
         loop {
-            let (error, is_conflict) = match self.attempt(&work).await {
+            let (error, is_conflict) = match self.attempt(work.clone()).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
@@ -136,9 +138,9 @@ impl Db {
         }
     }
 
-    async fn attempt<T, E, F>(&self, work: &F) -> Result<T, (E, bool)>
+    async fn attempt<T, E, F>(&self, work: F) -> Result<T, (E, bool)>
     where
-        F: AsyncFn(&mut Tx) -> Result<T, E>,
+        F: AsyncFnOnce(&mut Tx) -> Result<T, E> + Clone,
         E: From<Error>,
     {
         let ours = |error: Error| {
@@ -194,6 +196,11 @@ impl Db {
 }
 
 impl Tx {
+    /// This transaction as a reader, for the nouns whose own handle only writes here.
+    pub fn reader(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+
     pub(crate) async fn commit(self) -> Result<()> {
         self.reader.commit().await
     }

@@ -123,7 +123,8 @@ impl World {
             default_workspace: self.id(),
             created_at: now,
         };
-        let workspace = self.draw_workspace(organisation.id, organisation.default_workspace, "ws-main");
+        let workspace =
+            self.draw_workspace(organisation.id, organisation.default_workspace, "ws-main");
         let api_key = self.draw_api_key(&workspace, ApiKeyKind::WorkspaceService);
         let integration = Integration {
             id: self.id(),

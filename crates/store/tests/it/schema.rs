@@ -1,0 +1,115 @@
+//! Migrations.
+
+use std::collections::BTreeSet;
+
+use portcullis_store::Error;
+use sqlx::{Connection, PgConnection, Row, SqliteConnection};
+
+use crate::support::{World, on_both_engines};
+
+on_both_engines! {
+    async fn migrating_again_does_nothing(world) {
+        let version = world.db.schema_version().await.unwrap();
+        assert!(version >= 1);
+        assert_eq!(world.db.pending().await.unwrap(), 0);
+        assert_eq!(world.db.migrate().await.unwrap(), version);
+    }
+
+    async fn a_later_releases_schema_is_refused(world) {
+        let sql = "UPDATE schema_version SET version = 9999";
+        match world.db.engine() {
+            portcullis_store::Engine::Sqlite => {
+                let mut conn = SqliteConnection::connect(&world.url).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+            portcullis_store::Engine::Postgres => {
+                let mut conn = PgConnection::connect(&world.url).await.unwrap();
+                sqlx::query(sql).execute(&mut conn).await.unwrap();
+            }
+        }
+        let refused = world.db.migrate().await;
+        assert!(matches!(refused, Err(Error::NewerSchema { found: 9999, .. })), "{refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_may_migrate_at_once() {
+    let url = tokio::task::spawn_blocking(|| {
+        portcullis_testkit::postgres::Postgres::shared().fresh_database()
+    });
+    let url = url.await.unwrap();
+    let world = World::postgres().await;
+    let options = || portcullis_store::Options::new(world.time.clone());
+    let (one, two) = tokio::join!(
+        portcullis_store::Db::connect(&url, options()),
+        portcullis_store::Db::connect(&url, options()),
+    );
+    let (one, two) = (one.unwrap(), two.unwrap());
+    let (first, second) = tokio::join!(one.migrate(), two.migrate());
+    assert_eq!(first.unwrap(), second.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_engines_end_in_the_same_schema() {
+    let (sqlite, postgres) = (World::sqlite().await, World::postgres().await);
+    let mut conn = SqliteConnection::connect(&sqlite.url).await.unwrap();
+    let columns = "SELECT m.name || '.' || c.name || ' '
+            || REPLACE(REPLACE(c.type, 'BLOB', 'bytea'), 'INTEGER', 'bigint')
+            || CASE WHEN c.\"notnull\" = 1 THEN ' not null' ELSE '' END
+        FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+        WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
+    let indexes = "SELECT m.name || CASE WHEN i.\"unique\" = 1 THEN ' unique ' ELSE ' ' END
+            || i.name || CASE WHEN i.partial = 1 THEN ' partial ' ELSE ' ' END
+            || (SELECT GROUP_CONCAT(COALESCE(x.name, 'expression'), ',')
+                FROM pragma_index_info(i.name) x)
+        FROM sqlite_schema m JOIN pragma_index_list(m.name) i
+        WHERE m.type = 'table' AND i.origin = 'c'";
+    let keys = "SELECT m.name || ' -> ' || f.\"table\" || ' ' || GROUP_CONCAT(f.\"from\", ',')
+            || CASE WHEN f.on_delete = 'CASCADE' THEN ' cascade' ELSE '' END
+        FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f
+        WHERE m.type = 'table' GROUP BY m.name, f.id";
+    let primary = "SELECT name || ' ' || (SELECT GROUP_CONCAT(name, ',') FROM
+            (SELECT c.name FROM pragma_table_info(m.name) c WHERE c.pk > 0 ORDER BY c.pk))
+        FROM sqlite_schema m WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+            AND name <> 'schema_version'";
+    let mut ours = BTreeSet::new();
+    for sql in [columns, indexes, keys, primary] {
+        let rows = sqlx::query(sql).fetch_all(&mut conn).await.unwrap();
+        assert!(!rows.is_empty());
+        ours.extend(rows.iter().map(|row| row.get::<String, _>(0).to_lowercase()));
+    }
+
+    let mut conn = PgConnection::connect(&postgres.url).await.unwrap();
+    let columns = "SELECT table_name || '.' || column_name || ' ' || data_type
+            || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE '' END
+        FROM information_schema.columns WHERE table_schema = 'public'";
+    let indexes = "SELECT t.relname || CASE WHEN i.indisunique THEN ' unique ' ELSE ' ' END
+            || x.relname || CASE WHEN i.indpred IS NOT NULL THEN ' partial ' ELSE ' ' END
+            || (SELECT STRING_AGG(COALESCE(a.attname, 'expression'), ',' ORDER BY k.place)
+                FROM UNNEST(i.indkey::int2[]) WITH ORDINALITY k (number, place)
+                LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number
+                    AND k.number > 0)
+        FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+        JOIN pg_class t ON t.oid = i.indrelid
+        WHERE t.relnamespace = 'public'::regnamespace AND NOT i.indisprimary";
+    let keys = "SELECT c.conrelid::regclass::text || ' -> ' || c.confrelid::regclass::text || ' '
+            || (SELECT STRING_AGG(a.attname, ',' ORDER BY k.place)
+                FROM UNNEST(c.conkey) WITH ORDINALITY k (number, place)
+                JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)
+            || CASE WHEN c.confdeltype = 'c' THEN ' cascade' ELSE '' END
+        FROM pg_constraint c WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace";
+    let primary = "SELECT c.conrelid::regclass::text || ' '
+            || (SELECT STRING_AGG(a.attname, ',' ORDER BY k.place)
+                FROM UNNEST(c.conkey) WITH ORDINALITY k (number, place)
+                JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)
+        FROM pg_constraint c WHERE c.contype = 'p' AND c.connamespace = 'public'::regnamespace";
+    let mut theirs = BTreeSet::new();
+    for sql in [columns, indexes, keys, primary] {
+        let rows = sqlx::query(sql).fetch_all(&mut conn).await.unwrap();
+        assert!(!rows.is_empty());
+        theirs.extend(rows.iter().map(|row| row.get::<String, _>(0).to_lowercase()));
+    }
+    let only_here: Vec<_> = ours.difference(&theirs).collect();
+    let only_there: Vec<_> = theirs.difference(&ours).collect();
+    assert!(only_here.is_empty() && only_there.is_empty(), "{only_here:#?}\n{only_there:#?}");
+}
