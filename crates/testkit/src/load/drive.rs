@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::mpsc,
     task::JoinSet,
 };
 
@@ -78,8 +80,16 @@ pub async fn drive(plan: &Plan) -> io::Result<Figures> {
     drop(connect(plan.target).await?);
     let start = Instant::now();
     let mut workers = JoinSet::new();
-    for lane in 0..plan.connections {
-        workers.spawn(worker(plan.clone(), lane, start));
+    let mut lanes = Vec::new();
+    for _ in 0..plan.connections {
+        let (lane, turns) = mpsc::unbounded_channel();
+        let turns = matches!(plan.mode, Mode::Rate(_)).then_some(turns);
+        workers.spawn(worker(plan.clone(), turns, start));
+        lanes.push(lane);
+    }
+    if let Mode::Rate(rate) = plan.mode {
+        let end = start + plan.warm_up + plan.measure;
+        thread::spawn(move || pace(rate, start, end, &lanes));
     }
     let mut seen = Seen::default();
     while let Some(worker) = workers.join_next().await {
@@ -98,21 +108,24 @@ struct Seen {
     failed: u64,
 }
 
-async fn worker(plan: Plan, lane: usize, start: Instant) -> Seen {
+/// One connection: its turns come from the schedule, or without one as soon as it is free.
+async fn worker(
+    plan: Plan,
+    mut schedule: Option<mpsc::UnboundedReceiver<Instant>>,
+    start: Instant,
+) -> Seen {
     let measured_from = start + plan.warm_up;
     let end = measured_from + plan.measure;
     let mut seen = Seen::default();
     let mut connection = None;
     let mut buffer = Vec::with_capacity(64 << 10);
-    for turn in 0_u32.. {
-        let planned = match plan.mode {
-            Mode::Saturate => Instant::now(),
-            Mode::Rate(rate) => {
-                let position = f64::from(turn) * plan.connections as f64 + lane as f64;
-                let planned = start + Duration::from_secs_f64(position / rate);
-                tokio::time::sleep_until(planned.into()).await;
-                planned
-            }
+    loop {
+        let planned = match &mut schedule {
+            None => Instant::now(),
+            Some(schedule) => match schedule.recv().await {
+                Some(planned) => planned,
+                None => break,
+            },
         };
         if planned >= end {
             break;
@@ -135,6 +148,21 @@ async fn worker(plan: Plan, lane: usize, start: Instant) -> Seen {
         }
     }
     seen
+}
+
+/// Hands out the schedule's instants in turn, from a thread of its own: it wakes to some ten
+/// microseconds, where the runtime's timer rounds to milliseconds, longer than most answers take.
+fn pace(rate: f64, start: Instant, end: Instant, lanes: &[mpsc::UnboundedSender<Instant>]) {
+    for turn in 0_u32.. {
+        let planned = start + Duration::from_secs_f64(f64::from(turn) / rate);
+        if planned >= end {
+            return;
+        }
+        thread::sleep(planned.saturating_duration_since(Instant::now()));
+        if lanes[turn as usize % lanes.len()].send(planned).is_err() {
+            return;
+        }
+    }
 }
 
 /// One request and its answer; the instant of the body's first byte.

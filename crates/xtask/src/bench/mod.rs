@@ -48,17 +48,26 @@ pub(crate) struct Load {
     pub(crate) name: &'static str,
     body: fn() -> String,
     connections: u32,
+    /// So many a second on a schedule; without it, as many as are answered.
+    rate: Option<u32>,
 }
 
-pub(crate) const CHAT_64: Load = Load { name: "chat, 64 connections", body: chat, connections: 64 };
-pub(crate) const CHAT_1: Load = Load { name: "chat, 1 connection", body: chat, connections: 1 };
+pub(crate) const CHAT_64: Load =
+    Load { name: "chat, 64 connections", body: chat, connections: 64, rate: None };
+pub(crate) const CHAT_1: Load =
+    Load { name: "chat, 1 connection", body: chat, connections: 1, rate: None };
+pub(crate) const CHAT_STEADY: Load =
+    Load { name: "chat, 2,000 a second", body: chat, connections: 64, rate: Some(2_000) };
 pub(crate) const STREAM_16: Load =
-    Load { name: "100-chunk stream, 16 connections", body: stream, connections: 16 };
+    Load { name: "100-chunk stream, 16 connections", body: stream, connections: 16, rate: None };
 pub(crate) const STREAM_1: Load =
-    Load { name: "100-chunk stream, 1 connection", body: stream, connections: 1 };
+    Load { name: "100-chunk stream, 1 connection", body: stream, connections: 1, rate: None };
+pub(crate) const STREAM_STEADY: Load =
+    Load { name: "100-chunk stream, 200 a second", body: stream, connections: 64, rate: Some(200) };
 pub(crate) const PROMPT_16: Load =
-    Load { name: "100 KB prompt, 16 connections", body: prompt, connections: 16 };
-const LOADS: [Load; 5] = [CHAT_64, CHAT_1, STREAM_16, STREAM_1, PROMPT_16];
+    Load { name: "100 KB prompt, 16 connections", body: prompt, connections: 16, rate: None };
+const LOADS: [Load; 7] =
+    [CHAT_64, CHAT_1, CHAT_STEADY, STREAM_16, STREAM_1, STREAM_STEADY, PROMPT_16];
 
 /// One subject under one load.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// The round whose throughput is the middle one.
+/// The round whose median latency is the middle one.
 fn median(
     subject: &Subject,
     load: &Load,
@@ -121,6 +130,7 @@ fn median(
         let mut drive = command("taskset", &["-c", LOAD_CORE]);
         drive.arg(load_program()).arg("drive").arg(subject.address.to_string()).arg(&request);
         drive.args([load.connections.to_string(), arguments.seconds.to_string()]);
+        drive.args(load.rate.map(|rate| rate.to_string()));
         let figures: Figures = serde_json::from_str(&step::reply(&mut drive)?)
             .map_err(|error| format!("the load reported something else: {error}"))?;
         if figures.failed > 0 || figures.answered == 0 {
@@ -134,7 +144,7 @@ fn median(
         let cpu_micros = before.zip(after).map(|(from, to)| (to - from) * 1e6 / answers);
         rounds.push(Measured { figures, cpu_micros });
     }
-    rounds.sort_by(|a, b| a.figures.per_second().total_cmp(&b.figures.per_second()));
+    rounds.sort_by(|a, b| a.figures.p50.total_cmp(&b.figures.p50));
     Ok(rounds.swap_remove(rounds.len() / 2))
 }
 

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use super::{
-    Arguments, CHAT_1, CHAT_64, Load, Measured, PROMPT_16, STREAM_1, STREAM_16,
+    Arguments, CHAT_1, CHAT_64, CHAT_STEADY, Load, Measured, PROMPT_16, STREAM_1, STREAM_16,
+    STREAM_STEADY,
     subject::{Subject, binary_megabytes},
 };
 use crate::step::Outcome;
@@ -21,7 +22,7 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(machine: String, arguments: &Arguments) -> Self {
         let method = format!(
-            "{} rounds of {} s after 1 s of warm-up each, the median round by throughput",
+            "{} rounds of {} s after 1 s of warm-up each, the round with the middle latency",
             arguments.rounds.max(1),
             arguments.seconds,
         );
@@ -87,17 +88,23 @@ impl Report {
             let _infallible =
                 writeln!(text, "| {what} | {nginx:.0} | {ours:.0} | {ratio:.2} | {aim} |");
         }
-        let quantiles: [(&str, Take, &str); 2] = [
-            ("Added latency, 1 connection, µs (median)", |m| m.figures.p50, "≤ 1.25"),
-            ("Added latency, 1 connection, µs (99th percentile)", |m| m.figures.p99, ""),
-        ];
-        for (what, take, aim) in quantiles {
-            let direct = take(self.of("direct", &CHAT_1));
-            let nginx = take(self.of("nginx", &CHAT_1)) - direct;
-            let ours = take(self.of("portcullis", &CHAT_1)) - direct;
-            let ratio = ours / nginx;
-            let _infallible =
-                writeln!(text, "| {what} | {nginx:.0} | {ours:.0} | {ratio:.2} | {aim} |");
+        for (what, load, aim) in [
+            ("Added to a chat, 1 connection", CHAT_1, "≤ 1.25"),
+            ("Added to a chat, 2,000 a second", CHAT_STEADY, ""),
+            ("Added to a stream, 200 a second", STREAM_STEADY, ""),
+        ] {
+            let quantiles: [(&str, Take, &str); 2] =
+                [("median", |m| m.figures.p50, aim), ("99th percentile", |m| m.figures.p99, "")];
+            for (quantile, take, aim) in quantiles {
+                let direct = take(self.of("direct", &load));
+                let nginx = take(self.of("nginx", &load)) - direct;
+                let ours = take(self.of("portcullis", &load)) - direct;
+                let ratio = ours / nginx;
+                let _infallible = writeln!(
+                    text,
+                    "| {what}, µs ({quantile}) | {nginx:.0} | {ours:.0} | {ratio:.2} | {aim} |"
+                );
+            }
         }
         let alone = [
             ("Resident after load, MB", self.resident_megabytes.unwrap_or_default(), "≤ 30"),
