@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{StatusCode, Uri};
 use portcullis_domain::{
     Clock, Content, ContentPart, Fault, FaultKind, Log, LogState, Recorder, Sealed, SealedPlace,
-    StoredContent, Timestamp,
+    StoredContent, Timestamp, Usage,
 };
 use portcullis_providers::adapter::Observed;
 use portcullis_vault::KeyRing;
@@ -293,7 +293,11 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
         model_served: None,
         upstream_id: None,
         finish_reason: None,
-        usage: Default::default(),
+        usage: Usage {
+            // SDKs tell how long the audio they send is, for providers that do not.
+            audio_millis: text(header::AUDIO_DURATION).and_then(|text| text.parse().ok()),
+            ..Usage::default()
+        },
         usage_source: Default::default(),
         cost: None,
         price_origin: None,

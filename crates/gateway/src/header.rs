@@ -143,6 +143,25 @@ pub(crate) fn for_understood(client: &HeaderMap) -> HeaderMap {
     headers
 }
 
+/// Takes out the client's provider settings. They go with a credential that the client brought
+/// along; with a vaulted one they could send it to a resource of the client's choice.
+pub(crate) fn remove_provider_settings(client: &mut HeaderMap) {
+    let settings: Vec<HeaderName> = client
+        .keys()
+        .filter(|name| {
+            let keeps = ["anthropic-beta", "anthropic-version", "openai-beta"];
+            name.as_str().strip_prefix("x-portkey-").is_some_and(|name| !keeps.contains(&name))
+        })
+        .cloned()
+        .collect();
+    for name in settings {
+        // What only instructs the gateway has been read by then, except where it forwards.
+        if name.as_str() != FORWARD_HEADERS {
+            client.remove(name);
+        }
+    }
+}
+
 /// The provider's headers for the client: all but framing, cookies, and any that repeats `secret`.
 pub(crate) fn for_client(provider: HeaderMap, secret: Option<&str>) -> HeaderMap {
     let mut headers = provider;
@@ -173,7 +192,9 @@ fn repeats(value: &HeaderValue, secret: Option<&str>) -> bool {
 
 fn is_named_by_connection(headers: &HeaderMap, name: &str) -> bool {
     headers.get_all(http::header::CONNECTION).iter().any(|value| {
-        value.to_str().is_ok_and(|list| list.split(',').any(|n| n.trim().eq_ignore_ascii_case(name)))
+        value
+            .to_str()
+            .is_ok_and(|list| list.split(',').any(|n| n.trim().eq_ignore_ascii_case(name)))
     })
 }
 

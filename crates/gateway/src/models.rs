@@ -29,7 +29,10 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Response<ResponseBod
     let mut models: Vec<(String, String, i64)> = Vec::new();
     for (key, integration) in accepted.snapshot.virtual_keys_of(identified.workspace.id) {
         let wanted = only.is_none_or(|only| key.slug.as_str() == only)
-            && query.provider.as_deref().is_none_or(|p| p.trim_start_matches('@') == key.slug.as_str())
+            && query
+                .provider
+                .as_deref()
+                .is_none_or(|p| p.trim_start_matches('@') == key.slug.as_str())
             && query.ai_service.as_deref().is_none_or(|service| service == integration.provider);
         if !wanted || key.is_expired(accepted.at) {
             continue;
@@ -44,9 +47,11 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Response<ResponseBod
         names.sort_unstable();
         names.dedup();
         let created = key.created_at.micros() / 1_000_000;
-        models.extend(names.into_iter().map(|name| {
-            (format!("@{}/{name}", key.slug), integration.provider.clone(), created)
-        }));
+        models.extend(
+            names.into_iter().map(|name| {
+                (format!("@{}/{name}", key.slug), integration.provider.clone(), created)
+            }),
+        );
     }
     match query.sort.as_deref() {
         Some("provider" | "ai_service") => models.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0))),

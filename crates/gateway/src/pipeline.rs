@@ -31,7 +31,8 @@ where
         accepted.check_path()?;
         // The key first: without one, nobody makes us read a body.
         let identified = identify::identify(parts, accepted)?;
-        if identified.accepted.endpoint == Endpoint::ListModels && models::is_integrated(&identified)
+        if identified.accepted.endpoint == Endpoint::ListModels
+            && models::is_integrated(&identified)
         {
             return models::integrated(&identified);
         }

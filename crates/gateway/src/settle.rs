@@ -10,9 +10,14 @@ pub(crate) fn settle(log: &mut Log, observed: Option<&Observed>, request_chars: 
         log.model_served = observed.model.clone();
         log.upstream_id = observed.id.clone();
         log.finish_reason = observed.finish_reason.clone();
+        let said_by_caller = log.usage.audio_millis;
         log.usage = observed.usage;
         if log.usage != Default::default() {
             log.usage_source = UsageSource::Provider;
+        }
+        if log.usage.audio_millis.is_none() && said_by_caller.is_some() {
+            log.usage.audio_millis = said_by_caller;
+            log.usage_source = UsageSource::Estimate;
         }
     }
     let answered = log.response_status.is_some_and(|status| (200..300).contains(&status));

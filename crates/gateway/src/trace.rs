@@ -25,8 +25,8 @@ impl Trace {
             dice.fill(&mut id);
             format!("{:016x}", u64::from_be_bytes(id))
         });
-        let parent_span_id = own(header::PARENT_SPAN_ID)
-            .or_else(|| context.map(|(_, parent)| parent.to_owned()));
+        let parent_span_id =
+            own(header::PARENT_SPAN_ID).or_else(|| context.map(|(_, parent)| parent.to_owned()));
         Self { trace_id, span_id, parent_span_id, span_name: own(header::SPAN_NAME) }
     }
 }

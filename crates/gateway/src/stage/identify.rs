@@ -139,7 +139,8 @@ mod tests {
             pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
         let presented = take_credentials(&mut headers);
         assert!(headers.is_empty(), "credentials left behind: {headers:?}");
-        let text = |secret: Option<super::Secret<String>>| secret.map(|s| s.danger_expose().clone());
+        let text =
+            |secret: Option<super::Secret<String>>| secret.map(|s| s.danger_expose().clone());
         (text(presented.key), text(presented.provider_secret))
     }
 

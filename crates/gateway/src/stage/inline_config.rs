@@ -23,8 +23,10 @@ impl InlineConfig {
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Fault> {
         let Some(text) = header::text(headers, header::CONFIG) else { return Ok(Self::default()) };
         if text.starts_with("pc-") {
-            return Err(refused("there is no saved config of that name: this version reads inline \
-                                configs only"));
+            return Err(refused(
+                "there is no saved config of that name: this version reads inline \
+                                configs only",
+            ));
         }
         let Ok(Value::Object(object)) = serde_json::from_str(text) else {
             return Err(refused("x-portkey-config is neither a config's slug nor a JSON object"));

@@ -4,9 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::header::CONTENT_TYPE;
-use portcullis_domain::{
-    Fault, FaultKind, Integration, SealedPlace, Secret, Slug, VirtualKey,
-};
+use portcullis_domain::{Fault, FaultKind, Integration, SealedPlace, Secret, Slug, VirtualKey};
 use portcullis_providers::{
     catalog::{self, Provider},
     credential::Credential,
@@ -103,6 +101,9 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         strict: header::flag(headers, header::STRICT).or(config.strict).unwrap_or(true),
         credential,
     };
+    if target.virtual_key.is_some() {
+        header::remove_provider_settings(&mut received.identified.accepted.headers);
+    }
     strip_form_model(&mut received);
     Ok(Planned { received, target })
 }

@@ -48,7 +48,8 @@ where
     let body = if body.is_end_stream() {
         ReceivedBody::None
     } else if is_json(media_type) || (media_type.is_empty() && expects_json(accepted.endpoint)) {
-        let bytes = read(body, declared_length(&identified)?, settings.max_json_bytes, idle).await?;
+        let bytes =
+            read(body, declared_length(&identified)?, settings.max_json_bytes, idle).await?;
         parse(bytes, accepted.endpoint)?
     } else if accepted.endpoint == Endpoint::Proxy || is_opaque(media_type) {
         let length = declared_length(&identified)?;

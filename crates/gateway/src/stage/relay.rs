@@ -54,9 +54,10 @@ pub(crate) async fn relay(
         }
     } else {
         let status = head.status;
-        let is_event_stream = head.headers.get(CONTENT_TYPE).is_some_and(|value| {
-            value.as_bytes().starts_with(b"text/event-stream")
-        });
+        let is_event_stream = head
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
         let idle = parts.settings.upstream_idle_timeout;
         let body = RelayBody {
             body,
