@@ -107,8 +107,8 @@ async fn ensure_month(tx: &mut Reader, month: &Month) -> Result<()> {
 
 /// Whether the failure says that a table does not exist.
 pub(crate) fn is_missing_table(error: &Error) -> bool {
-    let Error::Database(sqlx::Error::Database(error)) = error else { return false };
-    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
+    let Error::Refused { code, message } = error else { return false };
+    code == "42P01" || message.starts_with("no such table")
 }
 
 /// Whether the same transaction can succeed when it is run again: a serialisation failure, a

@@ -92,7 +92,7 @@ impl Reader {
     /// The one row of a statement that always has one.
     pub(crate) async fn one(&mut self, sql: impl Into<Sql>, values: Vec<Value>) -> Result<Row> {
         let row = self.optional(sql, values).await?;
-        row.ok_or(Error::Database(sqlx::Error::RowNotFound))
+        row.ok_or(Error::Driver(sqlx::Error::RowNotFound))
     }
 
     /// Every row, read by `read`.
@@ -202,7 +202,11 @@ pub(crate) fn classify(error: sqlx::Error) -> Error {
         sqlx::Error::Database(said) if dialect::is_transient(&**said) => Error::Busy,
         sqlx::Error::Database(said) if said.is_unique_violation() => Error::Taken,
         sqlx::Error::Database(said) if said.is_foreign_key_violation() => Error::Referenced,
-        _ => Error::Database(error),
+        sqlx::Error::Database(said) => Error::Refused {
+            code: said.code().unwrap_or_default().into_owned(),
+            message: said.message().to_owned(),
+        },
+        _ => Error::Driver(error),
     }
 }
 

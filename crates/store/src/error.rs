@@ -39,9 +39,17 @@ pub enum Error {
         "column '{0}' holds a value that cannot be read; the database was changed by hand or is damaged"
     )]
     Corrupt(&'static str),
-    /// Anything else the database said.
-    #[error("the database refused: {0}")]
-    Database(#[source] sqlx::Error),
+    /// Anything else the database said. Its details and hints are left out: they quote values.
+    #[error("the database refused: {message} ({code})")]
+    Refused {
+        /// The engine's code: five characters of PostgreSQL, a number of SQLite.
+        code: String,
+        /// Its main message, which names tables and constraints.
+        message: String,
+    },
+    /// Anything else that went wrong on the way.
+    #[error("the database driver failed: {0}")]
+    Driver(#[source] sqlx::Error),
 }
 
 /// A result of the store.

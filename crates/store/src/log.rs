@@ -195,7 +195,7 @@ const fn strength(state: LogState) -> u8 {
 
 /// Whether leaving a row out can help.
 const fn is_about_a_row(error: &Error) -> bool {
-    matches!(error, Error::Database(sqlx::Error::Database(_)) | Error::Taken | Error::Referenced)
+    matches!(error, Error::Refused { .. } | Error::Taken | Error::Referenced)
 }
 
 fn row_values(row: &LogRow<'_>) -> Vec<Value> {

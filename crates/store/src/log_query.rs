@@ -114,7 +114,7 @@ impl LogsOf<'_> {
         let mut conditions = self.conditions(filter);
         let most = conditions.bind(i64::from(most));
         let sql = format!(
-            "SELECT COUNT(*) AS total FROM (SELECT 1 FROM logs WHERE {} LIMIT {most}) AS some",
+            "SELECT COUNT(*) AS total FROM (SELECT 1 FROM logs WHERE {} LIMIT {most}) AS counted",
             conditions.text
         );
         let total = self.reader.one(sql, conditions.values).await?.int("total")?;

@@ -200,7 +200,7 @@ async fn what_postgres_cannot_store_is_poison_too() {
                 .collect();
             let poison = tx.logs().insert_batch(&rows, &[]).await?;
             assert_eq!(poison.len(), 1);
-            Ok((poison[0].id, matches!(poison[0].reason, Error::Database(_))))
+            Ok((poison[0].id, matches!(poison[0].reason, Error::Refused { .. })))
         })
         .await;
     assert_eq!(done.unwrap(), (logs[0].id, true));

@@ -1,5 +1,7 @@
 //! The store's tests: one suite, run on SQLite and on PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 mod configuration;
 mod logs;
 mod schema;

@@ -113,3 +113,18 @@ async fn both_engines_end_in_the_same_schema() {
     let only_there: Vec<_> = theirs.difference(&ours).collect();
     assert!(only_here.is_empty() && only_there.is_empty(), "{only_here:#?}\n{only_there:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_does_not_quote_the_row() {
+    let world = World::postgres().await;
+    let a = world.tenant("acme").await;
+    let permit = world.permit(a.organisation.id);
+    let mut key = a.virtual_key.clone();
+    key.name = "canary-name\0".to_owned();
+    let refused: portcullis_store::Result<bool> =
+        world.db.write(async |tx| tx.virtual_keys().update(&permit, &key).await).await;
+    let error = refused.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }));
+    let told = format!("{error} {error:?}");
+    assert!(!told.contains("canary"), "{told}");
+}
