@@ -123,6 +123,23 @@ pub(crate) fn is_transient(error: &dyn sqlx::error::DatabaseError) -> bool {
     })
 }
 
+/// Whether the failure lies in a row's own values, so that leaving the row out can help. A full
+/// disk or a read-only server is not: rows given up for those would be lost for nothing.
+pub(crate) fn is_about_a_row(error: &Error) -> bool {
+    match error {
+        Error::Taken | Error::Referenced => true,
+        // PostgreSQL: data exception, integrity violation, program limit.
+        Error::Refused { code, .. } if code.len() == 5 => {
+            ["22", "23", "54"].iter().any(|class| code.starts_with(class))
+        }
+        // SQLite: too big, constraint, mismatch.
+        Error::Refused { code, .. } => {
+            code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18..=20))
+        }
+        _ => false,
+    }
+}
+
 /// A calendar month in UTC.
 struct Month {
     suffix: String,
@@ -157,4 +174,37 @@ async fn lock(tx: &mut Reader, number: i64) -> Result<()> {
         tx.execute("SELECT pg_advisory_xact_lock($1)", values![number]).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_domain::Timestamp;
+
+    use super::{Month, is_about_a_row};
+    use crate::Error;
+
+    #[test]
+    fn only_a_rows_own_faults_are_its_faults() {
+        let refused = |code: &str| Error::Refused { code: code.to_owned(), message: String::new() };
+        // Check violation, invalid byte sequence, index row too large; the same of SQLite.
+        for code in ["23514", "22021", "54000", "275", "18"] {
+            assert!(is_about_a_row(&refused(code)), "{code}");
+        }
+        // Disk full, read-only transaction, undefined table; the same of SQLite.
+        for code in ["53100", "25006", "42P01", "13", "8", "1"] {
+            assert!(!is_about_a_row(&refused(code)), "{code}");
+        }
+        assert!(!is_about_a_row(&Error::Busy));
+    }
+
+    #[test]
+    fn months_meet_without_gap() {
+        let at = |text| Timestamp::parse(text).unwrap();
+        let december = Month::of(at("2027-12-31T23:59:59.999999Z")).unwrap();
+        let january = Month::of(at("2028-01-01T00:00:00Z")).unwrap();
+        assert_eq!((december.suffix.as_str(), january.suffix.as_str()), ("y2027m12", "y2028m01"));
+        assert_eq!(december.end, january.start);
+        assert!(january.contains(at("2028-01-01T00:00:00Z")));
+        assert!(!december.contains(at("2028-01-01T00:00:00Z")));
+    }
 }

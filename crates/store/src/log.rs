@@ -102,7 +102,7 @@ impl Logs<'_> {
         while let Some(piece) = pieces.pop() {
             match self.insert_rows(piece).await {
                 Ok(()) => {}
-                Err(reason) if !is_about_a_row(&reason) => return Err(reason),
+                Err(reason) if !dialect::is_about_a_row(&reason) => return Err(reason),
                 Err(reason) if piece.len() == 1 => {
                     poison.push(Poison { id: piece[0].log.id, reason });
                 }
@@ -154,7 +154,7 @@ impl Logs<'_> {
         // to the statement.
         self.0.execute("SAVEPOINT logs", values![]).await?;
         if let Err(error) = self.0.execute(sql, values).await {
-            if is_about_a_row(&error) {
+            if dialect::is_about_a_row(&error) {
                 self.0.execute("ROLLBACK TO SAVEPOINT logs", values![]).await?;
                 self.0.execute("RELEASE SAVEPOINT logs", values![]).await?;
             }
@@ -191,11 +191,6 @@ const fn strength(state: LogState) -> u8 {
         LogState::Interrupted => 1,
         LogState::Finished | LogState::Failed | LogState::HungUp => 2,
     }
-}
-
-/// Whether leaving a row out can help.
-const fn is_about_a_row(error: &Error) -> bool {
-    matches!(error, Error::Refused { .. } | Error::Taken | Error::Referenced)
 }
 
 fn row_values(row: &LogRow<'_>) -> Vec<Value> {

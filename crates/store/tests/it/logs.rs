@@ -1,5 +1,7 @@
 //! Logs: written in batches, once each; searched and paged.
 
+use std::slice;
+
 use portcullis_domain::{
     CallId, Clock, ContentPart, Log, LogState, NanoDollars, StoredContent, Timings, Usage,
     UsageSource,
@@ -166,7 +168,7 @@ on_both_engines! {
         let (a, b) = (world.tenant("acme").await, world.tenant("bolt").await);
         let theirs = draw(world, &b);
         let content = sealed(5);
-        insert(world, &[theirs.clone()], &[body(&theirs, ContentPart::Request, &content)]).await;
+        insert(world, slice::from_ref(&theirs), &[body(&theirs, ContentPart::Request, &content)]).await;
         // The same id under another organisation takes nothing over.
         let mut forged = draw(world, &a);
         forged.id = theirs.id;
@@ -186,7 +188,7 @@ on_both_engines! {
 async fn what_postgres_cannot_store_is_poison_too() {
     let world = World::postgres().await;
     let a = world.tenant("acme").await;
-    let mut logs = vec![draw(&world, &a), draw(&world, &a)];
+    let mut logs = [draw(&world, &a), draw(&world, &a)];
     logs[0].user = Some("\0".to_owned());
     let done: Result<(CallId, bool)> = world
         .db
