@@ -172,6 +172,10 @@ impl Delivery {
     }
 
     fn wait(&mut self, span: Duration) -> Result<(), Stopped> {
+        // Its request may have been taken already, by whoever looked for flushes.
+        if *self.stop.borrow() {
+            return Err(Stopped);
+        }
         match self.requests.recv_timeout(span) {
             Ok(request) => self.arrived.extend(request),
             Err(RecvTimeoutError::Timeout) => {}

@@ -220,15 +220,13 @@ impl Work {
                 self.delivery.back_off(&format!("a segment cannot be read: {error}"))?;
             } else if spilled > 0 {
                 self.delivery.back_off(&format!("the disk refuses {spilled} ended calls"))?;
+            } else if let Err(error) = discard(&mut lanes, node) {
+                self.delivery.back_off(&format!("a segment cannot be deleted: {error}"))?;
             } else {
-                match discard(&mut lanes, node) {
-                    Ok(()) => self.delivery.answer(),
-                    Err(error) => {
-                        self.delivery.back_off(&format!("a segment cannot be deleted: {error}"))?;
-                    }
-                }
+                // First the numbers: whoever waited may look at them.
+                self.publish(&lanes);
+                self.delivery.answer();
             }
-            self.publish(&lanes);
         }
     }
 

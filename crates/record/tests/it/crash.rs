@@ -23,7 +23,7 @@ const CALLS: u128 = 300;
 #[test]
 fn victim() {
     let told = env::var_os(DATA).map(PathBuf::from);
-    let own = tempfile::tempdir().unwrap();
+    let own = directory();
     let data = told.as_deref().unwrap_or(own.path());
     let recorder = recorder(data, 1);
     thread::scope(|scope| {
@@ -59,7 +59,7 @@ fn say(aloud: bool, what: &str, call: u128) {
 #[tokio::test]
 async fn a_killed_process_loses_nothing() {
     for kill_after in [1, 250, 777, (THREADS * CALLS) as usize] {
-        let data = tempfile::tempdir().unwrap();
+        let data = directory();
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "crash::victim", "--nocapture", "--test-threads=1"])
             .env(DATA, data.path())

@@ -34,7 +34,7 @@ fn a_full_disk_refuses_openings_and_keeps_endings() {
 }
 
 async fn on_a_full_disk() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let settings = RecordSettings { spill_bytes: 9000, ..RecordSettings::default() };
     let recorder = recorder_with(data.path(), 1, settings);
     let sink = MemorySink::willing();

@@ -9,7 +9,7 @@ use crate::support::*;
 
 #[tokio::test]
 async fn a_flush_ships_what_closed_before_it_with_its_content() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let recorder = recorder(data.path(), 1);
     let sink = MemorySink::willing();
     let shipper = shipper(&recorder, &sink);
@@ -32,7 +32,7 @@ async fn a_flush_ships_what_closed_before_it_with_its_content() {
 
 #[tokio::test]
 async fn an_open_call_is_not_shipped_while_its_process_lives() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let recorder = recorder(data.path(), 1);
     let sink = MemorySink::willing();
     let shipper = shipper(&recorder, &sink);
@@ -56,7 +56,7 @@ async fn an_open_call_is_not_shipped_while_its_process_lives() {
 
 #[tokio::test]
 async fn shipping_needs_no_flush() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let recorder = recorder(data.path(), 1);
     let sink = MemorySink::willing();
     let settings =
@@ -75,7 +75,7 @@ async fn shipping_needs_no_flush() {
 async fn threads_may_open_and_close_each_others_calls() {
     const THREADS: u128 = 4;
     const CALLS: u128 = 500;
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let settings = RecordSettings { segment_bytes: 20_000, ..RecordSettings::default() };
     let recorder = Arc::new(recorder_with(data.path(), 1, settings));
     let sink = MemorySink::willing();
@@ -122,7 +122,7 @@ async fn threads_may_open_and_close_each_others_calls() {
 
 #[tokio::test]
 async fn segments_roll_by_size_and_go_once_shipped() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let settings = RecordSettings { segment_bytes: 10_000, ..RecordSettings::default() };
     let recorder = recorder_with(data.path(), 1, settings);
     let sink = MemorySink::willing();
@@ -145,7 +145,7 @@ async fn segments_roll_by_size_and_go_once_shipped() {
 
 #[tokio::test]
 async fn segments_roll_by_age() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let settings = RecordSettings {
         segment_age: Duration::from_millis(10),
         sync_window: Duration::from_millis(5),
@@ -166,7 +166,7 @@ async fn segments_roll_by_age() {
 
 #[tokio::test]
 async fn a_node_id_is_used_once() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let first = recorder(data.path(), 1);
     let second = SegmentRecorder::start(data.path(), node(1), RecordSettings::default());
     assert!(matches!(second, Err(StartError::NodeInUse(id)) if id == node(1)));

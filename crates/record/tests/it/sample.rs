@@ -8,7 +8,7 @@ use portcullis_domain::{
 use uuid::Uuid;
 
 /// The opened log of call number `n`.
-pub fn log(n: u128) -> Log {
+pub(crate) fn log(n: u128) -> Log {
     Log {
         id: id(n),
         state: LogState::Open,

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use portcullis_domain::LogState;
@@ -52,7 +53,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let data = tempfile::tempdir().unwrap();
+            let data = directory();
             let mut moods = moods.into_iter();
             let sink = MemorySink::new(move |_| match moods.next() {
                 Some(0 | 1) => unavailable(),
@@ -115,7 +116,7 @@ proptest! {
 
 #[tokio::test]
 async fn a_flush_fails_with_the_sink_and_the_logs_arrive_later() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let recorder = recorder(data.path(), 1);
     let up = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&up);
@@ -139,7 +140,7 @@ async fn a_flush_fails_with_the_sink_and_the_logs_arrive_later() {
 
 #[tokio::test]
 async fn a_poison_row_goes_to_the_dead_letters_alone() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let recorder = recorder(data.path(), 1);
     let poison = sample::log(33).id;
     let sink = MemorySink::new(move |batch| {
@@ -173,19 +174,45 @@ async fn a_poison_row_goes_to_the_dead_letters_alone() {
 
 #[tokio::test]
 async fn a_sink_that_panics_or_hangs_is_tried_again() {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let recorder = recorder(data.path(), 1);
     let mut tries = 0;
     let sink = MemorySink::new(move |_| {
         tries += 1;
-        assert!(tries > 1, "a bug in the sink");
-        Outcome::Store
+        match tries {
+            1 => panic!("a bug in the sink"),
+            2 => Outcome::Hang,
+            _ => Outcome::Store,
+        }
     });
-    let shipper = shipper(&recorder, &sink);
+    let settings = ShipperSettings { sink_timeout: Duration::from_millis(20), ..quick() };
+    let shipper = shipper_with(&recorder, &sink, settings);
     close(&recorder, 1);
-    assert!(shipper.flush().await.is_err());
-    // The panic poisoned the test sink's own lock: every later try panics as well, and the shipper
-    // still lives and says so.
-    assert!(shipper.flush().await.is_err());
-    assert!(shipper.stats().failures >= 2);
+    let Err(FlushError::Failed(reason)) = shipper.flush().await else { panic!("flushed") };
+    assert!(reason.contains("panicked"), "{reason}");
+    flush_patiently(&shipper).await;
+    assert_eq!((sink.len(), shipper.stats().failures), (1, 2));
+}
+
+#[tokio::test]
+async fn dropping_the_shipper_does_not_wait_for_a_sink_that_hangs() {
+    let data = directory();
+    let recorder = recorder(data.path(), 1);
+    let (asked, waiting) = std::sync::mpsc::channel();
+    let hanging = MemorySink::new(move |_| {
+        let _ = asked.send(());
+        Outcome::Hang
+    });
+    close(&recorder, 1);
+    let settings = ShipperSettings { interval: Duration::from_millis(1), ..quick() };
+    let shipper = shipper_with(&recorder, &hanging, settings);
+    let reached = tokio::task::spawn_blocking(move || waiting.recv()).await.unwrap();
+    assert!(reached.is_ok());
+    drop(shipper);
+
+    // Nothing was confirmed: the next shipper of the same record brings it.
+    let sink = MemorySink::willing();
+    let shipper = crate::support::shipper(&recorder, &sink);
+    shipper.flush().await.unwrap();
+    assert_eq!(sink.numbers(LogState::Finished), [1].into());
 }

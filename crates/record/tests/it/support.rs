@@ -4,7 +4,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicU64, atomic::Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,7 @@ use crate::sample;
 
 /// Dice that fall as a counter says: jitter needs no more.
 #[derive(Default)]
-pub struct CountingDice(AtomicU64);
+pub(crate) struct CountingDice(AtomicU64);
 
 impl Dice for CountingDice {
     fn fill(&self, bytes: &mut [u8]) {
@@ -30,29 +33,31 @@ impl Dice for CountingDice {
 }
 
 /// What the sink does with a batch before it stores it.
-pub type Mood = Box<dyn FnMut(&Batch) -> Outcome + Send>;
+pub(crate) type Mood = Box<dyn FnMut(&Batch) -> Outcome + Send>;
 
 /// See [`Mood`].
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Stores the batch.
     Store,
     /// Stores the batch, but the confirmation is lost.
     StoreThenFail,
     /// Stores nothing.
     Fail(SinkError),
+    /// Never answers.
+    Hang,
 }
 
 /// Keeps the first log under an id, as the store does.
-pub struct MemorySink {
-    pub logs: Mutex<BTreeMap<CallId, Log>>,
-    pub bodies: Mutex<BTreeMap<(CallId, &'static str), Sealed>>,
+pub(crate) struct MemorySink {
+    pub(crate) logs: Mutex<BTreeMap<CallId, Log>>,
+    pub(crate) bodies: Mutex<BTreeMap<(CallId, &'static str), Sealed>>,
     /// How many logs came that were there already.
-    pub repeats: AtomicU64,
+    pub(crate) repeats: AtomicU64,
     mood: Mutex<Mood>,
 }
 
 impl MemorySink {
-    pub fn new(mood: impl FnMut(&Batch) -> Outcome + Send + 'static) -> Arc<Self> {
+    pub(crate) fn new(mood: impl FnMut(&Batch) -> Outcome + Send + 'static) -> Arc<Self> {
         Arc::new(Self {
             logs: Mutex::default(),
             bodies: Mutex::default(),
@@ -61,17 +66,17 @@ impl MemorySink {
         })
     }
 
-    pub fn willing() -> Arc<Self> {
+    pub(crate) fn willing() -> Arc<Self> {
         Self::new(|_| Outcome::Store)
     }
 
     /// Call numbers in a state.
-    pub fn numbers(&self, state: LogState) -> BTreeSet<u128> {
+    pub(crate) fn numbers(&self, state: LogState) -> BTreeSet<u128> {
         let logs = self.logs.lock().unwrap();
         logs.values().filter(|l| l.state == state).map(|l| l.id.uuid().as_u128()).collect()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.logs.lock().unwrap().len()
     }
 
@@ -99,7 +104,8 @@ impl LogSink for MemorySink {
         async move {
             // Through the runtime's timer, so that tests cover a sink that really waits.
             tokio::time::sleep(Duration::from_micros(1)).await;
-            let outcome = (self.mood.lock().unwrap())(batch);
+            // A mood that panics is part of a test: the next try asks it again.
+            let outcome = (self.mood.lock().unwrap_or_else(PoisonError::into_inner))(batch);
             match outcome {
                 Outcome::Store => self.store(batch),
                 Outcome::StoreThenFail => {
@@ -107,6 +113,7 @@ impl LogSink for MemorySink {
                     return Err(SinkError::Unavailable("the connection broke".into()));
                 }
                 Outcome::Fail(error) => return Err(error),
+                Outcome::Hang => std::future::pending().await,
             }
             Ok(())
         }
@@ -114,28 +121,34 @@ impl LogSink for MemorySink {
     }
 }
 
-pub fn unavailable() -> Outcome {
+pub(crate) fn unavailable() -> Outcome {
     Outcome::Fail(SinkError::Unavailable("down".into()))
 }
 
-pub fn node(n: u128) -> NodeId {
+/// A data directory, in memory where the system has such: these tests start many processes' worth
+/// of records, and none of them pulls the plug.
+pub(crate) fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+pub(crate) fn node(n: u128) -> NodeId {
     NodeId::from_uuid(Uuid::from_u128(n))
 }
 
-pub fn recorder(data: &Path, n: u128) -> SegmentRecorder {
+pub(crate) fn recorder(data: &Path, n: u128) -> SegmentRecorder {
     recorder_with(data, n, RecordSettings::default())
 }
 
-pub fn recorder_with(data: &Path, n: u128, settings: RecordSettings) -> SegmentRecorder {
+pub(crate) fn recorder_with(data: &Path, n: u128, settings: RecordSettings) -> SegmentRecorder {
     SegmentRecorder::start(data, node(n), settings).unwrap()
 }
 
 /// A shipper that works only when a flush asks, and tries again soon after a failure.
-pub fn shipper(recorder: &SegmentRecorder, sink: &Arc<MemorySink>) -> Shipper {
+pub(crate) fn shipper(recorder: &SegmentRecorder, sink: &Arc<MemorySink>) -> Shipper {
     shipper_with(recorder, sink, quick())
 }
 
-pub fn quick() -> ShipperSettings {
+pub(crate) fn quick() -> ShipperSettings {
     ShipperSettings {
         interval: Duration::from_secs(3600),
         retry_first: Duration::from_millis(1),
@@ -144,7 +157,7 @@ pub fn quick() -> ShipperSettings {
     }
 }
 
-pub fn shipper_with(
+pub(crate) fn shipper_with(
     recorder: &SegmentRecorder,
     sink: &Arc<MemorySink>,
     settings: ShipperSettings,
@@ -155,7 +168,7 @@ pub fn shipper_with(
 }
 
 /// Flushes until the sink has taken everything.
-pub async fn flush_patiently(shipper: &Shipper) {
+pub(crate) async fn flush_patiently(shipper: &Shipper) {
     for _ in 0..10_000 {
         if shipper.flush().await.is_ok() {
             return;
@@ -164,15 +177,15 @@ pub async fn flush_patiently(shipper: &Shipper) {
     panic!("the sink never took everything: {:?}", shipper.stats());
 }
 
-pub fn open(recorder: &SegmentRecorder, n: u128) {
+pub(crate) fn open(recorder: &SegmentRecorder, n: u128) {
     recorder.open(&sample::log(n)).unwrap();
 }
 
-pub fn close(recorder: &SegmentRecorder, n: u128) {
+pub(crate) fn close(recorder: &SegmentRecorder, n: u128) {
     recorder.close(&closed(n), Content::default());
 }
 
-pub fn closed(n: u128) -> Log {
+pub(crate) fn closed(n: u128) -> Log {
     Log {
         state: LogState::Finished,
         response_status: Some(200),
@@ -181,32 +194,32 @@ pub fn closed(n: u128) -> Log {
     }
 }
 
-pub fn close_with_content(recorder: &SegmentRecorder, n: u128, bytes: usize) {
+pub(crate) fn close_with_content(recorder: &SegmentRecorder, n: u128, bytes: usize) {
     let content = Content {
         request: Some(sealed(n as u8, bytes)),
-        response: Some(sealed(n as u8 + 1, bytes / 2)),
+        response: Some(sealed((n as u8).wrapping_add(1), bytes / 2)),
     };
     recorder.close(&Log { stored_content: StoredContent::Full, ..closed(n) }, content);
 }
 
 /// Bytes in the vault's envelope; what is in it does not matter here.
-pub fn sealed(fill: u8, len: usize) -> Sealed {
+pub(crate) fn sealed(fill: u8, len: usize) -> Sealed {
     let mut bytes = vec![fill; Sealed::HEADER_LEN + Sealed::TAG_LEN + len];
     bytes[..4].copy_from_slice(&Sealed::MAGIC);
     Sealed::from_bytes(bytes).unwrap()
 }
 
-pub fn body_key(n: u128, part: ContentPart) -> (CallId, &'static str) {
+pub(crate) fn body_key(n: u128, part: ContentPart) -> (CallId, &'static str) {
     (sample::log(n).id, part.name())
 }
 
 /// The segment files of a node.
-pub fn segments(data: &Path, n: u128) -> Vec<PathBuf> {
+pub(crate) fn segments(data: &Path, n: u128) -> Vec<PathBuf> {
     files(&data.join("segments").join(node(n).to_string()), "seg")
 }
 
 /// Files with an extension, sorted.
-pub fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == extension));

@@ -9,7 +9,7 @@ use crate::support::*;
 /// Three calls in one segment: 1 with content, 2 open, 3 without content. Returns the segment's
 /// bytes and where each of the five writes ends.
 fn written() -> (Vec<u8>, [usize; 5]) {
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let recorder = recorder(data.path(), 1);
     let size = || fs::metadata(&segments(data.path(), 1)[0]).unwrap().len() as usize;
     open(&recorder, 1);
@@ -28,7 +28,7 @@ fn written() -> (Vec<u8>, [usize; 5]) {
 #[tokio::test]
 async fn everything_before_a_torn_tail_is_read_wherever_it_is_torn() {
     let (bytes, ends) = written();
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let dir = data.path().join("segments").join(node(1).to_string());
     for cut in 0..=bytes.len() {
         fs::create_dir_all(&dir).unwrap();
@@ -66,7 +66,7 @@ async fn everything_before_a_torn_tail_is_read_wherever_it_is_torn() {
 async fn bytes_behind_damage_are_kept() {
     let (mut bytes, ends) = written();
     bytes[ends[0] + 40] ^= 1;
-    let data = tempfile::tempdir().unwrap();
+    let data = directory();
     let dir = data.path().join("segments").join(node(1).to_string());
     fs::create_dir_all(&dir).unwrap();
     fs::write(dir.join("0-0.seg"), &bytes).unwrap();
