@@ -5,15 +5,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use portcullis_domain::{
-    Clock, Content, ContentPart, Fault, FaultKind, Log, LogState, Recorder, Sealed, SealedPlace,
-    StoredContent, Timestamp, Usage,
+    Clock, Content, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent,
+    Timestamp, Usage,
 };
-use portcullis_providers::adapter::Observed;
-use portcullis_vault::KeyRing;
+use portcullis_providers::{Endpoint, adapter::Observed};
 
 use crate::{
-    Parts, header, metadata, settle,
-    stage::{identify::Identified, plan::Planned, receive::Received},
+    Parts,
+    content::Kept,
+    header, metadata,
+    settle::{Facts, settle},
+    stage::{
+        identify::Identified,
+        plan::Planned,
+        receive::{Received, ReceivedBody},
+        upload::Progress,
+    },
     trace::bounded,
 };
 
@@ -22,23 +29,17 @@ use crate::{
 pub(crate) struct Closing {
     recorder: Arc<dyn Recorder>,
     clock: Arc<dyn Clock>,
+    endpoint: Endpoint,
     log: Log,
     kept: Option<Kept>,
-    /// Characters of the request's text, to estimate from when the provider states no usage.
-    request_chars: u64,
+    /// The request's JSON, to settle from what the provider leaves unsaid.
+    request: Option<Bytes>,
+    upload: Option<Arc<Progress>>,
     sent_at: Option<Timestamp>,
     answered_at: Option<Timestamp>,
+    /// The provider's status.
+    status: Option<StatusCode>,
     ended: bool,
-}
-
-/// Content on its way to being sealed.
-struct Kept {
-    key_ring: Option<Arc<KeyRing>>,
-    limit: usize,
-    request: Option<Bytes>,
-    response: Vec<Bytes>,
-    response_len: usize,
-    truncated: bool,
 }
 
 impl Closing {
@@ -47,18 +48,14 @@ impl Closing {
         Self {
             recorder: Arc::clone(&parts.recorder),
             clock: Arc::clone(&parts.clock),
+            endpoint: identified.accepted.endpoint,
             log: first_log(parts, identified),
-            kept: keeps.then(|| Kept {
-                key_ring: None,
-                limit: parts.settings.max_kept_bytes,
-                request: None,
-                response: Vec::new(),
-                response_len: 0,
-                truncated: false,
-            }),
-            request_chars: 0,
+            kept: keeps.then(|| Kept::new(parts.settings.max_kept_bytes)),
+            request: None,
+            upload: None,
             sent_at: None,
             answered_at: None,
+            status: None,
             ended: false,
         }
     }
@@ -69,9 +66,9 @@ impl Closing {
         log.timings.request_parsing = self.clock.now().micros_since(log.created_at);
         let Some(bytes) = received.bytes() else { return };
         log.request_bytes = bytes.len() as u64;
-        if let crate::stage::receive::ReceivedBody::Json(json) = &received.body {
+        if let ReceivedBody::Json(json) = &received.body {
             log.stream = json.stream();
-            self.request_chars = json.text_chars();
+            self.request = Some(bytes.clone());
             if let Some(user) = json.user()
                 && !log.metadata.contains_key("_user")
             {
@@ -80,8 +77,7 @@ impl Closing {
             }
         }
         if let Some(kept) = &mut self.kept {
-            kept.truncated |= bytes.len() > kept.limit;
-            kept.request = Some(bytes.slice(..bytes.len().min(kept.limit)));
+            kept.request(bytes);
         }
     }
 
@@ -98,13 +94,23 @@ impl Closing {
             log.integration_id = Some(integration.id);
         }
         if let Some(kept) = &mut self.kept {
-            kept.key_ring = Some(Arc::clone(&target.key_ring));
+            kept.seal_with(Arc::clone(&target.key_ring));
         }
     }
 
     /// The provider is about to be called. It must not be unless this succeeds.
-    pub(crate) fn open(&mut self, upstream: &Uri) -> Result<(), Fault> {
+    pub(crate) fn open(
+        &mut self,
+        upstream: &Uri,
+        upload: Option<Arc<Progress>>,
+    ) -> Result<(), Fault> {
         let now = self.clock.now();
+        if upload.is_some() {
+            self.upload = upload;
+            if let Some(kept) = &mut self.kept {
+                kept.lacks_request();
+            }
+        }
         let log = &mut self.log;
         log.upstream_host = upstream.authority().map(|authority| authority.host().to_owned());
         log.timings.pre_processing =
@@ -118,10 +124,16 @@ impl Closing {
         Ok(())
     }
 
+    /// Nothing of the call reached the provider.
+    pub(crate) fn unsent(&mut self) {
+        self.sent_at = None;
+    }
+
     /// The provider's head has come.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         let now = self.clock.now();
         self.answered_at = Some(now);
+        self.status = Some(status);
         if let Some(sent_at) = self.sent_at {
             self.log.timings.upstream = now.micros_since(sent_at);
         }
@@ -136,13 +148,8 @@ impl Closing {
         }
         log.response_bytes += piece.len() as u64;
         log.response_chunks += 1;
-        let Some(kept) = &mut self.kept else { return };
-        let room = kept.limit - kept.response_len;
-        let part = piece.len().min(room);
-        kept.truncated |= part < piece.len();
-        if part > 0 {
-            kept.response.push(piece.slice(..part));
-            kept.response_len += part;
+        if let Some(kept) = &mut self.kept {
+            kept.response(piece);
         }
     }
 
@@ -150,16 +157,18 @@ impl Closing {
     pub(crate) fn finish(mut self, status: StatusCode, observed: &Observed) {
         self.log.state = LogState::Finished;
         self.log.response_status = Some(status.as_u16());
-        self.log.is_success = status.is_success();
-        if !status.is_success() {
+        // A stream can end with the provider's own error event.
+        self.log.is_success = status.is_success() && observed.error.is_none();
+        if !self.log.is_success {
             self.log.error = Some("provider_error".to_owned());
         }
         self.close(Some(observed));
     }
 
-    /// The provider broke off in the middle of its answer.
-    pub(crate) fn fail(mut self, fault: &Fault, observed: &Observed) {
+    /// The provider broke off in the middle of its answer; the client has got `status`.
+    pub(crate) fn fail(mut self, fault: &Fault, status: u16, observed: &Observed) {
         self.note(fault);
+        self.log.response_status = Some(status);
         self.close(Some(observed));
     }
 
@@ -192,8 +201,14 @@ impl Closing {
         log.timings.response_parsing =
             self.answered_at.map_or(0, |answered| now.micros_since(answered));
         log.timings.gateway = log.timings.total.saturating_sub(log.timings.upstream);
+        if let Some(upload) = &self.upload {
+            log.request_bytes = upload.bytes();
+        }
         if self.sent_at.is_some() {
-            settle::settle(log, observed, self.request_chars);
+            let (endpoint, status) = (self.endpoint, self.status);
+            settle(log, &Facts { endpoint, status, observed, request: self.request.as_ref() });
+        } else {
+            log.cost = Some(NanoDollars(0));
         }
         let content = self.kept.take().map_or_else(Content::default, |kept| kept.seal(log));
         self.recorder.close(log, content);
@@ -209,36 +224,6 @@ impl Drop for Closing {
             self.log.error = Some(FaultKind::ClientGone.name().to_owned());
             self.close(None);
         }
-    }
-}
-
-impl Kept {
-    fn seal(self, log: &mut Log) -> Content {
-        let Some(key_ring) = self.key_ring else { return Content::default() };
-        let seal = |part: ContentPart, bytes: &[u8]| -> Option<Sealed> {
-            let place = SealedPlace {
-                organisation: Some(log.organisation_id),
-                table: "log_bodies",
-                row: log.id.uuid(),
-                field: part.name(),
-            };
-            key_ring
-                .seal(&place, bytes)
-                .inspect_err(|error| tracing::error!(%error, "content could not be sealed"))
-                .ok()
-        };
-        let request = self.request.and_then(|bytes| seal(ContentPart::Request, &bytes));
-        let response = match &*self.response {
-            [] => None,
-            [one] => seal(ContentPart::Response, one),
-            many => seal(ContentPart::Response, &many.concat()),
-        };
-        log.stored_content = match (request.is_some() || response.is_some(), self.truncated) {
-            (false, _) => StoredContent::None,
-            (true, false) => StoredContent::Full,
-            (true, true) => StoredContent::Truncated,
-        };
-        Content { request, response }
     }
 }
 
@@ -263,7 +248,7 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
         user: metadata.get("_user").cloned(),
         endpoint: accepted.endpoint.name().to_owned(),
         request_method: accepted.method.to_string(),
-        request_url: masked_url(&accepted.path, accepted.query.as_deref()),
+        request_url: masked_url(accepted.path(), accepted.query()),
         is_proxy_call: !accepted.endpoint.is_understood(),
         stream: false,
         model_asked: None,

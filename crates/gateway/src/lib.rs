@@ -9,6 +9,7 @@
 //! identified, it is settled once and recorded once (`closing.rs`).
 
 mod closing;
+mod content;
 mod header;
 mod metadata;
 mod models;

@@ -21,7 +21,7 @@ pub(crate) fn is_integrated(identified: &Identified) -> bool {
 /// The models of the workspace's virtual keys, as `@slug/model`.
 pub(crate) fn integrated(identified: &Identified) -> Result<Response<ResponseBody>, Fault> {
     let accepted = &identified.accepted;
-    let query = Query::of(accepted.query.as_deref().unwrap_or_default());
+    let query = Query::of(accepted.query().unwrap_or_default());
     let only = header::text(&accepted.headers, header::PROVIDER)
         .and_then(|provider| provider.strip_prefix('@'))
         .or_else(|| header::text(&accepted.headers, header::VIRTUAL_KEY))
@@ -73,9 +73,7 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Response<ResponseBod
     let mut response = Response::new(ResponseBody::from(Bytes::from(body)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(trace_id) = HeaderValue::from_str(&accepted.trace.trace_id) {
-        headers.insert(header::OUT_TRACE_ID, trace_id);
-    }
+    headers.insert(header::OUT_TRACE_ID, accepted.trace.echo.clone());
     Ok(response)
 }
 

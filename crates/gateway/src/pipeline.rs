@@ -26,7 +26,7 @@ where
 {
     let (head, body) = request.into_parts();
     let accepted = accept(parts, head, peer);
-    let trace_id = accepted.trace.trace_id.clone();
+    let trace_id = accepted.trace.echo.clone();
     let served = async {
         accepted.check_path()?;
         // The key first: without one, nobody makes us read a body.

@@ -10,7 +10,7 @@ use crate::header;
 
 /// The answer to a call that cannot be served. One body serves every client: `error` for the
 /// OpenAI SDKs, `type` for Anthropic's, `status` and `message` for Portkey's.
-pub(crate) fn respond(fault: &Fault, trace_id: &str) -> Response<ResponseBody> {
+pub(crate) fn respond(fault: &Fault, trace_id: &HeaderValue) -> Response<ResponseBody> {
     let code = code(fault.kind);
     let message = match code {
         Some(code) => format!("Portkey Error: {}. Error Code: {code}", fault.public),
@@ -33,9 +33,7 @@ pub(crate) fn respond(fault: &Fault, trace_id: &str) -> Response<ResponseBody> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Without it, SDKs repeat a failed call (clients reference).
-    if let Ok(trace_id) = HeaderValue::from_str(trace_id) {
-        headers.insert(header::OUT_TRACE_ID, trace_id);
-    }
+    headers.insert(header::OUT_TRACE_ID, trace_id.clone());
     headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
     if fault.origin == Origin::Gateway {
         headers.insert(header::OUT_GATEWAY_EXCEPTION, HeaderValue::from_static("true"));

@@ -1,6 +1,6 @@
 //! Trace and span of a call: ours when given, else W3C Trace Context, else new.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use portcullis_domain::{CallId, Dice};
 
 use crate::header;
@@ -8,6 +8,8 @@ use crate::header;
 /// Where a call stands in its trace.
 pub(crate) struct Trace {
     pub(crate) trace_id: String,
+    /// The trace id as answers repeat it.
+    pub(crate) echo: HeaderValue,
     pub(crate) span_id: String,
     pub(crate) parent_span_id: Option<String>,
     pub(crate) span_name: Option<String>,
@@ -27,7 +29,9 @@ impl Trace {
         });
         let parent_span_id =
             own(header::PARENT_SPAN_ID).or_else(|| context.map(|(_, parent)| parent.to_owned()));
-        Self { trace_id, span_id, parent_span_id, span_name: own(header::SPAN_NAME) }
+        let echo = HeaderValue::from_str(&trace_id)
+            .expect("it came in a header value, or is hexadecimal with hyphens");
+        Self { trace_id, echo, span_id, parent_span_id, span_name: own(header::SPAN_NAME) }
     }
 }
 

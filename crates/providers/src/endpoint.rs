@@ -152,6 +152,29 @@ impl Endpoint {
         }
     }
 
+    /// Whether a call of it makes a model work. The others manage what is stored, and cost nothing
+    /// themselves; of a proxied path nobody knows.
+    pub const fn uses_model(self) -> bool {
+        matches!(
+            self,
+            Self::ChatComplete
+                | Self::Complete
+                | Self::Embed
+                | Self::CreateModelResponse
+                | Self::Messages
+                | Self::Rerank
+                | Self::Moderate
+                | Self::Ocr
+                | Self::ImageGenerate
+                | Self::ImageEdit
+                | Self::ImageVariation
+                | Self::CreateSpeech
+                | Self::CreateTranscription
+                | Self::CreateTranslation
+                | Self::Proxy
+        )
+    }
+
     /// Whether answers run through a model and are understood (usage, errors in the caller's
     /// dialect), rather than proxied untouched.
     pub const fn is_understood(self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use http::{HeaderMap, Method, request};
+use http::{HeaderMap, Method, Uri, request};
 use percent_encoding::percent_decode_str;
 use portcullis_domain::{CallId, Fault, FaultKind, Id, Snapshot, Timestamp};
 use portcullis_providers::Endpoint;
@@ -16,9 +16,7 @@ pub(crate) struct Accepted {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,
-    /// After `/v1`.
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
+    pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: IpAddr,
     pub(crate) trace: Trace,
@@ -27,27 +25,43 @@ pub(crate) struct Accepted {
 pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Accepted {
     let clock = &*parts.clock;
     let id = Id::mint(clock, &*parts.dice);
-    let path = head.uri.path();
-    let path = path.strip_prefix("/v1").unwrap_or(path).to_owned();
     Accepted {
         id,
         at: clock.now(),
         snapshot: parts.live.current(),
-        endpoint: Endpoint::of(&head.method, &path),
+        endpoint: Endpoint::of(&head.method, below_version(&head.uri)),
         method: head.method,
-        path,
-        query: head.uri.query().map(str::to_owned),
+        uri: head.uri,
         trace: Trace::of(&head.headers, id, &*parts.dice),
         headers: head.headers,
         peer,
     }
 }
 
+/// The path after `/v1`.
+fn below_version(uri: &Uri) -> &str {
+    uri.path().strip_prefix("/v1").unwrap_or_default()
+}
+
 impl Accepted {
+    /// The path after `/v1`.
+    pub(crate) fn path(&self) -> &str {
+        below_version(&self.uri)
+    }
+
+    /// The query, without `?`.
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
     /// Refuses paths and methods that must not be appended to a provider's base URL: a path that
     /// climbs would reach other parts of the provider with our credential.
     pub(crate) fn check_path(&self) -> Result<(), Fault> {
-        let decoded = percent_decode_str(&self.path).decode_utf8();
+        if !self.path().starts_with('/') {
+            let text = "there is nothing at this path: the data plane is below /v1/";
+            return Err(Fault::client(FaultKind::RouteUnknown, text));
+        }
+        let decoded = percent_decode_str(self.path()).decode_utf8();
         let plain = decoded.as_ref().is_ok_and(|path| {
             !path.contains(['\\', '\0', '\r', '\n'])
                 && path.split('/').all(|segment| segment != "." && segment != "..")

@@ -1,11 +1,11 @@
 //! attempt → [`Answered`]: the adapter builds the request, the opening is recorded, the request is
 //! sent.
 
-use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http::{HeaderValue, Request, Response, Uri};
+use http_body::Body;
 use portcullis_domain::{Fault, FaultKind, Retry};
 use portcullis_providers::{
     Endpoint,
@@ -18,14 +18,18 @@ use crate::{
     BoxError, Parts,
     closing::Closing,
     header,
-    stage::{plan::Planned, receive::ReceivedBody},
+    stage::{
+        plan::Planned,
+        receive::ReceivedBody,
+        upload::{Progress, Upload},
+    },
 };
 
 /// A call that a provider has begun to answer.
 pub(crate) struct Answered {
     pub(crate) endpoint: Endpoint,
     pub(crate) provider: &'static Provider,
-    pub(crate) trace_id: String,
+    pub(crate) trace_id: HeaderValue,
     /// The credential, to keep it out of what the client sees.
     pub(crate) secret: Option<portcullis_domain::Secret<String>>,
     pub(crate) response: Response<InboundBody>,
@@ -45,8 +49,8 @@ where
     let prepared = target.provider.adapter().prepare(&Ask {
         endpoint: accepted.endpoint,
         method: &accepted.method,
-        path: &accepted.path,
-        query: target.query.as_deref(),
+        path: accepted.path(),
+        query: target.query.as_deref().or(accepted.query()),
         headers: &accepted.headers,
         body: match &received.body {
             ReceivedBody::None => AskBody::None,
@@ -60,6 +64,7 @@ where
         now_millis: parts.clock.now().micros() / 1000,
     })?;
     let Prepared { method, url, headers, body, reply } = prepared;
+    let mut upload: Option<Arc<Progress>> = None;
     let mut request = Request::new(match body {
         PreparedBody::Empty => OutboundBody::Empty,
         PreparedBody::Bytes(bytes) => OutboundBody::Full(bytes),
@@ -67,14 +72,16 @@ where
             ReceivedBody::None => OutboundBody::Empty,
             ReceivedBody::Json(json) => OutboundBody::Full(json.bytes().clone()),
             ReceivedBody::Whole(bytes) => OutboundBody::Full(bytes),
-            ReceivedBody::Stream(body) => OutboundBody::Stream(Box::pin(Upload {
-                body,
-                left: parts.settings.max_upload_bytes,
-            })),
+            ReceivedBody::Stream(body) => {
+                let progress = Arc::clone(upload.insert(Arc::default()));
+                let (limit, idle) =
+                    (parts.settings.max_upload_bytes, parts.settings.body_idle_timeout);
+                OutboundBody::Stream(Box::pin(Upload::new(body, limit, idle, progress)))
+            }
         },
     });
     *request.method_mut() = method;
-    *request.uri_mut() = url.parse().map_err(|error| {
+    *request.uri_mut() = Uri::try_from(url).map_err(|error| {
         let text = "the provider's address cannot be built from this request";
         Fault::client(FaultKind::BadRequest, text).with_detail(error)
     })?;
@@ -84,14 +91,21 @@ where
         header::for_proxy(&accepted.headers)
     };
     request.headers_mut().extend(headers);
-    closing.open(request.uri())?;
+    closing.open(request.uri(), upload.clone())?;
     let sent = parts.egress.send(request, target.timeout).await;
-    let response = sent.map_err(|error| fault(error, target.provider))?;
+    let response = sent.map_err(|error| {
+        if !error.sent {
+            closing.unsent();
+        }
+        // An upload that its own sender ended looks like a connection that broke off.
+        let own = upload.as_deref().and_then(Progress::fault).cloned();
+        own.unwrap_or_else(|| fault(&error, target.provider))
+    })?;
     closing.answered(response.status());
     Ok(Answered {
         endpoint: accepted.endpoint,
         provider: target.provider,
-        trace_id: accepted.trace.trace_id.clone(),
+        trace_id: accepted.trace.echo.clone(),
         secret: target.credential.key,
         response,
         reply,
@@ -99,12 +113,12 @@ where
 }
 
 /// A failure to reach the provider, in the caller's terms.
-pub(crate) fn fault(error: EgressError, provider: &Provider) -> Fault {
+pub(crate) fn fault(error: &EgressError, provider: &Provider) -> Fault {
     let title = provider.title;
     let (kind, retry, text) = match error.kind {
         EgressErrorKind::Refused(ref reason) => {
             let text = format!("the address of {title} is refused: {reason}");
-            return Fault::client(FaultKind::HostRefused, text).with_detail(&error);
+            return Fault::client(FaultKind::HostRefused, text).with_detail(error);
         }
         EgressErrorKind::Unreachable => {
             (FaultKind::UpstreamUnreachable, Retry::SameTarget, "cannot be reached")
@@ -116,40 +130,5 @@ pub(crate) fn fault(error: EgressError, provider: &Provider) -> Fault {
             (FaultKind::UpstreamBroken, Retry::NextTarget, "broke off the connection")
         }
     };
-    Fault::upstream(kind, retry, format!("{title} {text}")).with_detail(&error)
-}
-
-/// A streamed body, bounded.
-struct Upload<B> {
-    body: B,
-    left: u64,
-}
-
-impl<B> Body for Upload<B>
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        std::task::Poll::Ready(frame.map(|frame| {
-            let frame = frame.map_err(Into::into)?;
-            let len = frame.data_ref().map_or(0, |data| data.len() as u64);
-            self.left = self.left.checked_sub(len).ok_or("the upload is larger than allowed")?;
-            Ok(frame)
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    Fault::upstream(kind, retry, format!("{title} {text}")).with_detail(error)
 }

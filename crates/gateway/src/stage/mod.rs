@@ -4,6 +4,8 @@ pub(crate) mod accept;
 pub(crate) mod attempt;
 pub(crate) mod identify;
 pub(crate) mod inline_config;
+pub(crate) mod named;
 pub(crate) mod plan;
 pub(crate) mod receive;
 pub(crate) mod relay;
+pub(crate) mod upload;

@@ -1,10 +1,10 @@
 //! plan → [`Planned`]: which provider is called, with which credential, for which model
 //! (data-plane reference §4).
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use http::header::CONTENT_TYPE;
-use portcullis_domain::{Fault, FaultKind, Integration, SealedPlace, Secret, Slug, VirtualKey};
+use http::{HeaderMap, header::CONTENT_TYPE};
+use portcullis_domain::{Fault, FaultKind, Integration, SealedPlace, Slug, VirtualKey};
 use portcullis_providers::{
     catalog::{self, Provider},
     credential::Credential,
@@ -16,6 +16,7 @@ use crate::{
     stage::{
         identify::Identified,
         inline_config::InlineConfig,
+        named::{AskedModel, Named},
         receive::{Received, ReceivedBody},
     },
 };
@@ -34,7 +35,7 @@ pub(crate) struct Target {
     pub(crate) virtual_key: Option<(Arc<VirtualKey>, Arc<Integration>)>,
     /// Without `@slug/`.
     pub(crate) model: Option<String>,
-    /// The query to send, without `@slug/`.
+    /// The query to send where it differs from the caller's.
     pub(crate) query: Option<String>,
     /// Seals what is kept of the call.
     pub(crate) key_ring: Arc<KeyRing>,
@@ -44,11 +45,13 @@ pub(crate) struct Target {
 
 pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<Planned<B>, Fault> {
     let identified = &received.identified;
-    let headers = &identified.accepted.headers;
+    let accepted = &identified.accepted;
+    let headers = &accepted.headers;
     let config = InlineConfig::of(headers)?;
-    let asked_model = received.model().map(str::to_owned);
-    let query_model = query_model(identified.accepted.query.as_deref());
-    let named = Named::of(identified, &config, asked_model.as_deref(), query_model.as_deref())?;
+    let query_model = query_model(accepted.query());
+    let asked_model = received.model().or(query_model.as_deref());
+    let asked_model = asked_model.map(|model| AskedModel::read(model, identified));
+    let named = Named::of(headers, &config, asked_model.as_ref())?;
     let organisation = identified.organisation.id;
     let key_ring = match parts.vault.cached(Some(organisation)) {
         Some(ring) => ring,
@@ -60,16 +63,13 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     let (provider, mut credential, virtual_key) = match named {
         Named::VirtualKey(slug) => saved_target(identified, &slug, &key_ring)?,
         Named::Provider(name) => {
-            let secret = config.api_key.clone().or_else(|| {
-                identified.provider_secret.as_ref().map(|secret| secret.danger_expose().clone())
-            });
-            let secret = secret.map(Secret::new);
-            let bearer = secret.as_ref().map(|secret| secret.danger_expose().as_str());
-            (known_provider(&name)?, Credential::from_headers(headers, bearer), None)
+            let brought = identified.provider_secret.as_ref();
+            let brought = brought.map(|secret| secret.danger_expose().as_str());
+            let secret = config.api_key.as_deref().or(brought);
+            (known_provider(name)?, Credential::from_headers(headers, secret), None)
         }
     };
-    let custom_host = header::text(headers, header::CUSTOM_HOST).or(config.custom_host.as_deref());
-    if let Some(host) = custom_host {
+    if let Some(host) = custom_host(headers, &config)? {
         if virtual_key.is_some() {
             // Whoever may use a credential must not be able to read it, and a host of the caller's
             // choice would.
@@ -79,23 +79,25 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         }
         credential.settings.custom_host = Some(host.to_owned());
     }
-    if let Some(host) = &credential.settings.custom_host {
+    let settings = &credential.settings;
+    for host in [&settings.custom_host, &settings.huggingface_base_url].into_iter().flatten() {
         parts.egress.policy().check_url(host).map_err(|refused| {
             Fault::client(FaultKind::HostRefused, format!("the custom host is refused: {refused}"))
         })?;
     }
-    let model = asked_model.as_deref().or(query_model.as_deref()).map(bare_model);
+    let model = asked_model.as_ref().map(|asked| asked.bare);
     if let (Some((_, integration)), Some(model)) = (&virtual_key, model)
         && !integration.models.allows(model)
     {
         let text = format!("the model '{}' is not enabled for this virtual key", shown(model));
         return Err(Fault::client(FaultKind::ModelNotAllowed, text));
     }
+    let is_prefixed = asked_model.as_ref().is_some_and(|asked| asked.slug.is_some());
     let target = Target {
         provider,
         virtual_key,
         model: model.map(str::to_owned),
-        query: bare_query(identified.accepted.query.as_deref(), query_model.as_deref()),
+        query: accepted.query().zip(model.filter(|_| is_prefixed)).map(bare_query),
         key_ring,
         timeout: timeout(parts, identified, &config)?,
         strict: header::flag(headers, header::STRICT).or(config.strict).unwrap_or(true),
@@ -104,53 +106,28 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     if target.virtual_key.is_some() {
         header::remove_provider_settings(&mut received.identified.accepted.headers);
     }
-    strip_form_model(&mut received);
+    if let (true, Some(model)) = (is_prefixed, &target.model) {
+        strip_form_model(&mut received, model);
+    }
     Ok(Planned { received, target })
 }
 
-/// What the call names as its target.
-enum Named {
-    VirtualKey(Slug),
-    Provider(String),
-}
-
-impl Named {
-    fn of(
-        identified: &Identified,
-        config: &InlineConfig,
-        model: Option<&str>,
-        query_model: Option<&str>,
-    ) -> Result<Self, Fault> {
-        let headers = &identified.accepted.headers;
-        let provider = config.provider.as_deref().or(header::text(headers, header::PROVIDER));
-        let at = |text: Option<&str>| {
-            let slug = text?.strip_prefix('@')?.split('/').next()?;
-            Some(slug.to_owned())
-        };
-        let slug = config
-            .virtual_key
-            .clone()
-            .or_else(|| at(config.provider.as_deref()))
-            .or_else(|| at(header::text(headers, header::PROVIDER)))
-            .or_else(|| header::text(headers, header::VIRTUAL_KEY).map(str::to_owned));
-        if let Some(slug) = slug {
-            return Self::virtual_key(&slug);
+/// The custom host that the call names. One that is not plain text is refused rather than
+/// overlooked: the call would go elsewhere than its caller meant.
+fn custom_host<'a>(
+    headers: &'a HeaderMap,
+    config: &'a InlineConfig,
+) -> Result<Option<&'a str>, Fault> {
+    let Some(value) = headers.get(header::CUSTOM_HOST) else {
+        return Ok(config.custom_host.as_deref());
+    };
+    match value.to_str() {
+        Ok(host) if host.trim().is_empty() => Ok(config.custom_host.as_deref()),
+        Ok(host) => Ok(Some(host.trim())),
+        Err(_) => {
+            let text = "the custom host is refused: it is not written in ASCII";
+            Err(Fault::client(FaultKind::HostRefused, text))
         }
-        if let Some(provider) = provider {
-            return Ok(Self::Provider(provider.to_owned()));
-        }
-        if let Some(slug) = at(model).or_else(|| at(query_model)) {
-            return Self::virtual_key(&slug);
-        }
-        let text = "no provider is named: write the model as '@<virtual key>/<model>', or send \
-                    'x-portkey-virtual-key: <virtual key>', or 'x-portkey-provider: <name>' with \
-                    the provider's own key as 'Authorization: Bearer'";
-        Err(Fault::client(FaultKind::BadRequest, text))
-    }
-
-    fn virtual_key(slug: &str) -> Result<Self, Fault> {
-        let slug = slug.strip_prefix('@').unwrap_or(slug);
-        Slug::parse(slug).map(Self::VirtualKey).map_err(|_| unknown_virtual_key(slug))
     }
 }
 
@@ -192,7 +169,8 @@ fn known_provider(name: &str) -> Result<&'static Provider, Fault> {
     })
 }
 
-fn unknown_virtual_key(slug: &str) -> Fault {
+/// The fault of a slug that names no virtual key here.
+pub(crate) fn unknown_virtual_key(slug: &str) -> Fault {
     let text = format!("there is no virtual key '{}' in this workspace", shown(slug));
     Fault::client(FaultKind::BadRequest, text)
 }
@@ -202,47 +180,30 @@ fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
-/// `@slug/model` without `@slug/`; a model's own slashes stay.
-fn bare_model(model: &str) -> &str {
-    match model.strip_prefix('@') {
-        Some(rest) => rest.split_once('/').map_or(model, |(_slug, bare)| bare),
-        None => model,
-    }
-}
-
 fn query_model(query: Option<&str>) -> Option<String> {
     let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
     let value = pairs.filter(|(name, _)| *name == "model").map(|(_, value)| value).next()?;
     Some(percent_encoding::percent_decode_str(value).decode_utf8().ok()?.into_owned())
 }
 
-fn bare_query(query: Option<&str>, model: Option<&str>) -> Option<String> {
-    let query = query?;
-    let Some(model) = model.filter(|model| model.starts_with('@')) else {
-        return Some(query.to_owned());
-    };
-    let bare = bare_model(model);
-    let bare = percent_encoding::utf8_percent_encode(bare, percent_encoding::NON_ALPHANUMERIC);
+/// The query with the bare model in place of `@slug/model`.
+fn bare_query((query, model): (&str, &str)) -> String {
+    let bare = percent_encoding::utf8_percent_encode(model, percent_encoding::NON_ALPHANUMERIC);
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some(("model", _)) => format!("model={bare}"),
-        _ => pair.to_owned(),
+        Some(("model", _)) => Cow::Owned(format!("model={bare}")),
+        _ => Cow::Borrowed(pair),
     });
-    Some(pairs.collect::<Vec<_>>().join("&"))
+    pairs.collect::<Vec<_>>().join("&")
 }
 
-/// Takes `@slug/` out of a form's `model` field; JSON bodies are edited by the adapter.
-fn strip_form_model<B>(received: &mut Received<B>) {
-    let Some(model) = received.model().filter(|model| model.starts_with('@')) else { return };
-    let bare = bare_model(model).to_owned();
+/// Puts the bare model into a form's `model` field; JSON bodies are edited by the adapter.
+fn strip_form_model<B>(received: &mut Received<B>, model: &str) {
     let content_type = received.identified.accepted.headers.get(CONTENT_TYPE);
-    let boundary = content_type
-        .and_then(|value| value.to_str().ok())
-        .and_then(multipart::boundary)
-        .map(str::to_owned);
+    let boundary = content_type.and_then(|value| value.to_str().ok()).and_then(multipart::boundary);
     if let (ReceivedBody::Whole(bytes), Some(boundary)) = (&mut received.body, boundary)
-        && let Some(span) = multipart::field(bytes, &boundary, "model")
+        && let Some(span) = multipart::field(bytes, boundary, "model")
     {
-        *bytes = multipart::replaced(bytes, span, &bare);
+        *bytes = multipart::replaced(bytes, span, model);
     }
 }
 
@@ -266,14 +227,11 @@ fn timeout(
 
 #[cfg(test)]
 mod tests {
-    use super::{bare_model, bare_query};
+    use super::bare_query;
 
     #[test]
-    fn the_prefix_goes_and_the_models_own_slashes_stay() {
-        assert_eq!(bare_model("@open/meta/llama-3"), "meta/llama-3");
-        assert_eq!(bare_model("meta/llama-3"), "meta/llama-3");
-        assert_eq!(bare_model("@open"), "@open");
-        let query = bare_query(Some("a=1&model=%40open%2Fgpt-4o"), Some("@open/gpt-4o"));
-        assert_eq!(query.as_deref(), Some("a=1&model=gpt%2D4o"));
+    fn only_the_model_changes_in_a_query() {
+        let query = bare_query(("a=1&model=%40open%2Fgpt-4o&b", "gpt-4o"));
+        assert_eq!(query, "a=1&model=gpt%2D4o&b");
     }
 }

@@ -7,7 +7,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::BodyExt;
 use portcullis_domain::{Fault, FaultKind};
-use portcullis_providers::{Endpoint, request::JsonRequest};
+use portcullis_providers::{
+    Endpoint,
+    request::{JsonRequest, MalformedJson},
+};
 
 use crate::{BoxError, Parts, multipart, stage::identify::Identified};
 
@@ -56,7 +59,7 @@ where
         if length.is_some_and(|length| length > settings.max_upload_bytes) {
             return Err(too_large(settings.max_upload_bytes));
         }
-        if media_type == "multipart/form-data" && !names_target(&identified) {
+        if media_type.eq_ignore_ascii_case("multipart/form-data") && is_searched(&identified) {
             let bytes = read(body, length, settings.max_json_bytes, idle).await?;
             ReceivedBody::Whole(bytes)
         } else {
@@ -101,8 +104,10 @@ impl<B> Received<B> {
 fn parse<B>(bytes: Bytes, endpoint: Endpoint) -> Result<ReceivedBody<B>, Fault> {
     match JsonRequest::parse(bytes.clone()) {
         Ok(json) => Ok(ReceivedBody::Json(Box::new(json))),
-        // A proxied path may take any JSON, or none.
-        Err(_) if endpoint == Endpoint::Proxy || bytes.is_empty() => Ok(ReceivedBody::Whole(bytes)),
+        // A proxied path may take any JSON, or none, but never one that readers disagree on.
+        Err(MalformedJson::Syntax { .. }) if endpoint == Endpoint::Proxy || bytes.is_empty() => {
+            Ok(ReceivedBody::Whole(bytes))
+        }
         Err(malformed) => {
             let text = format!("the request body is not a valid JSON object: {malformed}");
             Err(Fault::client(FaultKind::BadRequest, text))
@@ -126,13 +131,15 @@ fn is_opaque(media_type: &str) -> bool {
     starts("multipart/form-data") || starts("audio/") || starts("application/octet-stream")
 }
 
-/// Whether a header or the query says where the call goes, so that the body need not be searched.
-fn names_target(identified: &Identified) -> bool {
+/// Whether a form must be searched: for the model, which decides on permission and price, or for
+/// the target, where neither a header nor the query names it.
+fn is_searched(identified: &Identified) -> bool {
     let accepted = &identified.accepted;
-    accepted.headers.contains_key(crate::header::PROVIDER)
+    let names_target = accepted.headers.contains_key(crate::header::PROVIDER)
         || accepted.headers.contains_key(crate::header::VIRTUAL_KEY)
         || accepted.headers.contains_key(crate::header::CONFIG)
-        || accepted.query.as_deref().is_some_and(|query| query.contains("model="))
+        || accepted.query().is_some_and(|query| query.contains("model="));
+    !names_target || (accepted.endpoint.uses_model() && accepted.endpoint != Endpoint::Proxy)
 }
 
 fn declared_length(identified: &Identified) -> Result<Option<u64>, Fault> {
@@ -143,9 +150,16 @@ fn declared_length(identified: &Identified) -> Result<Option<u64>, Fault> {
     })
 }
 
-fn too_large(limit: u64) -> Fault {
-    let text = format!("the request body is larger than {} MiB", limit >> 20);
+/// The fault of a body larger than `limit` bytes.
+pub(crate) fn too_large(limit: u64) -> Fault {
+    let text = format!("the request body is larger than the {limit} bytes that are accepted");
     Fault::client(FaultKind::BodyTooLarge, text)
+}
+
+/// The fault of a client that paused for longer than `idle`.
+pub(crate) fn paused(idle: Duration) -> Fault {
+    let text = format!("no more of the request body came within {} s", idle.as_secs());
+    Fault::client(FaultKind::ClientTooSlow, text)
 }
 
 /// Reads a body to its end. What arrives in one piece is not copied.
@@ -166,8 +180,7 @@ where
     let mut all = BytesMut::new();
     loop {
         let Ok(frame) = tokio::time::timeout(idle, body.frame()).await else {
-            let text = format!("no more of the request body came within {} s", idle.as_secs());
-            return Err(Fault::client(FaultKind::ClientTooSlow, text));
+            return Err(paused(idle));
         };
         let chunk = match frame {
             None => break,

@@ -37,8 +37,8 @@ pub(crate) async fn relay(
     let Answered { endpoint, provider, trace_id, secret, response, mut reply } = answered;
     let (head, body) = response.into_parts();
     let content_type = reply.head(head.status, &head.headers);
-    let held = endpoint.is_understood() && is_json(content_type, &head.headers);
     let head = client_head(head, content_type, provider, &trace_id, secret.as_ref());
+    let held = endpoint.is_understood() && is_json(&head.headers);
     if held {
         let mut closing = closing;
         match hold(parts, body, &mut *reply, &mut closing, provider).await {
@@ -48,7 +48,7 @@ pub(crate) async fn relay(
             }
             Err(fault) => {
                 let response = refusal::respond(&fault, &trace_id);
-                closing.fail(&fault, reply.observed());
+                closing.fail(&fault, fault.kind.status(), reply.observed());
                 Ok(response)
             }
         }
@@ -71,6 +71,7 @@ pub(crate) async fn relay(
             failure: None,
             is_event_stream,
             idle,
+            waiting: false,
             deadline: Instant::now() + idle,
             sleep: Box::pin(tokio::time::sleep(idle)),
         };
@@ -91,7 +92,7 @@ async fn hold(
     let mut received = 0;
     loop {
         let frame = match tokio::time::timeout(idle, body.frame()).await {
-            Ok(Some(frame)) => frame.map_err(|error| fault(error, provider))?,
+            Ok(Some(frame)) => frame.map_err(|error| fault(&error, provider))?,
             Ok(None) => break,
             Err(_) => return Err(stalled(provider, idle)),
         };
@@ -125,17 +126,18 @@ fn stalled(provider: &Provider, idle: Duration) -> Fault {
     Fault::upstream(FaultKind::UpstreamTimeout, Retry::Stop, text)
 }
 
-fn is_json(content_type: Option<&'static str>, headers: &HeaderMap) -> bool {
-    let provider = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let json = content_type.or(provider).is_some_and(|text| text.starts_with("application/json"));
-    json && !headers.contains_key(CONTENT_ENCODING)
+fn is_json(headers: &HeaderMap) -> bool {
+    const JSON: &[u8] = b"application/json";
+    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    kind.get(..JSON.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(JSON))
+        && !headers.contains_key(CONTENT_ENCODING)
 }
 
 fn client_head(
     provider_head: response::Parts,
     content_type: Option<&'static str>,
     provider: &Provider,
-    trace_id: &str,
+    trace_id: &HeaderValue,
     secret: Option<&portcullis_domain::Secret<String>>,
 ) -> response::Parts {
     let (mut head, ()) = Response::new(()).into_parts();
@@ -145,10 +147,10 @@ fn client_head(
     let headers = &mut head.headers;
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        // What is written anew is written plainly.
+        headers.remove(CONTENT_ENCODING);
     }
-    if let Ok(trace_id) = HeaderValue::from_str(trace_id) {
-        headers.insert(header::OUT_TRACE_ID, trace_id);
-    }
+    headers.insert(header::OUT_TRACE_ID, trace_id.clone());
     headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
     headers.insert(header::OUT_CACHE_STATUS, HeaderValue::from_static("DISABLED"));
     headers.insert(header::OUT_LAST_OPTION, HeaderValue::from_static("config"));
@@ -171,7 +173,9 @@ struct RelayBody {
     /// Whether a failure can be told inside the answer.
     is_event_stream: bool,
     idle: Duration,
-    /// Moved on by each chunk; the timer itself is only touched when it fires.
+    /// Whether the provider is being waited for. While the client is slow to take, nobody is late.
+    waiting: bool,
+    /// Moved on by each wait; the timer itself is only touched when it fires.
     deadline: Instant,
     sleep: Pin<Box<Sleep>>,
 }
@@ -202,7 +206,7 @@ impl RelayBody {
         let Some(closing) = self.closing.take() else { return };
         match &self.failure {
             None => closing.finish(self.status, self.reply.observed()),
-            Some(fault) => closing.fail(fault, self.reply.observed()),
+            Some(fault) => closing.fail(fault, self.status.as_u16(), self.reply.observed()),
         }
     }
 }
@@ -235,11 +239,15 @@ impl Body for RelayBody {
             }
             match Pin::new(&mut this.body).poll_frame(context) {
                 Poll::Ready(event) => {
-                    this.deadline = Instant::now() + this.idle;
+                    this.waiting = false;
                     let provider = this.provider;
-                    this.take(event.map(|frame| frame.map_err(|error| fault(error, provider))));
+                    this.take(event.map(|frame| frame.map_err(|error| fault(&error, provider))));
                 }
                 Poll::Pending => {
+                    if !this.waiting {
+                        this.waiting = true;
+                        this.deadline = Instant::now() + this.idle;
+                    }
                     ready!(this.sleep.as_mut().poll(context));
                     if Instant::now() < this.deadline {
                         let deadline = this.deadline;

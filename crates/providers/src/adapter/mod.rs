@@ -117,6 +117,8 @@ pub struct Observed {
     pub id: Option<String>,
     /// Why generation ended, in the provider's word.
     pub finish_reason: Option<String>,
+    /// The provider's word for the service tier that served.
+    pub service_tier: Option<String>,
     /// The provider's error message, when the answer is an error; at most 500 characters.
     pub error: Option<String>,
 }

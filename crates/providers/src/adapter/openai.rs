@@ -3,6 +3,7 @@
 
 mod error;
 mod members;
+mod models;
 mod reply;
 pub(super) mod usage;
 

@@ -124,7 +124,7 @@ impl NativeReply {
             model: message.model,
             id: message.id,
             finish_reason: message.stop_reason,
-            error: None,
+            ..Observed::default()
         };
     }
 }

@@ -8,7 +8,7 @@ use http::{
     HeaderMap, Method, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
-use portcullis_domain::{Fault, Secret};
+use portcullis_domain::{Fault, FaultKind, Retry, Secret};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
@@ -16,7 +16,7 @@ use super::{
     super::{Ask, AskBody, Observed, Reply},
     error::{self, ProviderError},
     members::{glance, member_span},
-    usage,
+    models, usage,
 };
 use crate::{
     Endpoint,
@@ -170,6 +170,11 @@ impl OpenAiReply {
             match key.as_ref() {
                 "id" => note_text(&mut self.observed.id, raw),
                 "model" => note_text(&mut self.observed.model, raw),
+                // The last word counts: a stream may begin with what was asked for.
+                "service_tier" => {
+                    let tier = string(raw).map(Cow::into_owned);
+                    self.observed.service_tier = tier.or(self.observed.service_tier.take());
+                }
                 "type" => kind = string(raw),
                 "usage" | "usage_info" | "x_groq" => self.note_usage(raw),
                 "choices" if memchr::memmem::find(raw.as_bytes(), b"\"usage\"").is_some() => {
@@ -317,7 +322,16 @@ impl Reply for OpenAiReply {
         match self.form {
             Form::Events => self.push_events(chunk, out),
             Form::Document => {
-                out.push(chunk.clone());
+                if self.endpoint != Endpoint::ListModels {
+                    out.push(chunk.clone());
+                } else if self.gathered_len + chunk.len() > MAX_WATCHED {
+                    let text = "the provider's list of models is too long to be read";
+                    return Err(Fault::upstream(
+                        FaultKind::UpstreamBroken,
+                        Retry::NextTarget,
+                        text,
+                    ));
+                }
                 self.gather(chunk, MAX_WATCHED);
             }
             Form::Error => {
@@ -338,6 +352,9 @@ impl Reply for OpenAiReply {
                     let fate = self.watch(&event);
                     hand_on(&fate, &event, out);
                 }
+            }
+            Form::Document if self.endpoint == Endpoint::ListModels => {
+                out.push(models::list(&self.gathered(), self.provider));
             }
             Form::Document => self.note_document(),
             Form::Error => {
