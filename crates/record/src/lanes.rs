@@ -27,9 +27,18 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// The segments of a node of this process; none yet.
-    pub(crate) fn live(node: &Node) -> Self {
-        Self { dir: node.dir.clone(), lanes: BTreeMap::new(), waiting: HashMap::new() }
+    /// The segments of a node of this process, from where the sink has confirmed.
+    pub(crate) fn live(node: &Node) -> io::Result<Self> {
+        let mut lanes = Self::empty(&node.dir);
+        lanes.refresh(node);
+        // There is a cursor when an earlier shipper of this process has worked on the node.
+        for (file, place) in Cursor::load(&node.dir)?.segments {
+            let name = SegmentName::parse(&file);
+            if let Some(name) = name.filter(|name| lanes.knows(*name)) {
+                lanes.resume(name, place)?;
+            }
+        }
+        Ok(lanes)
     }
 
     /// Notes what has been written by now.
@@ -46,8 +55,7 @@ impl Lanes {
 
     /// The segments that an ended process left, from where the sink has confirmed.
     pub(crate) fn dead(dir: &Path) -> io::Result<Self> {
-        let mut lanes =
-            Self { dir: dir.to_owned(), lanes: BTreeMap::new(), waiting: HashMap::new() };
+        let mut lanes = Self::empty(dir);
         let mut cursor = Cursor::load(dir)?;
         for file in fs::read_dir(dir)? {
             let file = file?;
@@ -56,16 +64,13 @@ impl Lanes {
             };
             let len = file.metadata()?.len();
             let damaged = len > 0 && !begins_with_magic(&file.path())?;
-            let place = cursor.segments.remove(&name.to_string()).unwrap_or_default();
             let piece = lanes.piece(name);
             piece.finished = true;
             piece.limit = len.max(piece.at);
-            piece.at = place.at.clamp(piece.at, piece.limit);
             if damaged {
                 (piece.at, piece.damaged) = (0, true);
-            }
-            for at in place.waiting {
-                lanes.restore_waiting(name, at)?;
+            } else if let Some(place) = cursor.segments.remove(&name.to_string()) {
+                lanes.resume(name, place)?;
             }
         }
         Ok(lanes)
@@ -163,6 +168,14 @@ impl Lanes {
         &self.dir
     }
 
+    fn empty(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), lanes: BTreeMap::new(), waiting: HashMap::new() }
+    }
+
+    fn knows(&self, name: SegmentName) -> bool {
+        self.lanes.get(&name.writer).is_some_and(|lane| lane.pieces.contains_key(&name.number))
+    }
+
     fn pieces(&self) -> impl Iterator<Item = (SegmentName, &Piece)> {
         self.lanes.iter().flat_map(|(&writer, lane)| {
             lane.pieces.iter().map(move |(&number, p)| (SegmentName { writer, number }, p))
@@ -183,10 +196,15 @@ impl Lanes {
         }
     }
 
-    fn restore_waiting(&mut self, name: SegmentName, at: u64) -> io::Result<()> {
-        if let Some((call, _)) = self.read_opened(name, at)? {
-            self.piece(name).waiting.insert(at);
-            self.waiting.insert(call, (name, at));
+    /// Goes on where a cursor says.
+    fn resume(&mut self, name: SegmentName, place: Place) -> io::Result<()> {
+        let piece = self.piece(name);
+        piece.at = place.at.clamp(piece.at, piece.limit);
+        for at in place.waiting {
+            if let Some((call, _)) = self.read_opened(name, at)? {
+                self.piece(name).waiting.insert(at);
+                self.waiting.insert(call, (name, at));
+            }
         }
         Ok(())
     }

@@ -208,7 +208,14 @@ impl Work {
     /// Ships what this process records, round by round.
     fn ship(&mut self, node: &Node) -> Result<(), Stopped> {
         let dead_letters = DeadLetters::new(&self.data, node.id.to_string());
-        let mut lanes = Lanes::live(node);
+        let mut lanes = loop {
+            match Lanes::live(node) {
+                Ok(lanes) => break lanes,
+                Err(error) => {
+                    self.delivery.back_off(&format!("the record cannot be read: {error}"))?;
+                }
+            }
+        };
         loop {
             self.delivery.next_round()?;
             let spilled = drain_spill(node);

@@ -216,3 +216,24 @@ async fn dropping_the_shipper_does_not_wait_for_a_sink_that_hangs() {
     shipper.flush().await.unwrap();
     assert_eq!(sink.numbers(LogState::Finished), [1].into());
 }
+
+#[tokio::test]
+async fn a_second_shipper_goes_on_where_the_first_stopped() {
+    let data = directory();
+    let recorder = recorder(data.path(), 1);
+    let sink = MemorySink::willing();
+    let first = shipper(&recorder, &sink);
+    open(&recorder, 1);
+    open(&recorder, 2);
+    close(&recorder, 2);
+    first.flush().await.unwrap();
+    drop(first);
+
+    let second = shipper(&recorder, &sink);
+    second.flush().await.unwrap();
+    assert_eq!((second.stats().shipped, second.stats().open_calls), (0, 1));
+    close(&recorder, 1);
+    second.flush().await.unwrap();
+    assert_eq!((second.stats().shipped, second.stats().open_calls), (1, 0));
+    assert_eq!(sink.repeats.load(Ordering::Relaxed), 0);
+}

@@ -1,7 +1,7 @@
 //! A recorder and a shipper over a temporary directory, and a sink that remembers.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -85,10 +85,13 @@ impl MemorySink {
         for shipped in &batch.logs {
             let fields: Log = serde_json::from_str(&shipped.fields).unwrap();
             assert_eq!(fields, shipped.log, "text and columns say the same");
-            if logs.contains_key(&shipped.log.id) {
-                self.repeats.fetch_add(1, Ordering::Relaxed);
-            } else {
-                logs.insert(shipped.log.id, shipped.log.clone());
+            match logs.entry(shipped.log.id) {
+                Entry::Occupied(_) => {
+                    self.repeats.fetch_add(1, Ordering::Relaxed);
+                }
+                Entry::Vacant(free) => {
+                    free.insert(shipped.log.clone());
+                }
             }
         }
         let mut bodies = self.bodies.lock().unwrap();
