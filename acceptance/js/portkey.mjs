@@ -16,6 +16,7 @@ const holds = (value, text) => JSON.stringify(value).includes(text);
 step("virtual keys");
 const { slug } = await admin.virtualKeys.create({
   name: "Node OpenAI", provider: "openai", key: PROVIDER_KEY, note: "first", workspace_id: WORKSPACE,
+  custom_host: UPSTREAM,
 });
 assert.ok(slug);
 const listed = await admin.virtualKeys.list({ workspace_id: WORKSPACE });
@@ -55,7 +56,7 @@ assert.notEqual(found.key, key.key);
 
 step("chat through a virtual key");
 const client = new Portkey({
-  apiKey: key.key, baseURL: BASE, virtualKey: slug, customHost: UPSTREAM,
+  apiKey: key.key, baseURL: BASE, virtualKey: slug,
   traceID: "node-journey", metadata: { _user: "u1" },
 });
 const answer = await client.chat.completions.create({ model: "gpt-4o-mini", messages: hello });

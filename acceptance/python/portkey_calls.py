@@ -1,25 +1,35 @@
 """portkey-ai: every kind of data-plane call through a virtual key made with the same client."""
 
+import base64
 import json
+import os
+import struct
+import tempfile
+import wave
 
-import portkey_ai
 from portkey_ai import Portkey
+from portkey_ai._vendor import openai
+from portkey_ai.api_resources import exceptions
 
 from common import KEY, PROVIDER_KEY, UPSTREAM, URL, WEATHER, WORKSPACE, calls, fails_with, finish, step
 
 BASE = URL + "/v1"
-APIStatusError = portkey_ai.APIStatusError
+# The client's own calls and those of the OpenAI client inside it fail with different types.
+APIStatusError = (exceptions.APIStatusError, openai.APIStatusError)
 
 step("a virtual key")
 admin = Portkey(api_key=KEY, base_url=BASE)
 slug = admin.virtual_keys.create(
-    name="Python calls", provider="openai", key=PROVIDER_KEY, workspace_id=WORKSPACE
+    name="Python calls",
+    provider="openai",
+    key=PROVIDER_KEY,
+    workspace_id=WORKSPACE,
+    custom_host=UPSTREAM,
 ).slug
 client = Portkey(
     api_key=KEY,
     base_url=BASE,
     virtual_key=slug,
-    custom_host=UPSTREAM,
     trace_id="python-journey",
     metadata={"_user": "u1", "team": "acceptance"},
 )
@@ -63,7 +73,7 @@ calls(2)
 
 step("the provider named as @slug, and in the model")
 for choice in ({"provider": f"@{slug}"}, {}):
-    other = Portkey(api_key=KEY, base_url=BASE, custom_host=UPSTREAM, **choice)
+    other = Portkey(api_key=KEY, base_url=BASE, **choice)
     model = "gpt-4o-mini" if choice else f"@{slug}/gpt-4o-mini"
     answer = other.chat.completions.create(model=model, messages=hello)
     assert answer.choices[0].message.content == "You said: hello"
@@ -75,10 +85,14 @@ assert answer.choices[0].text == "You said: hello"
 calls()
 
 step("embeddings")
-answer = client.embeddings.create(model="text-embedding-3-small", input=["one", "two"])
-assert len(answer.data) == 2 and len(answer.data[0].embedding) == 8
-assert all(0 <= number < 1 for number in answer.data[0].embedding)
-calls()
+ask = {"model": "text-embedding-3-small", "input": ["one", "two"]}
+plain = client.embeddings.create(encoding_format="float", **ask)
+assert len(plain.data) == 2 and len(plain.data[0].embedding) == 8
+# Left alone, this client asks for base64 and hands it on as it came.
+packed = client.embeddings.create(**ask)
+numbers = struct.unpack("<8f", base64.b64decode(packed.data[0].embedding))
+assert list(numbers) == plain.data[0].embedding
+calls(2)
 
 step("responses, whole and streamed")
 answer = client.responses.create(model="gpt-4o-mini", input="hello")
@@ -100,9 +114,16 @@ image = client.images.generate(model="gpt-image-1", prompt="a gate")
 assert image.data[0].b64_json.startswith("iVBOR")
 speech = client.audio.speech.create(model="tts-1", voice="alloy", input="hello")
 assert speech.content == bytes(i % 256 for i in range(4096))
-sound = ("hello.wav", bytes(range(256)) * 4, "audio/wav")
-heard = client.audio.transcriptions.create(model="whisper-1", file=sound)
-assert heard.text == "I heard 1024 bytes.", heard
+# This client measures the sound, so it has to be one, in a file.
+with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+    with wave.open(file.name, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(range(256)) * 64)
+    size = os.path.getsize(file.name)
+    heard = client.audio.transcriptions.create(model="whisper-1", file=open(file.name, "rb"))
+    assert heard.text == f"I heard {size} bytes.", heard
 calls(4)
 
 step("files and batches")
@@ -139,5 +160,18 @@ lost = Portkey(api_key=KEY, base_url=BASE, virtual_key="no-such-virtual-key")
 fails_with(
     400, APIStatusError, lambda: lost.chat.completions.create(model="gpt-4o-mini", messages=hello)
 )
+step("a caller cannot send the vault's credential to a host of its own")
+thief = Portkey(api_key=KEY, base_url=BASE, virtual_key=slug, custom_host=UPSTREAM)
+fails_with(
+    400, APIStatusError, lambda: thief.chat.completions.create(model="gpt-4o-mini", messages=hello)
+)
+
+step("an inline credential goes where its caller says")
+inline = Portkey(
+    api_key=KEY, base_url=BASE, provider="openai", custom_host=UPSTREAM, Authorization=PROVIDER_KEY
+)
+answer = inline.chat.completions.create(model="gpt-4o-mini", messages=hello)
+assert answer.choices[0].message.content == "You said: hello"
+calls()
 
 finish()

@@ -226,7 +226,8 @@ impl Portcullis {
     async fn until_ready(&mut self) {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
-            let answer = client::get(self.url("/readyz")).send().await;
+            let ready = format!("http://{}/readyz", self.metrics);
+            let answer = client::get(ready).send().await;
             if answer.is_ok_and(|answer| answer.status == 200) {
                 return;
             }

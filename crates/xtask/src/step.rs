@@ -1,4 +1,5 @@
-//! Running other programs, with a line before each and an exact complaint after a failure.
+//! Running other programs, with a line before each and an exact complaint after a failure. None
+//! reads our input: what a person or a pipe left there is not meant for them.
 
 use std::{
     io::{BufRead, BufReader},
@@ -30,14 +31,20 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) 
 /// Runs a command with our own output; fails when it does.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     println!("+ {}", shown(command));
-    let status = command.status().map_err(|error| format!("{}: {error}", shown(command)))?;
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("{}: {error}", shown(command)))?;
     if status.success() { Ok(()) } else { Err(format!("`{}` failed: {status}", shown(command))) }
 }
 
 /// Runs a command silently; shows what it said only when it fails.
 pub(crate) fn quietly(command: &mut Command) -> Outcome {
     println!("+ {}", shown(command));
-    let output = command.output().map_err(|error| format!("{}: {error}", shown(command)))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{}: {error}", shown(command)))?;
     if output.status.success() {
         return Ok(());
     }
@@ -48,7 +55,10 @@ pub(crate) fn quietly(command: &mut Command) -> Outcome {
 
 /// What a command prints to its standard output, trimmed.
 pub(crate) fn reply(command: &mut Command) -> Outcome<String> {
-    let output = command.output().map_err(|error| format!("{}: {error}", shown(command)))?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{}: {error}", shown(command)))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("`{}` failed: {}\n{said}", shown(command), output.status));
@@ -62,6 +72,7 @@ pub(crate) fn watched(command: &mut Command, mut seen: impl FnMut(&str)) -> Outc
     let failed = |error| format!("{}: {error}", shown(command));
     let mut child = Command::new(command.get_program())
         .args(command.get_args())
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(failed)?;

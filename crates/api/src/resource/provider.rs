@@ -111,7 +111,8 @@ fn shown(detail: &VirtualKeyDetail, now: Timestamp) -> Value {
         "created_at": provider.created_at.to_string(),
         "last_updated_at": provider.updated_at.to_string(),
         "slug": provider.slug.as_str(),
-        "rate_limits": [],
+        // The Python client wants an object in a list of providers and a list in one: null is both.
+        "rate_limits": null,
         "expires_at": provider.expires_at.map(|at| at.to_string()),
         "workspace_id": provider.workspace_id,
         "object": "provider",
