@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod config;
+mod demo;
 mod failure;
 mod instance;
 mod metrics;

@@ -2,7 +2,7 @@
 
 mod check;
 mod demo;
-mod init;
+pub(crate) mod init;
 mod migrate;
 mod serve;
 mod vault;
