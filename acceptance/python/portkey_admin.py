@@ -3,6 +3,7 @@
 from portkey_ai import Portkey
 from portkey_ai._vendor import openai
 from portkey_ai.api_resources import exceptions
+from portkey_ai.api_resources.utils import GenericResponse
 
 from common import KEY, PROVIDER_KEY, UPSTREAM, URL, WORKSPACE, calls, eventually, fails_with, finish, step
 
@@ -90,7 +91,7 @@ assert trace
 denied = Portkey(api_key=created.key, base_url=BASE)
 fails_with(403, APIStatusError, lambda: denied.virtual_keys.list(workspace_id=WORKSPACE))
 
-rotated = admin.post(f"/api-keys/{created.id}/rotate", key_transition_period_ms=1_800_000)
+rotated = admin.post(url=f"/api-keys/{created.id}/rotate", key_transition_period_ms=1_800_000)
 assert rotated.key and rotated.key != created.key, rotated
 for key in (created.key, rotated.key):
     # Both work while the old one is in its overlap window.
@@ -101,14 +102,15 @@ step("logs")
 
 
 def logged():
-    listed = admin.get(f"/logs?trace_id={trace}&workspace_id={WORKSPACE}")
+    listed = admin.get(path=f"/logs?trace_id={trace}&workspace_id={WORKSPACE}", cast_to=GenericResponse)
     return listed.data
 
 
 log = eventually(logged)[0]
 log = log if isinstance(log, dict) else log.model_dump()
-one = admin.get(f"/logs/{log['id']}")
-assert created.key not in str(one) and PROVIDER_KEY not in str(one), "a log shows a secret"
+one = admin.get(path=f"/logs/{log['id']}", cast_to=GenericResponse).model_dump_json()
+assert trace in one, one
+assert created.key not in one and PROVIDER_KEY not in one, "a log shows a secret"
 
 step("deletion")
 admin.api_keys.delete(id=created.id)

@@ -139,7 +139,7 @@ assert client.files.delete(file.id).deleted
 calls(6)
 
 step("an unknown path is proxied")
-echo = client.post("/some/new/thing", question="unchanged?", deep={"er": [1, 2.5, None]})
+echo = client.post(url="/some/new/thing", question="unchanged?", deep={"er": [1, 2.5, None]})
 assert echo.path == "/v1/some/new/thing" and echo.method == "POST"
 assert echo.model_dump()["json"]["deep"] == {"er": [1, 2.5, None]}, echo
 calls()
