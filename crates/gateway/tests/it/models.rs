@@ -1,0 +1,66 @@
+//! `GET /v1/models`: the workspace's own catalogue, or one provider's list (data-plane reference
+//! §1.2).
+
+use serde_json::Value;
+
+use crate::support::{Ask, World};
+
+fn ids(list: &Value) -> Vec<&str> {
+    list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_workspaces_models_are_listed_by_virtual_key() {
+    let world = World::new().await;
+    let answer = world.send(Ask::new("GET", "/v1/models")).await;
+    assert!(!answer.header("x-portkey-trace-id").is_empty());
+    let list = answer.json();
+    assert_eq!(list["object"], "list");
+    let ids = ids(&list);
+    assert!(ids.contains(&"@open/gpt-4o-mini") && ids.contains(&"@strict/gpt-4o-mini"));
+    assert!(ids.iter().any(|id| id.starts_with("@claude/claude-")));
+    assert!(!ids.contains(&"@strict/gpt-4o"), "a model that may not be used is listed");
+    let first = &list["data"][0];
+    assert_eq!(first["object"], "model");
+    assert!(first["created"].is_i64() && first["owned_by"].is_string());
+    assert_eq!(world.upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn the_list_can_be_narrowed_and_paged() {
+    let world = World::new().await;
+    let ask = Ask::new("GET", "/v1/models?limit=2&offset=1&order=desc");
+    let page = world.send(ask).await.json();
+    let all = world.send(Ask::new("GET", "/v1/models?order=desc")).await.json();
+    assert_eq!(ids(&page), ids(&all)[1..3]);
+    for ask in [
+        Ask::new("GET", "/v1/models?provider=strict"),
+        Ask::new("GET", "/v1/models?provider=@strict"),
+        Ask::new("GET", "/v1/models")
+            .header("x-portkey-provider", "@strict")
+            .header("x-portkey-fetch-integrated-models", "true"),
+    ] {
+        assert_eq!(ids(&world.send(ask).await.json()), ["@strict/gpt-4o-mini"]);
+    }
+    let claude = world.send(Ask::new("GET", "/v1/models?ai_service=anthropic")).await.json();
+    assert!(!ids(&claude).is_empty() && ids(&claude).iter().all(|id| id.starts_with("@claude/")));
+}
+
+#[tokio::test]
+async fn a_providers_own_list_names_the_provider() {
+    let world = World::new().await;
+    for (name, value, provider) in [
+        ("x-portkey-provider", "@open", "openai"),
+        ("x-portkey-virtual-key", "open", "openai"),
+        ("x-portkey-config", r#"{"virtual_key":"open"}"#, "openai"),
+        ("x-portkey-provider", "@claude", "anthropic"),
+    ] {
+        let list = world.send(Ask::new("GET", "/v1/models").header(name, value)).await.json();
+        assert_eq!((&list["object"], &list["provider"]), (&"list".into(), &provider.into()));
+        assert!(!ids(&list).is_empty());
+        assert_eq!(world.only_request().path, "/v1/models");
+        world.upstream.forget();
+    }
+    let cost = world.recorder.closed().pop().unwrap().cost;
+    assert_eq!(cost, Some(portcullis_domain::NanoDollars(0)));
+}

@@ -1,0 +1,561 @@
+//! A gateway over an in-memory configuration, a scripted upstream and a recorder that remembers.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use portcullis_domain::{
+    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyToken, CallId, Change, Clock, Content, ContentPart,
+    Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live, Log, LogState,
+    Noun, Organisation, RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace, Secret,
+    Slug, Snapshot, Timestamp, VirtualKey, Workspace,
+};
+use portcullis_gateway::{Gateway, GatewaySettings, Parts};
+use portcullis_providers::credential::{Credential, Settings};
+use portcullis_runtime::{
+    egress::{Egress, EgressPolicy, EgressSettings},
+    server::ResponseBody,
+};
+use portcullis_testkit::upstream::{End, Recorded, Upstream};
+use portcullis_vault::{Pepper, Vault, VaultSettings, kms::local::LocalKms, testing};
+use serde_json::{Value, json};
+
+/// The credentials in the vault. No client may ever see one, and no other host.
+pub(crate) const OPENAI_SECRET: &str = "sk-vaulted-openai-7f3a9c";
+pub(crate) const CLAUDE_SECRET: &str = "sk-vaulted-claude-55e1b0";
+
+/// 2026-01-01T00:00:00Z.
+pub(crate) const START: i64 = 1_767_225_600_000_000;
+
+pub(crate) struct World {
+    pub(crate) gateway: Gateway,
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) recorder: Arc<Recording>,
+    pub(crate) clock: Arc<TestClock>,
+    /// A key that may do everything.
+    pub(crate) key: String,
+    vault: Arc<Vault>,
+    pepper: Arc<Pepper>,
+    dice: Arc<SeededDice>,
+    live: Arc<Live>,
+    organisation: Arc<Organisation>,
+    workspace: Arc<Workspace>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(GatewaySettings::default()).await
+    }
+
+    /// Virtual keys: `open` (OpenAI), `claude` (Anthropic), `azure` (Azure OpenAI) and `strict`
+    /// (OpenAI, only `gpt-4o-mini`), all at the upstream.
+    pub(crate) async fn with(settings: GatewaySettings) -> Self {
+        let clock = Arc::new(TestClock(AtomicI64::new(START)));
+        let dice = Arc::new(SeededDice(AtomicU64::new(0x9E37_79B9_7F4A_7C15)));
+        let upstream = Arc::new(Upstream::start().await.unwrap());
+        let key = Secret::new(vec![7; 32]);
+        let kms = LocalKms::try_new(&key, "a test".to_owned(), dice.clone()).ok().unwrap();
+        let vault = Arc::new(Vault::new(
+            Arc::new(kms),
+            Arc::new(testing::MemoryDataKeys::default()),
+            clock.clone(),
+            dice.clone(),
+            VaultSettings::default(),
+        ));
+        let pepper = Arc::new(Pepper::mint(&*dice));
+        let recorder = Arc::new(Recording::new(upstream.clone()));
+        let live = Arc::new(Live::default());
+        let gateway = Gateway::new(Parts {
+            live: live.clone(),
+            vault: vault.clone(),
+            pepper: pepper.clone(),
+            egress: Egress::new(
+                EgressPolicy::parse("127.0.0.1").unwrap(),
+                EgressSettings::default(),
+            ),
+            recorder: recorder.clone(),
+            clock: clock.clone(),
+            dice: dice.clone(),
+            settings,
+            node: id(1),
+            version: "0.0.0-test",
+        });
+        let at = Timestamp::from_micros(START);
+        let organisation = Arc::new(Organisation {
+            id: id(2),
+            slug: Slug::parse("acme").unwrap(),
+            name: "Acme".to_owned(),
+            default_workspace: id(3),
+            created_at: at,
+        });
+        let environment = Environment {
+            id: id(4),
+            slug: Slug::parse("production").unwrap(),
+            name: "Production".to_owned(),
+        };
+        let workspace = Arc::new(Workspace {
+            id: id(3),
+            organisation_id: id(2),
+            slug: Slug::parse("ws-main").unwrap(),
+            name: "Main".to_owned(),
+            description: None,
+            default_environment: id(4),
+            environments: vec![environment],
+            created_at: at,
+            updated_at: at,
+        });
+        let mut world = Self {
+            gateway,
+            upstream,
+            recorder,
+            clock,
+            key: String::new(),
+            vault,
+            pepper,
+            dice,
+            live,
+            organisation: organisation.clone(),
+            workspace: workspace.clone(),
+        };
+        world.apply([Change::Organisation(organisation), Change::Workspace(workspace)]);
+        world.key = world.api_key(|_| {});
+        let v1 = world.upstream.base_url();
+        let azure = format!("http://{}/openai", world.upstream.address());
+        let any = IntegrationModels::default();
+        let only = IntegrationModels {
+            allow_all: false,
+            listed: vec![IntegrationModel { slug: "gpt-4o-mini".to_owned(), enabled: true }],
+        };
+        world.virtual_key("open", "openai", OPENAI_SECRET, &v1, any.clone()).await;
+        world.virtual_key("claude", "anthropic", CLAUDE_SECRET, &v1, any.clone()).await;
+        world.virtual_key("azure", "azure-openai", "sk-vaulted-azure", &azure, any).await;
+        world.virtual_key("strict", "openai", OPENAI_SECRET, &v1, only).await;
+        world
+    }
+
+    pub(crate) fn apply(&self, changes: impl IntoIterator<Item = Change>) {
+        let mut snapshot = Snapshot::clone(&self.live.current());
+        snapshot.apply(snapshot.revision + 1, changes);
+        self.live.publish(snapshot);
+    }
+
+    /// A new API key, as `edit` leaves it.
+    pub(crate) fn api_key(&self, edit: impl FnOnce(&mut ApiKey)) -> String {
+        let token = ApiKeyToken::mint("test", &*self.dice);
+        let at = Timestamp::from_micros(START);
+        let mut key = ApiKey {
+            id: Id::mint(&*self.clock, &*self.dice),
+            organisation_id: self.organisation.id,
+            workspace_id: self.workspace.id,
+            environment_id: self.workspace.default_environment,
+            user_id: None,
+            kind: ApiKeyKind::WorkspaceService,
+            name: "test".to_owned(),
+            description: None,
+            digest: self.pepper.digest(token.danger_expose()),
+            hint: token.hint(),
+            previous: None,
+            scopes: ScopeSet::all(),
+            defaults: ApiKeyDefaults::default(),
+            expires_at: None,
+            created_at: at,
+            updated_at: at,
+        };
+        edit(&mut key);
+        self.apply([Change::ApiKey(Arc::new(key))]);
+        token.danger_expose().to_owned()
+    }
+
+    pub(crate) fn digest(&self, token: &str) -> portcullis_domain::ApiKeyDigest {
+        self.pepper.digest(token)
+    }
+
+    pub(crate) async fn virtual_key(
+        &self,
+        slug: &str,
+        provider: &str,
+        secret: &str,
+        host: &str,
+        models: IntegrationModels,
+    ) {
+        let credential = Credential {
+            key: Some(Secret::new(secret.to_owned())),
+            settings: Settings { custom_host: Some(host.to_owned()), ..Settings::default() },
+        };
+        let integration_id = Id::mint(&*self.clock, &*self.dice);
+        let place = SealedPlace {
+            organisation: Some(self.organisation.id),
+            table: "integrations",
+            row: integration_id.uuid(),
+            field: "credential",
+        };
+        let sealed = self.vault.seal(&place, credential.to_json().danger_expose()).await.unwrap();
+        let at = Timestamp::from_micros(START);
+        let slug = Slug::parse(slug).unwrap();
+        let integration = Integration {
+            id: integration_id,
+            organisation_id: self.organisation.id,
+            workspace_id: None,
+            slug: slug.clone(),
+            name: slug.to_string(),
+            description: None,
+            provider: provider.to_owned(),
+            credential: sealed,
+            key_hint: String::new(),
+            models,
+            created_at: at,
+            updated_at: at,
+        };
+        let key = VirtualKey {
+            id: Id::mint(&*self.clock, &*self.dice),
+            organisation_id: self.organisation.id,
+            workspace_id: self.workspace.id,
+            slug,
+            name: String::new(),
+            note: None,
+            integration_id,
+            expires_at: (provider == "groq").then(|| at.plus_millis(1)),
+            created_at: at,
+            updated_at: at,
+        };
+        let changes =
+            [Change::Integration(Arc::new(integration)), Change::VirtualKey(Arc::new(key))];
+        self.apply(changes);
+    }
+
+    /// Sends a request and reads the answer to its end.
+    pub(crate) async fn send(&self, ask: Ask) -> Answer {
+        Answer::of(self.begin(ask).await).await
+    }
+
+    /// Sends a request and leaves the answer's body unread.
+    pub(crate) async fn begin(&self, ask: Ask) -> Response<ResponseBody> {
+        let (head, body) = ask.request(&self.key).into_parts();
+        let request = Request::from_parts(head, Full::new(body));
+        self.call(request).await
+    }
+
+    /// Sends a request with any body.
+    pub(crate) async fn call<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
+        self.gateway.call(request, IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9))).await
+    }
+
+    /// The one request that the upstream got.
+    pub(crate) fn only_request(&self) -> Recorded {
+        let requests = self.upstream.requests();
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        requests.into_iter().next().unwrap()
+    }
+
+    /// The record of the one call there was.
+    pub(crate) fn only_log(&self) -> Log {
+        let closed = self.recorder.closed();
+        assert_eq!(closed.len(), 1, "{closed:?}");
+        closed.into_iter().next().unwrap()
+    }
+
+    /// What was kept of a call's body.
+    pub(crate) async fn content(&self, part: ContentPart) -> Option<Bytes> {
+        let log = self.only_log();
+        let content = self.recorder.contents().pop().unwrap();
+        let sealed = match part {
+            ContentPart::Request => content.request,
+            ContentPart::Response => content.response,
+        };
+        Some(self.open(log.id, part, &sealed?).await)
+    }
+
+    async fn open(&self, call: CallId, part: ContentPart, sealed: &Sealed) -> Bytes {
+        let place = SealedPlace {
+            organisation: Some(self.organisation.id),
+            table: "log_bodies",
+            row: call.uuid(),
+            field: part.name(),
+        };
+        let opened = self.vault.open(&place, sealed).await.unwrap();
+        Bytes::copy_from_slice(opened.danger_expose())
+    }
+
+    /// Waits until the upstream's one call ended so.
+    pub(crate) async fn upstream_ended(&self, end: End) {
+        let ended = async {
+            while self.only_request().end != end {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(5), ended).await;
+        assert!(waited.is_ok(), "ended otherwise: {:?}", self.only_request());
+    }
+
+    /// Waits until the upstream got a call.
+    pub(crate) async fn upstream_called(&self) {
+        let called = async {
+            while self.upstream.count() == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), called).await.expect("no call arrived");
+    }
+}
+
+pub(crate) fn id<N: Noun>(n: u128) -> Id<N> {
+    Id::from_uuid(uuid::Uuid::from_u128(n))
+}
+
+/// Scopes by name.
+pub(crate) fn scopes(scopes: &[Scope]) -> ScopeSet {
+    let mut set = ScopeSet::EMPTY;
+    scopes.iter().for_each(|scope| set.insert(*scope));
+    set
+}
+
+/// A request in the making. The world's own key is added unless a header authenticates.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    method: &'static str,
+    path: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Bytes,
+    is_keyless: bool,
+}
+
+impl Ask {
+    pub(crate) fn new(method: &'static str, path: &str) -> Self {
+        let (path, headers) = (path.to_owned(), Vec::new());
+        Self { method, path, headers, body: Bytes::new(), is_keyless: false }
+    }
+
+    pub(crate) fn post(path: &str, body: &Value) -> Self {
+        let ask = Self::new("POST", path).header("content-type", "application/json");
+        ask.body(body.to_string())
+    }
+
+    /// `hi` to a model.
+    pub(crate) fn chat(model: &str) -> Self {
+        Self::post(
+            "/v1/chat/completions",
+            &json!({"model": model, "messages": [{"role": "user", "content": "hi"}]}),
+        )
+    }
+
+    /// `hi` to a model, streamed, with an extra member.
+    pub(crate) fn stream(model: &str) -> Self {
+        Self::post(
+            "/v1/chat/completions",
+            &json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "hi"}]}),
+        )
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub(crate) fn without_key(mut self) -> Self {
+        self.is_keyless = true;
+        self
+    }
+
+    pub(crate) fn request(self, key: &str) -> Request<Bytes> {
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        if !self.is_keyless {
+            request = request.header("x-portkey-api-key", key);
+        }
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        request.body(self.body).unwrap()
+    }
+}
+
+/// A form with these plain fields and a file of all byte values.
+pub(crate) fn form(fields: &[(&str, &str)]) -> (String, Bytes) {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let part =
+            format!("--xyz\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend_from_slice(part.as_bytes());
+    }
+    body.extend_from_slice(
+        b"--xyz\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\
+          content-type: audio/wav\r\n\r\n",
+    );
+    body.extend(0..=u8::MAX);
+    body.extend_from_slice(b"\r\n--xyz--\r\n");
+    ("multipart/form-data; boundary=xyz".to_owned(), body.into())
+}
+
+/// An answer read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Whether the body broke off.
+    pub(crate) is_broken: bool,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: Response<ResponseBody>) -> Self {
+        let (head, mut body) = response.into_parts();
+        let mut read = Vec::new();
+        let mut is_broken = false;
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => read.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Err(_) => {
+                    is_broken = true;
+                    break;
+                }
+            }
+        }
+        Self { status: head.status, headers: head.headers, body: read.into(), is_broken }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Asserts a refusal of ours in the contract's shape.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: Option<&str>) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        assert!(!self.header("x-portkey-trace-id").is_empty());
+        assert_eq!(self.header("content-type"), "application/json");
+        let body = self.json();
+        assert_eq!(body["status"], "failure");
+        assert_eq!(body["type"], "error");
+        assert_eq!(body["error"]["code"].as_str(), code, "{body}");
+        assert_eq!(body["error"]["param"], Value::Null);
+        assert_eq!(body["message"], body["error"]["message"]);
+        let message = body["message"].as_str().unwrap().to_owned();
+        if let Some(code) = code {
+            assert!(message.starts_with("Portkey Error:") && message.ends_with(code), "{message}");
+        }
+        message
+    }
+}
+
+/// A recorder that remembers, and how many calls the upstream had seen at each opening.
+pub(crate) struct Recording {
+    upstream: Arc<Upstream>,
+    pub(crate) fails: AtomicBool,
+    opened: Mutex<Vec<(Log, usize)>>,
+    closed: Mutex<Vec<(Log, Content)>>,
+}
+
+impl Recording {
+    fn new(upstream: Arc<Upstream>) -> Self {
+        let (opened, closed) = (Mutex::default(), Mutex::default());
+        Self { upstream, fails: AtomicBool::new(false), opened, closed }
+    }
+
+    pub(crate) fn opened(&self) -> Vec<(Log, usize)> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn closed(&self) -> Vec<Log> {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        closed.iter().map(|(log, _)| log.clone()).collect()
+    }
+
+    pub(crate) fn contents(&self) -> Vec<Content> {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        closed.iter().map(|(_, content)| content.clone()).collect()
+    }
+
+    pub(crate) fn forget(&self) {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.upstream.forget();
+    }
+}
+
+impl Recorder for Recording {
+    fn open(&self, log: &Log) -> Result<(), RecordUnavailable> {
+        if self.fails.load(Relaxed) {
+            return Err(RecordUnavailable("the disk is full".to_owned()));
+        }
+        assert_eq!(log.state, LogState::Open);
+        let seen = self.upstream.count();
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push((log.clone(), seen));
+        Ok(())
+    }
+
+    fn close(&self, log: &Log, content: Content) {
+        assert_ne!(log.state, LogState::Open);
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).push((log.clone(), content));
+    }
+}
+
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn advance_millis(&self, millis: i64) {
+        self.0.fetch_add(millis * 1000, Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Relaxed))
+    }
+}
+
+/// SplitMix64: the same throws in every run.
+struct SeededDice(AtomicU64);
+
+impl Dice for SeededDice {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let mut word = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Relaxed);
+            word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            chunk.copy_from_slice(&(word ^ (word >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// A body that sends its pieces and then never ends.
+pub(crate) struct Stalled(pub(crate) Vec<Bytes>);
+
+impl Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        match self.0.pop() {
+            Some(piece) => std::task::Poll::Ready(Some(Ok(http_body::Frame::data(piece)))),
+            None => std::task::Poll::Pending,
+        }
+    }
+}
