@@ -116,8 +116,18 @@ impl Node {
             gateway,
             api: portcullis_api::router(control),
             control: Handle::current(),
+            draining: tasks.shutdown_signal(),
         };
         let metrics = metrics::register(&live, &recorder, &shipper);
+        let settings = ServerSettings {
+            workers: config.workers,
+            max_connections: config.max_connections,
+            max_header_bytes: config.max_header_bytes,
+            header_timeout: config.header_timeout,
+            ..ServerSettings::default()
+        };
+        let server = bind("server.listen", config.listen, settings)?.serve(surfaces)?;
+        // After the calls' listener: whoever is told that the node is ready finds it there.
         let ops = match config.metrics_listen {
             None => None,
             Some(address) => {
@@ -127,14 +137,6 @@ impl Node {
                 Some(bound.serve(Ops::new(metrics, move || metrics::readiness(&draining)))?)
             }
         };
-        let settings = ServerSettings {
-            workers: config.workers,
-            max_connections: config.max_connections,
-            max_header_bytes: config.max_header_bytes,
-            header_timeout: config.header_timeout,
-            ..ServerSettings::default()
-        };
-        let server = bind("server.listen", config.listen, settings)?.serve(surfaces)?;
         Ok(Self { instance, tasks, server, ops, shipper, drain: config.drain })
     }
 

@@ -7,7 +7,10 @@ use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use portcullis_gateway::Gateway;
-use portcullis_runtime::server::{App, ResponseBody};
+use portcullis_runtime::{
+    ShutdownSignal,
+    server::{App, ResponseBody},
+};
 use tokio::runtime::Handle;
 
 use crate::cli::Role;
@@ -21,12 +24,15 @@ pub(crate) struct Surfaces {
     /// Where the control plane runs: its database connections belong to that runtime, and its
     /// work must not hold up the calls of a serving thread.
     pub(crate) control: Handle,
+    /// Raised once the node stops.
+    pub(crate) draining: ShutdownSignal,
 }
 
 enum Surface {
     Gateway,
     Api,
     Health,
+    Ready,
     Greeting,
     None,
 }
@@ -39,6 +45,10 @@ impl App for Surfaces {
             }
             Surface::Api if self.role != Role::Gateway => self.api(request).await,
             Surface::Health => json(StatusCode::OK, &health()),
+            Surface::Ready if self.draining.is_raised() => {
+                json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#)
+            }
+            Surface::Ready => json(StatusCode::OK, r#"{"status":"ready"}"#),
             Surface::Greeting => {
                 let text = "Portcullis: the gate stands. Point your client's base URL at /v1.\n";
                 plain(StatusCode::OK, "text/plain; charset=utf-8", text)
@@ -81,6 +91,7 @@ fn surface(path: &str) -> Surface {
     match path {
         "/" => return Surface::Greeting,
         "/v1/health" | "/livez" => return Surface::Health,
+        "/readyz" => return Surface::Ready,
         _ => {}
     }
     let Some(rest) = path.strip_prefix("/v1/") else {

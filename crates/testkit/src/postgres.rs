@@ -66,6 +66,16 @@ impl Postgres {
         format!("postgres://portcullis@127.0.0.1:{}/{name}", self.port)
     }
 
+    /// Everything a database holds, as `pg_dump` writes it; bytes are hexadecimal there.
+    ///
+    /// # Panics
+    /// When it cannot be dumped.
+    pub fn dump(&self, url: &str) -> Vec<u8> {
+        let dumped = self.client("pg_dump").arg("-d").arg(url).output().expect("pg_dump runs");
+        assert!(dumped.status.success(), "pg_dump: {}", String::from_utf8_lossy(&dumped.stderr));
+        dumped.stdout
+    }
+
     fn start() -> Self {
         let binaries = find_binaries();
         let directory = tempfile::Builder::new().prefix("portcullis-postgres-").tempdir();

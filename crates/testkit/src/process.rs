@@ -5,8 +5,10 @@ use std::{
     fs::File,
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -18,6 +20,9 @@ use crate::client;
 
 /// How long the binary may take to become ready; generous, since test machines are busy.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// Where free ports are looked for.
+const PORTS: Range<u32> = 12_000..32_000;
 
 /// What `portcullis init --json` prints.
 #[derive(Clone, Debug, Deserialize)]
@@ -248,13 +253,25 @@ impl Drop for Portcullis {
     }
 }
 
-/// An address of the loopback interface that was free a moment ago.
+/// An address of the loopback interface that nothing listens on, and that no other call in this
+/// process returns. It is below the ports that the kernel gives to clients and to listeners that
+/// do not care, so that nobody takes it by chance.
 ///
 /// # Panics
 /// When no port is left.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("a bound listener has an address")
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    // Test binaries that run at the same time begin at different places.
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..PORTS.len() {
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        let offset = start.wrapping_add(call) % (PORTS.end - PORTS.start);
+        let port = u16::try_from(PORTS.start + offset).expect("the range is of ports");
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener.local_addr().expect("a bound listener has an address");
+        }
+    }
+    panic!("no free port from {} to {}", PORTS.start, PORTS.end);
 }
 
 /// Where this build put `portcullis`: `PORTCULLIS_BIN`, what the test runner says, or beside the

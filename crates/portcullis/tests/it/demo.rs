@@ -19,7 +19,7 @@ fn demo(temporary: &Path, arguments: &[&str]) -> Command {
 }
 
 fn is_empty(directory: &Path) -> bool {
-    fs::read_dir(directory).unwrap().next().is_none()
+    fs::read_dir(directory).expect("the directory is there").next().is_none()
 }
 
 fn assert_plain_and_narrow(text: &str) {

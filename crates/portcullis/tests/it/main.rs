@@ -1,0 +1,12 @@
+//! The whole binary, over sockets, as clients and operators meet it; on both database engines.
+
+mod bad_input;
+mod canary;
+mod command;
+mod crash;
+mod demo;
+mod drain;
+mod journey;
+mod key;
+mod scale;
+mod world;
