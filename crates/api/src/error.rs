@@ -1,6 +1,8 @@
 //! Failures as answers. One body serves every client: `error.message` for those that look there,
 //! `data.message` for the older resources, `message` for the rest (admin reference §1).
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri, header::CONTENT_TYPE};
 use portcullis_control::ControlError;
@@ -14,6 +16,8 @@ pub(crate) enum ApiError {
     Malformed(String),
     /// The body is too large.
     TooLarge(usize),
+    /// The body did not come in time.
+    TooSlow(Duration),
     /// Nothing is here.
     RouteUnknown(String),
     /// It is here, but not with this method.
@@ -56,6 +60,10 @@ impl IntoResponse for ApiError {
             Self::TooLarge(limit) => {
                 let message = format!("the request body is larger than {} KiB", limit >> 10);
                 (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", None, message)
+            }
+            Self::TooSlow(limit) => {
+                let message = format!("the request body did not come within {limit:?}");
+                (StatusCode::REQUEST_TIMEOUT, "timeout_error", None, message)
             }
             Self::RouteUnknown(message) => {
                 (StatusCode::NOT_FOUND, "not_found_error", None, message)
