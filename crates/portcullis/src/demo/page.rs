@@ -58,7 +58,12 @@ impl Page {
         self.wrapped(text, INDENT)
     }
 
-    /// A line to be copied: never broken.
+    /// A line to be copied, from the margin: Python counts every space.
+    pub(crate) fn code(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{line}")
+    }
+
+    /// A line that is never broken.
     pub(crate) fn verbatim(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{:INDENT$}{text}", "")
     }

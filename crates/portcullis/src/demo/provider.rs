@@ -301,9 +301,12 @@ fn asked(body: &Value) -> String {
 }
 
 fn answer_to(asked: &str) -> String {
-    let words = asked.split_whitespace().count();
+    let words = match asked.split_whitespace().count() {
+        1 => "one word".to_owned(),
+        many => format!("{many} words"),
+    };
     format!(
-        "I have read your {words} words. Being simulated, I know nothing about them, but what they \
+        "I have read your {words}. Being simulated, I know nothing about them, but what they \
          would have cost is counted as if I did."
     )
 }

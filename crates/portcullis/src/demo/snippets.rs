@@ -58,7 +58,7 @@ pub(crate) fn invite(stage: &Stage, page: &mut Page) -> Result<(), Failure> {
 fn show(page: &mut Page, title: &str, lines: &[String]) -> Result<(), Failure> {
     page.item(title)?;
     for line in lines {
-        page.verbatim(line)?;
+        page.code(line)?;
     }
     Ok(())
 }
