@@ -114,3 +114,114 @@ fn price(log: &mut Log, facts: &Facts<'_>) {
     );
     log.price_origin = log.cost.is_some().then(|| found.origin().to_owned());
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis_domain::NanoDollars;
+    use serde_json::json;
+
+    use super::*;
+
+    const OK: Option<StatusCode> = Some(StatusCode::OK);
+
+    fn log(provider: &str, model: &str) -> Log {
+        let id = "0190b7a2-3f4c-7d8e-9a1b-2c3d4e5f6a7b";
+        serde_json::from_value(json!({
+            "id": id, "state": "open", "created_at": 0, "organisation_id": id,
+            "organisation_name": "", "workspace_id": id, "workspace_slug": "",
+            "environment_id": id, "environment": "", "api_key_id": id, "endpoint": "",
+            "request_method": "POST", "request_url": "", "is_proxy_call": false,
+            "stream": false, "trace_id": "", "span_id": "", "attempts": 1,
+            "retry_success_count": 0, "cache_status": "", "is_success": false, "usage": {},
+            "usage_source": "none", "request_bytes": 0, "response_bytes": 0,
+            "response_chunks": 0, "timings": {}, "node_id": id, "gateway_version": "",
+            "stored_content": "none", "provider": provider, "model_asked": model,
+        }))
+        .expect("every required member is there")
+    }
+
+    fn cost(log: &mut Log, facts: &Facts<'_>) -> Option<i64> {
+        settle(log, facts);
+        log.cost.map(|NanoDollars(cost)| cost)
+    }
+
+    #[test]
+    fn a_price_per_request_needs_no_usage() {
+        let mut log = log("cohere", "rerank-v3.5");
+        let facts = Facts {
+            endpoint: Endpoint::Rerank,
+            status: OK,
+            observed: Some(&Observed::default()),
+            request: None,
+        };
+        assert_eq!(cost(&mut log, &facts), Some(2_000_000));
+        assert_eq!(log.usage_source, UsageSource::None);
+    }
+
+    #[test]
+    fn pages_are_charged_as_stated() {
+        let usage = Usage { pages: Some(3), ..Usage::default() };
+        let observed = Observed { usage, ..Observed::default() };
+        let facts =
+            Facts { endpoint: Endpoint::Ocr, status: OK, observed: Some(&observed), request: None };
+        assert_eq!(cost(&mut log("mistral-ai", "mistral-ocr-latest"), &facts), Some(12_000_000));
+    }
+
+    #[test]
+    fn images_are_charged_by_the_quality_asked_for() {
+        let usage = Usage { images: Some(1), ..Usage::default() };
+        let observed = Observed { usage, ..Observed::default() };
+        let request = Bytes::from_static(br#"{"quality":"hd","size":"1024x1792"}"#);
+        let facts = Facts {
+            endpoint: Endpoint::ImageGenerate,
+            status: OK,
+            observed: Some(&observed),
+            request: Some(&request),
+        };
+        assert_eq!(cost(&mut log("openai", "dall-e-3"), &facts), Some(120_000_000));
+        let plain = Facts { request: None, ..facts };
+        assert_eq!(cost(&mut log("openai", "dall-e-3"), &plain), Some(40_000_000));
+    }
+
+    #[test]
+    fn the_tier_that_served_decides_and_an_unknown_one_is_unpriced() {
+        let usage =
+            Usage { input_tokens: Some(1000), output_tokens: Some(1000), ..Usage::default() };
+        let with = |tier: &str| {
+            let service_tier = Some(tier.to_owned());
+            let observed = Observed { usage, service_tier, ..Observed::default() };
+            let endpoint = Endpoint::ChatComplete;
+            let facts = Facts { endpoint, status: OK, observed: Some(&observed), request: None };
+            cost(&mut log("openai", "o3"), &facts)
+        };
+        let usual = with("default").expect("o3 has a price");
+        assert_eq!(with("flex"), Some(usual / 2));
+        assert_eq!(with("unheard-of"), None);
+    }
+
+    #[test]
+    fn a_call_that_nobody_saw_the_end_of_is_estimated_and_a_refused_one_is_free() {
+        let request = Bytes::from(format!(r#"{{"prompt":"{}"}}"#, "x".repeat(4000)));
+        let hung_up = Facts {
+            endpoint: Endpoint::ChatComplete,
+            status: None,
+            observed: None,
+            request: Some(&request),
+        };
+        let mut log = log("openai", "gpt-4o");
+        assert!(cost(&mut log, &hung_up).is_some_and(|cost| cost > 0));
+        assert_eq!(log.usage_source, UsageSource::Estimate);
+        let refused = Facts { status: Some(StatusCode::TOO_MANY_REQUESTS), ..hung_up };
+        assert_eq!(cost(&mut log, &refused), Some(0));
+    }
+
+    #[test]
+    fn what_only_manages_is_free_and_an_unknown_path_unpriced() {
+        let facts = |endpoint| Facts { endpoint, status: OK, observed: None, request: None };
+        assert_eq!(cost(&mut log("openai", "x"), &facts(Endpoint::CreateBatch)), Some(0));
+        assert_eq!(cost(&mut log("openai", "x"), &facts(Endpoint::Proxy)), None);
+        let mut read = log("openai", "x");
+        read.request_method = "GET".to_owned();
+        assert_eq!(cost(&mut read, &facts(Endpoint::Proxy)), Some(0));
+    }
+}

@@ -158,7 +158,7 @@ pub(crate) fn too_large(limit: u64) -> Fault {
 
 /// The fault of a client that paused for longer than `idle`.
 pub(crate) fn paused(idle: Duration) -> Fault {
-    let text = format!("no more of the request body came within {} s", idle.as_secs());
+    let text = format!("no more of the request body came within {idle:?}");
     Fault::client(FaultKind::ClientTooSlow, text)
 }
 

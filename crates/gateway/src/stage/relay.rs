@@ -122,7 +122,7 @@ fn joined(mut pieces: Vec<Bytes>) -> Bytes {
 }
 
 fn stalled(provider: &Provider, idle: Duration) -> Fault {
-    let text = format!("{} paused for more than {} s", provider.title, idle.as_secs());
+    let text = format!("{} paused for more than {idle:?}", provider.title);
     Fault::upstream(FaultKind::UpstreamTimeout, Retry::Stop, text)
 }
 

@@ -180,7 +180,7 @@ async fn oversized_bodies_are_refused_whether_declared_or_not() {
     assert_eq!(world.upstream.count(), 0);
     let exact = format!(
         "{{\"model\":\"@open/gpt-4o-mini\",\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}",
-        "x".repeat(925)
+        "x".repeat(929)
     );
     assert_eq!(exact.len(), 1000);
     let ask = Ask::new("POST", "/v1/chat/completions").header("content-type", "application/json");
