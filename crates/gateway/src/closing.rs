@@ -300,8 +300,8 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
 /// show.
 fn masked_url(path: &str, query: Option<&str>) -> String {
     let mut url: String = "/v1".chars().chain(path.chars()).take(1024).collect();
-    for (index, pair) in query.unwrap_or_default().split('&').enumerate().take(32) {
-        let Some((name, value)) = pair.split_once('=') else { continue };
+    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    for (index, (name, value)) in pairs.enumerate().take(32) {
         let open = matches!(name, "model" | "limit" | "order" | "after" | "before" | "purpose");
         url.push(if index == 0 { '?' } else { '&' });
         url.extend(name.chars().take(64));

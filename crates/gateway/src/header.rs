@@ -127,12 +127,15 @@ pub(crate) fn for_understood(client: &HeaderMap) -> HeaderMap {
     // A comma list, or what looks like a JSON array of names.
     let names = wanted.trim_matches(['[', ']']).split(',');
     for name in names.map(|name| name.trim().trim_matches('"').to_ascii_lowercase()) {
-        // `Authorization` may be forwarded only where it is no key of ours; `identify` sees to
-        // that by taking our key out of the map.
+        // Credentials cannot be named here: `identify` has taken them all out of the map.
         let refused = is_hop_by_hop(&name)
             || name.starts_with("x-portkey-")
             || asks_for_cloud_metadata(&name)
-            || matches!(&*name, "host" | "content-length" | "expect" | "cookie" | "");
+            // An answer that comes compressed hides what it cost.
+            || matches!(
+                &*name,
+                "host" | "content-length" | "expect" | "cookie" | "accept-encoding" | ""
+            );
         if refused {
             continue;
         }

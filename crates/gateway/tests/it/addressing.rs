@@ -148,7 +148,27 @@ async fn what_names_no_target_is_refused() {
 }
 
 #[tokio::test]
-async fn another_workspaces_and_expired_virtual_keys_are_out_of_reach() {
+async fn another_workspaces_virtual_keys_are_out_of_reach() {
+    let world = World::new().await;
+    let other = world.other_workspace();
+    let key = world.api_key(|key| key.workspace_id = other);
+    let with = |ask: Ask| ask.without_key().header("x-portkey-api-key", &key);
+    for ask in [
+        Ask::chat("@open/gpt-4o-mini"),
+        Ask::chat("gpt-4o-mini").header("x-portkey-provider", "@open"),
+        Ask::chat("gpt-4o-mini").header("x-portkey-virtual-key", "open"),
+        Ask::chat("gpt-4o-mini").header("x-portkey-config", r#"{"virtual_key":"open"}"#),
+    ] {
+        let message = world.send(with(ask)).await.refused(400, None);
+        assert!(message.contains("no virtual key 'open' in this workspace"), "{message}");
+    }
+    let models = world.send(with(Ask::new("GET", "/v1/models"))).await.json();
+    assert_eq!(models["data"], json!([]));
+    assert_eq!(world.upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn an_expired_virtual_key_is_refused() {
     let world = World::new().await;
     let host = world.upstream.base_url();
     // The harness lets Groq's keys expire after a millisecond.

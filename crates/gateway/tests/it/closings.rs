@@ -163,6 +163,17 @@ async fn hanging_up_in_the_middle_closes_the_upstream_connection() {
     world.upstream_ended(End::HungUp).await;
 }
 
+#[tokio::test]
+async fn an_answer_without_a_body_is_finished_with_its_head() {
+    let world = World::new().await;
+    let ask = Ask::new("DELETE", "/v1/things/1?script=status-204");
+    let response = world.begin(ask.header("x-portkey-provider", "@open")).await;
+    assert_eq!(response.status(), 204);
+    // A server does not look into the body of a 204.
+    drop(response);
+    assert_eq!(world.only_log().state, LogState::Finished);
+}
+
 /// Would not compile if a call's future could not move between threads.
 #[test]
 fn calls_are_send() {

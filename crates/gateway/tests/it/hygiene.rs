@@ -60,7 +60,7 @@ async fn named_headers_are_forwarded_but_dangerous_ones_never() {
     let ask = with_our_headers(Ask::chat("@open/gpt-4o-mini")).header(
         "x-portkey-forward-headers",
         r#"["X-Custom", "Authorization", x-api-key, cookie, host, metadata-flavor,
-            x-portkey-api-key, x-portkey-forward-headers, connection, te]"#
+            x-portkey-api-key, x-portkey-forward-headers, connection, te, accept-encoding]"#
             .replace('\n', ""),
     );
     world.send(ask).await;

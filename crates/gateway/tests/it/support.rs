@@ -18,7 +18,7 @@ use portcullis_domain::{
     ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyToken, CallId, Change, Clock, Content, ContentPart,
     Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live, Log, LogState,
     Noun, Organisation, RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace, Secret,
-    Slug, Snapshot, Timestamp, VirtualKey, Workspace,
+    Slug, Snapshot, Timestamp, VirtualKey, Workspace, WorkspaceId,
 };
 use portcullis_gateway::{Gateway, GatewaySettings, Parts};
 use portcullis_providers::credential::{Credential, Settings};
@@ -148,6 +148,15 @@ impl World {
         let mut snapshot = Snapshot::clone(&self.live.current());
         snapshot.apply(snapshot.revision + 1, changes);
         self.live.publish(snapshot);
+    }
+
+    /// A second workspace of the organisation, without virtual keys.
+    pub(crate) fn other_workspace(&self) -> WorkspaceId {
+        let mut other = Workspace::clone(&self.workspace);
+        other.id = id(9);
+        other.slug = Slug::parse("ws-other").unwrap();
+        self.apply([Change::Workspace(Arc::new(other))]);
+        id(9)
     }
 
     /// A new API key, as `edit` leaves it.
