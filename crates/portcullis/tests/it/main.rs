@@ -8,5 +8,6 @@ mod demo;
 mod drain;
 mod journey;
 mod key;
+mod readme;
 mod scale;
 mod world;
