@@ -39,7 +39,7 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// One that may call this machine's own `addresses`, and nothing else that is private.
+    /// One that may call what the policy allows.
     pub(crate) fn new(policy: EgressPolicy) -> Self {
         Self(Egress::new(policy, EgressSettings::default()))
     }

@@ -5,6 +5,8 @@
 
 mod client;
 mod directory;
+mod events;
+mod figures;
 mod page;
 mod provider;
 mod search;

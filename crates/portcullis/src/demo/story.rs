@@ -4,15 +4,15 @@
 use std::time::{Duration, Instant};
 
 use http::Method;
-use http_body_util::BodyExt as _;
-use portcullis_domain::{NanoDollars, Secret};
-use portcullis_runtime::egress::InboundBody;
+use portcullis_domain::Secret;
 use serde_json::{Value, json};
 
 use crate::{
     demo::{
         Page, Stage,
         client::{Answer, Call},
+        events::Events,
+        figures::{counted, log_head, log_row, median, millis},
         provider::{BUSY, SLOW},
         search::{Found, search},
     },
@@ -259,11 +259,7 @@ impl Teller<'_> {
         let list = self.stage.admin(Method::GET, "/v1/logs?limit=50", None).await?;
         let mut rows: Vec<&Value> = list.body["data"].as_array().into_iter().flatten().collect();
         rows.reverse();
-        let head = format!(
-            "{:<12} {:>6}  {:<9} {:<23} {:>5} {:>5}  {:>13}  {}",
-            "time (UTC)", "status", "provider", "model", "in", "out", "cost", "content"
-        );
-        self.page.verbatim(&head)?;
+        self.page.verbatim(&log_head())?;
         for row in &rows {
             self.page.verbatim(&log_row(row))?;
         }
@@ -492,77 +488,6 @@ async fn timed(
     Ok(stage.client.send(call).await?.expect_success("a timed call")?.took)
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-/// Tokens and cost of a log.
-fn counted(log: &Value) -> Result<String, Failure> {
-    let cost = log["cost_nano_dollars"].as_i64().map(NanoDollars);
-    let cost = cost.ok_or_else(|| Failure::new("a call with a known price has no cost"))?;
-    let tokens = |field: &str| log[field].as_u64().unwrap_or_default();
-    let (input, output) = (tokens("req_units"), tokens("res_units"));
-    Ok(format!(
-        "{input} tokens in, {output} out, {cost}, at the price of {}",
-        text(log, "ai_model")
-    ))
-}
-
-fn log_row(log: &Value) -> String {
-    let time = text(log, "created_at").split('T').nth(1).unwrap_or_default();
-    let number = |field: &str| log[field].as_u64().map_or("-".to_owned(), |n| n.to_string());
-    let cost = log["cost_nano_dollars"].as_i64();
-    let cost = cost.map_or("-".to_owned(), |nano| NanoDollars(nano).to_string());
-    format!(
-        "{:<12} {:>6}  {:<9} {:<23} {:>5} {:>5}  {:>13}  {}",
-        time.trim_end_matches('Z'),
-        number("response_status_code"),
-        text(log, "ai_org"),
-        text(log, "ai_model"),
-        number("req_units"),
-        number("res_units"),
-        cost,
-        if log["stored_content"] == "none" { "none" } else { "sealed" }
-    )
-}
-
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value[field].as_str().unwrap_or("-")
-}
-
-fn millis(duration: Duration) -> String {
-    format!("{:.2} ms", duration.as_secs_f64() * 1e3)
-}
-
 fn must(holds: bool, otherwise: &str) -> Result<(), Failure> {
     if holds { Ok(()) } else { Err(Failure::new(format!("the demonstration failed: {otherwise}"))) }
-}
-
-/// The pieces of text in a stream of chat completion events.
-#[derive(Default)]
-struct Events {
-    received: Vec<u8>,
-}
-
-impl Events {
-    /// The next piece; nothing at the end of the stream.
-    async fn next(&mut self, body: &mut InboundBody) -> Result<Option<String>, Failure> {
-        loop {
-            while let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.received.drain(..=end).collect();
-                let Some(data) = line.strip_prefix(b"data: ") else { continue };
-                let event: Value = serde_json::from_slice(data).unwrap_or_default();
-                match event["choices"][0]["delta"]["content"].as_str() {
-                    None | Some("") => {}
-                    Some(text) => return Ok(Some(text.to_owned())),
-                }
-            }
-            let Some(frame) = body.frame().await else { return Ok(None) };
-            let frame = frame.map_err(|error| Failure::new(error.to_string()))?;
-            if let Ok(data) = frame.into_data() {
-                self.received.extend_from_slice(&data);
-            }
-        }
-    }
 }
