@@ -2,9 +2,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use portcullis_domain::{ContentPart, StoredContent};
+use portcullis_domain::{ContentPart, IntegrationModels, StoredContent};
 use portcullis_gateway::GatewaySettings;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::support::{Ask, World};
 
@@ -91,5 +95,44 @@ async fn nothing_is_kept_when_the_caller_says_so() {
     }
     for (log, _) in world.recorder.opened() {
         assert!(!serde_json::to_string(&log).unwrap().contains(CANARY));
+    }
+}
+
+/// A parser that complains of a wrong type quotes what it found there.
+#[tokio::test]
+async fn an_answer_of_the_wrong_form_is_not_quoted_in_the_log() {
+    let world = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = format!("http://{}/v1", listener.local_addr().unwrap());
+    let any = IntegrationModels::default();
+    world.virtual_key("odd", "anthropic", "sk-odd", &host, any).await;
+    for (kind, body) in [
+        ("application/json", r#"{"id":"m","type":"message","content":"canary-4f1e77"}"#),
+        ("application/json", r#"{"id":"m","usage":"canary-4f1e77","content":[]}"#),
+        (
+            "text/event-stream",
+            "event: message_start\ndata: {\"type\":\"message_start\",\"index\":\"canary-4f1e77\"}\n\n",
+        ),
+    ] {
+        world.recorder.forget();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\n\
+                 content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let is_stream = kind != "application/json";
+        let ask = ask("@odd/claude-sonnet-4", is_stream).header("x-portkey-debug", "false");
+        let (answer, ()) = tokio::join!(world.send(ask), serve);
+        assert!(!answer.text().contains(CANARY), "{}", answer.text());
+        let log = world.only_log();
+        assert_eq!(log.error.as_deref(), Some("upstream_broken"), "{}", answer.text());
+        let text = serde_json::to_string(&log).unwrap();
+        assert!(!text.contains(CANARY), "{text}");
     }
 }

@@ -135,3 +135,9 @@ fn unsupported(public: impl Into<Cow<'static, str>>) -> Fault {
 fn broken(public: impl Into<Cow<'static, str>>) -> Fault {
     Fault::upstream(FaultKind::UpstreamBroken, Retry::SameTarget, public)
 }
+
+/// The fault of an answer that is not of the expected form. The error's own text may quote the
+/// answer, which no log may hold; where it went wrong tells enough.
+fn misread(public: &'static str, error: &serde_json::Error) -> Fault {
+    broken(public).with_detail(format_args!("line {}, column {}", error.line(), error.column()))
+}

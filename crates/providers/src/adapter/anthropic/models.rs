@@ -12,6 +12,7 @@ use super::{
     broken,
     error::Complaint,
     json::{Members, Object},
+    misread,
 };
 
 /// Takes a list of models.
@@ -36,7 +37,7 @@ impl ModelsReply {
 
     fn list(&self, body: &[u8]) -> Result<Vec<u8>, Fault> {
         let list: List<'_> = serde_json::from_slice(body)
-            .map_err(|e| broken("The provider's answer is not a list.").with_detail(e))?;
+            .map_err(|e| misread("The provider's answer is not a list.", &e))?;
         let mut models = Vec::with_capacity(list.data.len());
         for raw in list.data {
             let mut model = Members::parse(raw.get())

@@ -9,6 +9,7 @@ use super::{
         super::Observed,
         broken,
         json::{Json, Members, Object, text},
+        misread,
         usage::Stated,
     },
     Asked,
@@ -33,7 +34,7 @@ pub(super) fn to_completion(
     observed: &mut Observed,
 ) -> Result<Vec<u8>, Fault> {
     let message: Message<'_> = serde_json::from_slice(body)
-        .map_err(|e| broken("The provider's answer is not a message.").with_detail(e))?;
+        .map_err(|e| misread("The provider's answer is not a message.", &e))?;
     observed.usage = message.usage.usage();
     observed.id.clone_from(&message.id);
     observed.model.clone_from(&message.model);

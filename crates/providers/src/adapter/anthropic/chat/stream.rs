@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         super::Observed,
-        broken,
         error::Complaint,
         json::{Json, Members, Object, Text},
+        misread,
         usage::Stated,
     },
     Asked,
@@ -102,7 +102,7 @@ impl Stream {
             return Ok(());
         }
         let event: Event<'_> = serde_json::from_slice(data)
-            .map_err(|e| broken("The provider sent an event that is not JSON.").with_detail(e))?;
+            .map_err(|e| misread("The provider sent an event that is not JSON.", &e))?;
         match event.r#type.0.as_ref() {
             "message_start" => self.start(event.message, asked, observed, out),
             "content_block_start" => {

@@ -10,6 +10,7 @@ use super::{
         broken,
         chat::arguments_object,
         json::{Json, Object},
+        misread,
     },
     Asked,
 };
@@ -86,7 +87,7 @@ pub(super) fn to_message(
     observed: &mut Observed,
 ) -> Result<Vec<u8>, Fault> {
     let completion: Completion = serde_json::from_slice(body)
-        .map_err(|e| broken("The provider's answer is not a chat completion.").with_detail(e))?;
+        .map_err(|e| misread("The provider's answer is not a chat completion.", &e))?;
     observed.usage = completion.usage.as_ref().map(openai::usage::read).unwrap_or_default();
     observed.id.clone_from(&completion.id);
     observed.model.clone_from(&completion.model);

@@ -11,6 +11,7 @@ use super::{
         broken,
         error::Complaint,
         json::{Json, Object},
+        misread,
     },
     Asked,
     answer::{Call, Said, stop_reason, usage},
@@ -88,7 +89,7 @@ impl Stream {
             return Ok(());
         }
         let chunk: Chunk<'_> = serde_json::from_slice(data)
-            .map_err(|e| broken("The provider sent an event that is no chunk.").with_detail(e))?;
+            .map_err(|e| misread("The provider sent an event that is no chunk.", &e))?;
         if chunk.error.is_some() {
             let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data, asked.key.as_ref());
             observed.error = Some(complaint.for_log());
