@@ -25,7 +25,7 @@ on_both_engines! {
         let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut clients = JoinSet::new();
         for n in 0..CALLS {
-            let model = if n % 4 == 0 { "gpt-4o+chunks-2" } else { "gpt-4o+chunks-9999+gap-20" };
+            let model = if n % 4 == 0 { "gpt-4o+chunks-2" } else { "gpt-4o+chunks-99+gap-500" };
             let call = stream(&world, model, &format!("call-{n}"));
             let (begun, ended) = (Arc::clone(&begun), Arc::clone(&ended));
             clients.spawn(async move {
@@ -71,7 +71,7 @@ on_both_engines! {
             let mut clients = JoinSet::new();
             for n in 0..40 {
                 // At once, so that ended calls are being shipped when the next ones end.
-                let model = if n % 2 == 0 { "gpt-4o" } else { "gpt-4o+chunks-9999+gap-5" };
+                let model = if n % 2 == 0 { "gpt-4o" } else { "gpt-4o+chunks-99+gap-500" };
                 let call = stream(&world, model, &format!("round-{round}-call-{n}"));
                 clients.spawn(async move { drop(call.send().await) });
             }
@@ -94,7 +94,7 @@ on_both_engines! {
         world.virtual_key("openai", "openai").await;
         let mut clients = JoinSet::new();
         for n in 0..CALLS {
-            let call = stream(&world, "gpt-4o+chunks-9999+gap-20", &format!("call-{n}"));
+            let call = stream(&world, "gpt-4o+chunks-99+gap-500", &format!("call-{n}"));
             clients.spawn(async move { drop(call.send().await) });
         }
         until(|| world.upstream.count() >= CALLS / 4).await;
