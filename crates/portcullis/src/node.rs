@@ -12,6 +12,7 @@ use portcullis_runtime::{
     server::{Server, ServerHandle, ServerSettings},
     telemetry::Ops,
 };
+use portcullis_store::Db;
 use portcullis_vault::Pepper;
 use tokio::runtime::Handle;
 
@@ -55,9 +56,15 @@ impl Node {
         let record = RecordSettings { sync_window: config.fsync, ..RecordSettings::default() };
         let recorder = SegmentRecorder::start(&config.data_dir, node_id, record)
             .map_err(|error| Failure::new(format!("record: {error}")))?;
+        // Connections of its own, made on the shipper's thread: what writes logs then has that
+        // thread's low priority, and an admin write never waits behind it in a queue.
+        let options = portcullis_store::Options::new(Arc::clone(&instance.clock));
+        let options = portcullis_store::Options { connections: 1, ..options };
+        let logs = Db::connect_lazily(&config.database_url, options)
+            .map_err(|error| Failure::database(config, &error))?;
         let shipper = Shipper::start(
             &recorder,
-            Arc::new(StoredLogs::new(instance.db.clone())),
+            Arc::new(StoredLogs::new(logs)),
             Arc::clone(&instance.dice),
             Handle::current(),
             ShipperSettings::default(),

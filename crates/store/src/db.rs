@@ -88,8 +88,25 @@ impl Db {
         } else {
             return Err(Error::Url("unknown scheme".to_owned()));
         };
+        Ok(Self::over(pools, options))
+    }
+
+    fn over(pools: Pools, options: Options) -> Self {
         let (news, _) = watch::channel(());
-        Ok(Self(Arc::new(Inner { pools, options, news, retrying: Mutex::new(()) })))
+        Self(Arc::new(Inner { pools, options, news, retrying: Mutex::new(()) }))
+    }
+
+    /// As [`Db::connect`], without connecting: connections are made when they are first used, by
+    /// whoever uses them. On SQLite their threads then have the priority of that thread.
+    pub fn connect_lazily(url: &str, options: Options) -> Result<Self> {
+        let pools = if url.starts_with("sqlite:") {
+            let (writer, readers, file) = sqlite_pools(url, &options)?;
+            Pools::Sqlite { writer: writer.connect_lazy_with(file), readers }
+        } else {
+            let (pool, server) = postgres_pool(url, &options)?;
+            Pools::Postgres(pool.connect_lazy_with(server))
+        };
+        Ok(Self::over(pools, options))
     }
 
     /// Which engine this is.
@@ -220,6 +237,15 @@ impl DerefMut for Tx {
 }
 
 async fn open_sqlite(url: &str, options: &Options) -> Result<Pools> {
+    let (writer, readers, file) = sqlite_pools(url, options)?;
+    Ok(Pools::Sqlite { writer: writer.connect_with(file).await.map_err(classify)?, readers })
+}
+
+/// The writer, still to be connected with the last of the three, and the readers.
+fn sqlite_pools(
+    url: &str,
+    options: &Options,
+) -> Result<(SqlitePoolOptions, SqlitePool, SqliteConnectOptions)> {
     let file = SqliteConnectOptions::from_str(url)
         .map_err(|_| Error::Url("the file's path cannot be read".to_owned()))?
         .create_if_missing(true)
@@ -231,13 +257,17 @@ async fn open_sqlite(url: &str, options: &Options) -> Result<Pools> {
         .disable_statement_logging();
     let pool = || SqlitePoolOptions::new().acquire_timeout(options.wait).test_before_acquire(false);
     let writer = pool().max_connections(1).idle_timeout(None).max_lifetime(None);
-    let writer = writer.connect_with(file.clone()).await.map_err(classify)?;
     let readers = pool().max_connections(options.connections.max(1));
-    let readers = readers.connect_lazy_with(file.pragma("query_only", "ON"));
-    Ok(Pools::Sqlite { writer, readers })
+    let readers = readers.connect_lazy_with(file.clone().pragma("query_only", "ON"));
+    Ok((writer, readers, file))
 }
 
 async fn open_postgres(url: &str, options: &Options) -> Result<Pools> {
+    let (pool, server) = postgres_pool(url, options)?;
+    Ok(Pools::Postgres(pool.connect_with(server).await.map_err(classify)?))
+}
+
+fn postgres_pool(url: &str, options: &Options) -> Result<(PgPoolOptions, PgConnectOptions)> {
     let server = PgConnectOptions::from_str(url)
         .map_err(|_| Error::Url("a part of it cannot be read".to_owned()))?
         .application_name("portcullis")
@@ -246,5 +276,5 @@ async fn open_postgres(url: &str, options: &Options) -> Result<Pools> {
         // One is kept by the listener.
         .max_connections(options.connections.max(1) + 1)
         .acquire_timeout(options.wait);
-    Ok(Pools::Postgres(pool.connect_with(server).await.map_err(classify)?))
+    Ok((pool, server))
 }

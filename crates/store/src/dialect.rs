@@ -35,6 +35,16 @@ impl Engine {
         }
     }
 
+    /// Rows in one `INSERT`. PostgreSQL saves a round trip for each row more, up to its limit of
+    /// bound values. SQLite has no round trips, and finds a numbered value by a linear search: the
+    /// cost of a statement grows with the square of its values.
+    pub(crate) const fn rows_per_statement(self) -> usize {
+        match self {
+            Self::Sqlite => 4,
+            Self::Postgres => 250,
+        }
+    }
+
     /// How a migrating transaction begins. Under the lock it must see what its predecessor
     /// committed, which a serialisable snapshot would not.
     pub(crate) const fn begin_migration(self) -> &'static str {
@@ -48,6 +58,30 @@ impl Engine {
 /// Lets one process migrate at a time.
 pub(crate) async fn lock_migrations(tx: &mut Reader) -> Result<()> {
     lock(tx, LOCK_MIGRATIONS).await
+}
+
+/// Limits the harm of a failing statement to itself: PostgreSQL gives up a whole transaction after
+/// one, SQLite does not.
+pub(crate) async fn set_savepoint(tx: &mut Reader) -> Result<()> {
+    if tx.engine() == Engine::Postgres {
+        tx.execute("SAVEPOINT statement", values![]).await?;
+    }
+    Ok(())
+}
+
+/// Leaves the savepoint, undoing what a row's own fault left behind.
+pub(crate) async fn leave_savepoint(tx: &mut Reader, failure: Option<&Error>) -> Result<()> {
+    if tx.engine() == Engine::Postgres {
+        match failure {
+            Some(error) if !is_about_a_row(error) => return Ok(()),
+            Some(_) => {
+                tx.execute("ROLLBACK TO SAVEPOINT statement", values![]).await?;
+            }
+            None => {}
+        }
+        tx.execute("RELEASE SAVEPOINT statement", values![]).await?;
+    }
+    Ok(())
 }
 
 /// Makes the order of revisions the order of commits. Without it a reader could see revision 10,

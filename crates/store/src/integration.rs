@@ -23,8 +23,12 @@ pub enum IntegrationOwner {
     Any,
     /// Those of the organisation itself.
     Organisation,
+    /// Those of workspaces, whichever.
+    Workspaces,
     /// Those of one workspace.
     Workspace(WorkspaceId),
+    /// What one workspace sees: its own and the organisation's.
+    SeenBy(WorkspaceId),
 }
 
 macro_rules! columns {
@@ -87,6 +91,15 @@ impl IntegrationsOf<'_> {
             IntegrationOwner::Organisation => (
                 "FROM integrations WHERE organisation_id = $1 AND workspace_id IS NULL",
                 values![self.organisation],
+            ),
+            IntegrationOwner::Workspaces => (
+                "FROM integrations WHERE organisation_id = $1 AND workspace_id IS NOT NULL",
+                values![self.organisation],
+            ),
+            IntegrationOwner::SeenBy(workspace) => (
+                "FROM integrations
+                 WHERE organisation_id = $1 AND (workspace_id IS NULL OR workspace_id = $2)",
+                values![self.organisation, workspace],
             ),
             IntegrationOwner::Workspace(workspace) => (
                 "FROM integrations WHERE organisation_id = $1 AND workspace_id = $2",

@@ -45,10 +45,6 @@ pub struct Poison {
     pub reason: Error,
 }
 
-/// Rows in one statement: few enough for either engine's limit of bound values, and for a
-/// statement that is quick to parse.
-const ROWS_PER_STATEMENT: usize = 250;
-
 const COLUMNS: [&str; 22] = [
     "id",
     "organisation_id",
@@ -98,7 +94,8 @@ impl Logs<'_> {
 
         let rows = strongest(rows);
         let mut poison = Vec::new();
-        let mut pieces: Vec<&[LogRow<'_>]> = rows.chunks(ROWS_PER_STATEMENT).rev().collect();
+        let at_once = self.0.engine().rows_per_statement();
+        let mut pieces: Vec<&[LogRow<'_>]> = rows.chunks(at_once).rev().collect();
         while let Some(piece) = pieces.pop() {
             match self.insert_rows(piece).await {
                 Ok(()) => {}
@@ -115,7 +112,7 @@ impl Logs<'_> {
 
         let is_poison = |id: CallId| poison.iter().any(|poison| poison.id == id);
         let bodies: Vec<_> = bodies.iter().filter(|body| !is_poison(body.log_id)).collect();
-        for piece in bodies.chunks(ROWS_PER_STATEMENT) {
+        for piece in bodies.chunks(at_once) {
             let mut values = Vec::with_capacity(piece.len() * BODY_COLUMNS.len());
             for body in piece {
                 values.extend(values![
@@ -150,18 +147,10 @@ impl Logs<'_> {
             insert("logs", &COLUMNS, rows.len()),
             updates.join(", ")
         );
-        // PostgreSQL gives up a whole transaction after a failed statement; a savepoint limits that
-        // to the statement.
-        self.0.execute("SAVEPOINT logs", values![]).await?;
-        if let Err(error) = self.0.execute(sql, values).await {
-            if dialect::is_about_a_row(&error) {
-                self.0.execute("ROLLBACK TO SAVEPOINT logs", values![]).await?;
-                self.0.execute("RELEASE SAVEPOINT logs", values![]).await?;
-            }
-            return Err(error);
-        }
-        self.0.execute("RELEASE SAVEPOINT logs", values![]).await?;
-        Ok(())
+        dialect::set_savepoint(self.0).await?;
+        let written = self.0.execute(sql, values).await;
+        dialect::leave_savepoint(self.0, written.as_ref().err()).await?;
+        written.map(|_| ())
     }
 }
 
