@@ -173,24 +173,19 @@ impl Integrations<'_> {
             return Err(ControlError::ScopeMissing(Scope::OrganisationIntegrationsList));
         }
         let confined = workspace::filter(self.parts, self.actor, workspace).await?;
-        let owner = match (confined, scope) {
-            (Some(workspace), IntegrationScope::Workspace) => {
-                IntegrationOwner::Workspace(workspace)
+        let theirs = scope != IntegrationScope::Workspace && of_organisation;
+        let owner = match (theirs, scope, confined) {
+            (true, IntegrationScope::Organisation, _) => IntegrationOwner::Organisation,
+            (true, _, Some(workspace)) => IntegrationOwner::SeenBy(workspace),
+            (true, _, None) => IntegrationOwner::Any,
+            (false, IntegrationScope::Organisation, _) => {
+                return Err(ControlError::ScopeMissing(Scope::OrganisationIntegrationsList));
             }
-            (Some(workspace), _) if !of_organisation => IntegrationOwner::Workspace(workspace),
-            (_, IntegrationScope::Organisation) => IntegrationOwner::Organisation,
-            _ => IntegrationOwner::Any,
+            (false, _, Some(workspace)) => IntegrationOwner::Workspace(workspace),
+            (false, _, None) => IntegrationOwner::Workspaces,
         };
         let mut reader = self.parts.db.read().await?;
-        let mut list =
-            reader.tenant(self.actor.organisation()).integrations().list(owner, page).await?;
-        // A confined actor sees the organisation's and its own, never another workspace's.
-        if let Some(own) = self.actor.workspace() {
-            let before = list.items.len();
-            list.items.retain(|one| one.workspace_id.is_none_or(|owner| owner == own));
-            list.total -= (before - list.items.len()) as u64;
-        }
-        Ok(list)
+        Ok(reader.tenant(self.actor.organisation()).integrations().list(owner, page).await?)
     }
 
     /// One integration.

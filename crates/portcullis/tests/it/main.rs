@@ -1,5 +1,6 @@
 //! The whole binary, over sockets, as clients and operators meet it; on both database engines.
 
+mod api;
 mod bad_input;
 mod canary;
 mod command;

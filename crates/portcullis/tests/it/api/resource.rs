@@ -1,0 +1,229 @@
+//! The shapes of the answers, resource by resource (admin reference §1, §4).
+
+use portcullis_domain::{ApiKeyKind, ScopeSet};
+use serde_json::{Value, json};
+
+use super::Admin;
+
+const SECRET: &str = "sk-canary-0123456789";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_virtual_key_is_also_a_provider_and_an_integration() {
+    let admin = Admin::start().await;
+    let body = json!({
+        "name": "Main", "provider": "openai", "key": SECRET, "note": "n", "slug": "main",
+        "workspace_id": admin.workspace.slug.as_str(), "expires_at": "2099-01-01T00:00:00Z",
+    });
+    let made = admin.ok("POST /v1/virtual-keys", body.clone()).await;
+    assert_eq!((&made["success"], &made["slug"]), (&json!(true), &json!("main")), "{made}");
+    assert_eq!(made["data"], json!({"id": made["id"], "slug": "main"}));
+    assert_eq!(made["object"], "virtual-key");
+    admin.fails("POST /v1/virtual-keys", body, 409).await;
+
+    let shown = admin.ok("GET /v1/virtual-keys/main", Value::Null).await;
+    assert_has(
+        &shown,
+        &[
+            "name",
+            "note",
+            "status",
+            "usage_limits",
+            "reset_usage",
+            "created_at",
+            "slug",
+            "model_config",
+            "rate_limits",
+            "expires_at",
+            "secret_mappings",
+            "object",
+            "provider",
+        ],
+    );
+    assert_eq!((&shown["status"], &shown["provider"]), (&json!("active"), &json!("openai")));
+    assert_eq!(admin.ok("GET /v1/virtual-keys", Value::Null).await["data"][0], shown);
+
+    let provider = admin.ok("GET /v1/providers/main", Value::Null).await;
+    assert_has(
+        &provider,
+        &[
+            "name",
+            "integration_id",
+            "note",
+            "status",
+            "usage_limits",
+            "reset_usage",
+            "created_at",
+            "slug",
+            "rate_limits",
+            "expires_at",
+            "object",
+        ],
+    );
+    assert_eq!((&provider["slug"], &provider["id"]), (&json!("main"), &made["id"]));
+
+    let integration = admin.ok("GET /v1/integrations/main", Value::Null).await;
+    assert_has(
+        &integration,
+        &[
+            "id",
+            "organisation_id",
+            "ai_provider_id",
+            "name",
+            "status",
+            "created_at",
+            "last_updated_at",
+            "slug",
+            "description",
+            "object",
+            "masked_key",
+            "configurations",
+            "global_workspace_access_settings",
+            "allow_all_models",
+            "workspace_count",
+            "secret_mappings",
+        ],
+    );
+    assert_eq!(integration["id"], provider["integration_id"]);
+    assert_eq!(integration["masked_key"], "sk********789");
+
+    assert_eq!(admin.ok("PUT /v1/virtual-keys/main", json!({"name": "B"})).await, json!({}));
+    let shown = admin.ok("GET /v1/virtual-keys/main", Value::Null).await;
+    assert_eq!((&shown["name"], &shown["note"]), (&json!("B"), &json!("n")));
+    let removed = json!({"expires_at": null});
+    admin.ok("PUT /v1/virtual-keys/main", removed).await;
+    assert!(admin.ok("GET /v1/virtual-keys/main", Value::Null).await["expires_at"].is_null());
+
+    assert_eq!(admin.ok("DELETE /v1/virtual-keys/main", Value::Null).await, json!({}));
+    for path in ["virtual-keys/main", "providers/main", "integrations/main"] {
+        admin.fails(&format!("GET /v1/{path}"), Value::Null, 404).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_integration_is_shared_among_workspaces() {
+    let admin = Admin::start().await;
+    let second = admin.second_workspace().await;
+    let body = json!({
+        "name": "Shared", "slug": "shared", "ai_provider_id": "openai", "key": SECRET,
+        "configurations": {"openai_project": "p"}, "create_default_provider": false,
+    });
+    let made = admin.ok("POST /v1/integrations", body).await;
+    assert_eq!(made["slug"], "shared");
+    assert_eq!(admin.ok("GET /v1/integrations/shared/workspaces", Value::Null).await["total"], 0);
+    let access = json!({"workspaces": [{"id": second.slug.as_str(), "enabled": true}]});
+    assert_eq!(admin.ok("PUT /v1/integrations/shared/workspaces", access).await, json!({}));
+    let access = admin.ok("GET /v1/integrations/shared/workspaces", Value::Null).await;
+    assert_eq!((&access["total"], &access["workspaces"][0]["enabled"]), (&json!(1), &json!(true)));
+    let (_, key) = admin.key(&second, ApiKeyKind::WorkspaceService, ScopeSet::all()).await;
+    let provider = admin.call(&key, "GET /v1/providers/shared", &Value::Null).await;
+    assert_eq!((provider.status, &provider.body["integration_slug"]), (200, &json!("shared")));
+    let stop = json!({"workspaces": [{"id": second.id, "enabled": false}]});
+    admin.ok("PUT /v1/integrations/shared/workspaces", stop).await;
+    assert_eq!(admin.call(&key, "GET /v1/providers/shared", &Value::Null).await.status, 404);
+
+    let models =
+        json!({"models": [{"slug": "gpt-4o", "enabled": true}], "allow_all_models": false});
+    assert_eq!(admin.ok("PUT /v1/integrations/shared/models", models).await, json!({}));
+    let models = admin.ok("GET /v1/integrations/shared/models", Value::Null).await;
+    assert_eq!((&models["total"], &models["allow_all_models"]), (&json!(1), &json!(false)));
+    assert_eq!(models["models"][0], json!({"slug": "gpt-4o", "name": "gpt-4o", "enabled": true}));
+    admin.ok("DELETE /v1/integrations/shared/models?slugs=gpt-4o,x", Value::Null).await;
+    assert_eq!(admin.ok("GET /v1/integrations/shared/models", Value::Null).await["total"], 0);
+
+    for (kind, count) in [("all", 1), ("organisation", 1), ("workspace", 0)] {
+        let list = admin.ok(&format!("GET /v1/integrations?type={kind}"), Value::Null).await;
+        assert_eq!(list["total"], count, "{kind}");
+    }
+    admin.fails("GET /v1/integrations?type=moon", Value::Null, 400).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_key_is_shown_once() {
+    let admin = Admin::start().await;
+    let body = json!({
+        "name": "app", "description": "d", "scopes": ["logs.view"], "type": "workspace",
+        "defaults": {"metadata": {"team": "blue"}}, "expires_at": "2099-01-01T00:00:00Z",
+    });
+    let made = admin.ok("POST /v1/api-keys/workspace/service", body).await;
+    assert_eq!(made["object"], "api-key");
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let shown = admin.ok(&format!("GET /v1/api-keys/{id}"), Value::Null).await;
+    assert_has(
+        &shown,
+        &[
+            "id",
+            "key",
+            "name",
+            "description",
+            "type",
+            "organisation_id",
+            "workspace_id",
+            "user_id",
+            "status",
+            "created_at",
+            "last_updated_at",
+            "creation_mode",
+            "rate_limits",
+            "usage_limits",
+            "reset_usage",
+            "scopes",
+            "defaults",
+            "alert_emails",
+            "expires_at",
+            "object",
+        ],
+    );
+    assert_eq!(shown["workspace_id"], json!(admin.workspace.id));
+    assert_eq!(shown["defaults"]["metadata"], json!({"team": "blue"}));
+    let listed = admin.ok("GET /v1/api-keys", Value::Null).await;
+    assert_eq!(listed["total"], 2);
+    for text in [shown.to_string(), listed.to_string()] {
+        assert!(!text.contains(key) && !text.contains(&admin.master), "{text}");
+    }
+    let rotated = admin.ok(&format!("POST /v1/api-keys/{id}/rotate"), json!({})).await;
+    assert_eq!((&rotated["id"], &rotated["object"]), (&made["id"], &json!("api-key")));
+    assert_ne!(rotated["key"], made["key"]);
+    for key in [key, rotated["key"].as_str().unwrap()] {
+        assert_eq!(admin.call(key, "GET /v1/logs", &Value::Null).await.status, 200);
+    }
+    let user = json!({"name": "u", "scopes": [], "user_id": admin.workspace.id});
+    admin.fails("POST /v1/api-keys/workspace/user", user, 404).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_holds_a_secret() {
+    let admin = Admin::start().await;
+    let mut said = Vec::new();
+    let azure = json!({
+        "name": "az", "slug": "az", "provider": "azure-openai", "key": SECRET,
+        "resourceName": "r", "deploymentConfig": [
+            {"apiVersion": "2024-10-21", "deploymentName": "d", "alias": "gpt-4o", "is_default": true},
+        ],
+        "configurations": {"azure_ad_token": SECRET, "azure_entra_client_secret": SECRET},
+    });
+    for (call, body) in [
+        ("POST /v1/virtual-keys", azure.clone()),
+        ("POST /v1/virtual-keys", azure),
+        ("PUT /v1/virtual-keys/az", json!({"key": SECRET, "note": "x"})),
+        ("GET /v1/virtual-keys/az", Value::Null),
+        ("GET /v1/virtual-keys", Value::Null),
+        ("GET /v1/providers/az", Value::Null),
+        ("GET /v1/providers", Value::Null),
+        ("GET /v1/integrations/az", Value::Null),
+        ("GET /v1/integrations", Value::Null),
+        ("PUT /v1/integrations/az", json!({"key": SECRET, "name": SECRET.repeat(20)})),
+        ("DELETE /v1/virtual-keys/az", Value::Null),
+    ] {
+        let reply = admin.call(&admin.master, call, &body).await;
+        said.push(format!("{call} {}: {}", reply.status, reply.body));
+    }
+    assert!(said[3].contains(" 200: "), "{said:#?}");
+    let canary = &SECRET[..12];
+    assert!(said.iter().all(|answer| !answer.contains(canary)), "{said:#?}");
+}
+
+#[track_caller]
+fn assert_has(object: &Value, fields: &[&str]) {
+    let missing: Vec<_> = fields.iter().filter(|field| object.get(**field).is_none()).collect();
+    assert!(missing.is_empty(), "without {missing:?}: {object}");
+}
