@@ -138,7 +138,9 @@ fn median(
             let name = subject.name;
             return Err(format!("{name}, {}: {failed} failed, {answered} answered", load.name));
         }
-        let after = subject.cpu_seconds()?;
+        // What a subject puts off until later, such as storing its logs, is part of its price, and
+        // must not fall into the next measurement.
+        let after = subject.idle()?;
         // The warm-up's second is in the processor time too, at the same pace.
         let answers = figures.per_second() * (f64::from(arguments.seconds) + 1.0);
         let cpu_micros = before.zip(after).map(|(from, to)| (to - from) * 1e6 / answers);

@@ -120,6 +120,26 @@ impl Subject {
         self.pid().map(|pid| machine::cpu_seconds(pid).ok_or_else(|| self.gone())).transpose()
     }
 
+    /// Waits until the subject does nothing any more, then as [`Self::cpu_seconds`].
+    pub(crate) fn idle(&self) -> Outcome<Option<f64>> {
+        const PAUSE: Duration = Duration::from_millis(250);
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let mut before = self.cpu_seconds()?;
+        while let Some(from) = before {
+            std::thread::sleep(PAUSE);
+            let after = self.cpu_seconds()?;
+            let busy = after.map_or(0.0, |to| to - from) / PAUSE.as_secs_f64();
+            if busy < 0.05 {
+                return Ok(after);
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{} is still busy two minutes after its load", self.name));
+            }
+            before = after;
+        }
+        Ok(before)
+    }
+
     /// Resident megabytes; none for a direct call.
     pub(crate) fn resident_megabytes(&self) -> Outcome<Option<f64>> {
         self.pid()
