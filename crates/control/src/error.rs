@@ -65,9 +65,11 @@ impl From<portcullis_store::Error> for ControlError {
             Error::Referenced => Self::Conflict("something else still uses it".to_owned()),
             Error::ForeignPlace => Self::NotFound("resource"),
             Error::Unavailable(_) | Error::Busy => Self::DatabaseUnavailable(error),
-            Error::Url(_) | Error::NewerSchema { .. } | Error::Corrupt(_) | Error::Refused { .. } | Error::Driver(_) => {
-                Self::Internal(format!("{error:?}"))
-            }
+            Error::Url(_)
+            | Error::NewerSchema { .. }
+            | Error::Corrupt(_)
+            | Error::Refused { .. }
+            | Error::Driver(_) => Self::Internal(format!("{error:?}")),
         }
     }
 }
