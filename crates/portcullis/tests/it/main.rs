@@ -1,5 +1,7 @@
 //! The whole binary, over sockets, as clients and operators meet it; on both database engines.
 
+#![expect(clippy::unwrap_used, reason = "also in helpers: a failed step is a failed test")]
+
 mod api;
 mod bad_input;
 mod canary;
