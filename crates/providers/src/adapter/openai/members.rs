@@ -46,7 +46,7 @@ pub(super) fn glance<'a>(json: &'a [u8], counted: &[&[u8]]) -> Glance<'a> {
 }
 
 /// Where the string that begins at `start` ends: at its closing quote, or with the text.
-fn string_end(json: &[u8], start: usize) -> usize {
+pub(super) fn string_end(json: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(found) = memchr2(b'"', b'\\', json.get(at..).unwrap_or_default()) {
         at += found;

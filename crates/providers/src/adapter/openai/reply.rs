@@ -15,7 +15,7 @@ use serde_json::{Value, value::RawValue};
 use super::{
     super::{Ask, AskBody, Observed, Reply},
     error::{self, ProviderError},
-    members::{glance, member_span},
+    members::{glance, member_span, string_end},
     models, usage,
 };
 use crate::{
@@ -92,37 +92,28 @@ impl OpenAiReply {
     }
 
     /// Hands on whole events only: a stream that breaks off then ends between two events, where an
-    /// error event can still be told.
+    /// error event can still be told. Events that need no change go on as they came, neighbours as
+    /// one piece; with one that is changed, the whole lot becomes one new piece, since each piece
+    /// costs the client's connection a frame.
     fn push_events(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) {
-        let whole = chunk.clone();
+        let mut batch = Batch { whole: chunk.clone(), run: None, edited: BytesMut::new() };
         self.scanner.push(chunk);
-        let mut run: Option<Range<usize>> = None;
         loop {
             let event = match self.scanner.next_event() {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
                 Err(_too_long) => {
                     // Nobody can follow this; what we cannot read we still hand on.
-                    out.extend(run.take().map(|run| whole.slice(run)));
+                    batch.finish(out);
                     out.push(self.scanner.take_rest());
                     self.form = Form::Opaque;
                     return;
                 }
             };
             let fate = self.watch(&event);
-            // Neighbours that lie in the piece as it came go on as one.
-            match (fate, place(&whole, event.raw())) {
-                (Fate::Keep, Some(place)) => {
-                    let start = run.take().map_or(place.start, |run| run.start);
-                    run = Some(start..place.end);
-                }
-                (fate, _) => {
-                    out.extend(run.take().map(|run| whole.slice(run)));
-                    hand_on(&fate, &event, out);
-                }
-            }
+            batch.add(&fate, &event, out);
         }
-        out.extend(run.map(|run| whole.slice(run)));
+        batch.finish(out);
     }
 
     /// Notes what an event tells and says what becomes of it.
@@ -132,6 +123,13 @@ impl OpenAiReply {
         self.observed.output_chars += found.chars;
         if let Some(reason) = found.finish_reason {
             self.observed.finish_reason = Some(String::from_utf8_lossy(reason).into_owned());
+        }
+        if self.hides_usage && found.usage && !found.error && self.observed.id.is_some() {
+            // What nearly every event of a stream is: nothing but an unasked `null` to cut.
+            let quick = trailing_null_usage(&data).zip(event.data_range());
+            if let Some((span, place)) = quick {
+                return Fate::Cut(place.start + span.start..place.start + span.end);
+            }
         }
         let telling = found.usage || found.error || self.observed.id.is_none();
         let Some(text) = std::str::from_utf8(&data).ok().filter(|_| telling) else {
@@ -216,7 +214,7 @@ impl OpenAiReply {
 
     /// Notes usage, however deep a provider hides it.
     fn note_usage(&mut self, raw: &str) {
-        if raw.len() > MAX_USAGE || !self.consumes {
+        if raw == "null" || raw.len() > MAX_USAGE || !self.consumes {
             return;
         }
         let Ok(value) = serde_json::from_str::<Value>(raw) else { return };
@@ -402,10 +400,85 @@ fn hand_on(fate: &Fate, event: &Event, out: &mut Vec<Bytes>) {
     }
 }
 
+/// The events of one chunk on their way out.
+struct Batch {
+    whole: Bytes,
+    /// What goes on unchanged and lies together in `whole`.
+    run: Option<Range<usize>>,
+    /// What goes on in a new piece.
+    edited: BytesMut,
+}
+
+impl Batch {
+    fn add(&mut self, fate: &Fate, event: &Event, out: &mut Vec<Bytes>) {
+        let raw = event.raw();
+        match fate {
+            Fate::Keep => match place(&self.whole, raw) {
+                Some(place) if self.edited.is_empty() => match &mut self.run {
+                    Some(run) if run.end == place.start => run.end = place.end,
+                    _ => {
+                        self.finish(out);
+                        self.run = Some(place);
+                    }
+                },
+                _ if self.edited.is_empty() => {
+                    self.finish(out);
+                    out.push(raw.clone());
+                }
+                _ => self.edited.extend_from_slice(raw),
+            },
+            Fate::Drop => {}
+            Fate::Cut(span) => {
+                if self.edited.is_empty() {
+                    self.edited.reserve(self.whole.len().max(raw.len()));
+                    if let Some(run) = self.run.take() {
+                        self.edited.extend_from_slice(&self.whole[run]);
+                    }
+                }
+                self.edited.extend_from_slice(&raw[..span.start]);
+                self.edited.extend_from_slice(&raw[span.end..]);
+            }
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<Bytes>) {
+        out.extend(self.run.take().map(|run| self.whole.slice(run)));
+        if !self.edited.is_empty() {
+            out.push(self.edited.split().freeze());
+        }
+    }
+}
+
 /// Where `part` lies in `whole`, if it shares its memory.
 fn place(whole: &Bytes, part: &Bytes) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     (start + part.len() <= whole.len()).then_some(start..start + part.len())
+}
+
+/// Where an object's text has the member `usage` as `null`, behind another one. Told without
+/// parsing: inside a string the quotes would be escaped, and what follows must close the outermost
+/// object.
+fn trailing_null_usage(json: &[u8]) -> Option<Range<usize>> {
+    const MEMBER: &[u8] = b",\"usage\":null";
+    let start = memchr::memmem::rfind(json, MEMBER)?;
+    let end = start + MEMBER.len();
+    let mut depth = 0_u32;
+    let mut at = end;
+    while let Some(&byte) = json.get(at) {
+        match byte {
+            b'"' => at = string_end(json, at + 1),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth > 0 => depth -= 1,
+            b'}' => {
+                let rest = json[at + 1..].trim_ascii();
+                return rest.is_empty().then_some(start..end);
+            }
+            b']' => return None,
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
 
 /// Azure's first event states empty texts: nothing stated.
