@@ -1,6 +1,9 @@
 //! The real clock and the real dice: the one place that asks the machine.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    cell::RefCell,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use portcullis_domain::{Clock, Dice, Timestamp};
 
@@ -17,15 +20,43 @@ impl Clock for SystemClock {
     }
 }
 
-/// AWS-LC's generator, seeded by the operating system; fit for keys.
+/// The kernel's generator, fit for keys, drawn through a small buffer of each thread: a call needs
+/// randomness several times, and a system call for each would cost more than all of them. The
+/// cipher library's own generator would do the same, but takes tens of milliseconds to start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemDice;
 
+/// Random bytes not used yet: the last `left` of `bytes`. What was used is wiped.
+struct Drawn {
+    bytes: [u8; 512],
+    left: usize,
+}
+
+thread_local! {
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; 512], left: 0 }) };
+}
+
 impl Dice for SystemDice {
     fn fill(&self, bytes: &mut [u8]) {
-        aws_lc_rs::rand::fill(bytes)
-            .expect("AWS-LC ends the process itself when the machine has no randomness");
+        if bytes.len() > 64 {
+            return draw(bytes);
+        }
+        DRAWN.with_borrow_mut(|drawn| {
+            if drawn.left < bytes.len() {
+                draw(&mut drawn.bytes);
+                drawn.left = drawn.bytes.len();
+            }
+            let start = drawn.bytes.len() - drawn.left;
+            let used = &mut drawn.bytes[start..start + bytes.len()];
+            bytes.copy_from_slice(used);
+            used.fill(0);
+            drawn.left -= bytes.len();
+        });
     }
+}
+
+fn draw(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the kernel has randomness once it has booted");
 }
 
 #[cfg(test)]
@@ -46,5 +77,25 @@ mod tests {
         SystemDice.fill(&mut b);
         assert_ne!(a, b);
         assert_ne!(a, [0; 32]);
+    }
+
+    #[test]
+    fn no_throw_repeats_across_refills_and_threads() {
+        let throws = || {
+            let mut all = Vec::new();
+            for round in 0..500_usize {
+                let mut throw = vec![0; 12 + round % 80];
+                SystemDice.fill(&mut throw);
+                all.push(throw[..12].to_vec());
+            }
+            all
+        };
+        let other = std::thread::spawn(throws);
+        let mut all = throws();
+        all.extend(other.join().unwrap());
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
     }
 }
