@@ -1,6 +1,8 @@
 //! The recorder: the port that calls write through.
 
 use std::{
+    collections::BTreeMap,
+    io,
     path::Path,
     sync::{
         Arc, PoisonError,
@@ -120,6 +122,9 @@ impl Recorder for SegmentRecorder {
                 counters.opened.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge && !is_brief(log) => {
+                self.open(&brief(log))
+            }
             Err(error) => {
                 counters.open_failed.fetch_add(1, Ordering::Relaxed);
                 Err(RecordUnavailable(error.to_string()))
@@ -138,6 +143,10 @@ impl Recorder for SegmentRecorder {
             Ok(()) => {
                 counters.closed.fetch_add(1, Ordering::Relaxed);
                 return;
+            }
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge && !is_brief(log) => {
+                tracing::error!(call = %log.id, "a log is longer than the record takes; cut");
+                return self.close(&brief(log), content);
             }
             Err(error) => error,
         };
@@ -167,4 +176,42 @@ impl Recorder for SegmentRecorder {
 /// The log of a call whose content is not kept after all.
 pub(crate) fn without_content(log: &Log) -> Log {
     Log { stored_content: StoredContent::None, ..log.clone() }
+}
+
+/// Characters that a text of a log keeps when the log is too long to be written.
+const BRIEF: usize = 256;
+
+/// A log without what can make it long: others bound these texts, but the record must not depend
+/// on that to be able to write it down.
+fn brief(log: &Log) -> Log {
+    let mut log = Log { metadata: BTreeMap::new(), ..log.clone() };
+    for text in texts(&mut log) {
+        *text = text.chars().take(BRIEF).collect();
+    }
+    log
+}
+
+fn is_brief(log: &Log) -> bool {
+    log.metadata.is_empty() && texts(&mut log.clone()).all(|text| text.chars().count() <= BRIEF)
+}
+
+/// Every text of a log that comes from outside.
+fn texts(log: &mut Log) -> impl Iterator<Item = &mut String> {
+    let said = [
+        &mut log.user,
+        &mut log.model_asked,
+        &mut log.parent_span_id,
+        &mut log.span_name,
+        &mut log.sdk_version,
+        &mut log.runtime,
+        &mut log.runtime_version,
+        &mut log.user_agent,
+        &mut log.upstream_host,
+        &mut log.error_detail,
+        &mut log.model_served,
+        &mut log.upstream_id,
+        &mut log.finish_reason,
+    ];
+    let always = [&mut log.request_url, &mut log.trace_id, &mut log.span_id];
+    said.into_iter().flatten().chain(always)
 }

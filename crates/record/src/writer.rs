@@ -104,13 +104,14 @@ pub(crate) fn fits(sealed: &Sealed) -> bool {
     sealed.as_bytes().len() <= MAX_PAYLOAD
 }
 
-/// An opened or closed entry, whole, in `scratch`.
+/// An opened or closed entry, whole, in `scratch`. Fails with [`io::ErrorKind::FileTooLarge`] when
+/// the log is longer than an entry may be: no waiting will make it fit.
 fn compose(scratch: &mut Vec<u8>, kind: Kind, order: u64, log: &Log) -> io::Result<()> {
     scratch.clear();
     scratch.resize(HEADER_LEN, 0);
     serde_json::to_writer(&mut *scratch, log)?;
     if scratch.len() - HEADER_LEN > MAX_PAYLOAD {
-        return Err(io::Error::other("the log is longer than an entry may be"));
+        return Err(io::ErrorKind::FileTooLarge.into());
     }
     let header = entry::header(kind, None, order, log.id, &scratch[HEADER_LEN..]);
     scratch[..HEADER_LEN].copy_from_slice(&header);

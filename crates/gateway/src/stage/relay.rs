@@ -36,6 +36,17 @@ pub(crate) async fn relay(
 ) -> Result<Response<ResponseBody>, Fault> {
     let Answered { endpoint, provider, trace_id, secret, response, mut reply } = answered;
     let (head, body) = response.into_parts();
+    let is_read = endpoint.is_understood() && endpoint.uses_model() && head.status.is_success();
+    if is_read && header::is_encoded(&head.headers) {
+        let text = format!(
+            "{} answered with a content-encoding that it was not asked for: nobody can read what \
+             the call cost",
+            provider.title
+        );
+        let fault = Fault::upstream(FaultKind::UpstreamBroken, Retry::NextTarget, text);
+        closing.fail(&fault, fault.kind.status(), reply.observed());
+        return Ok(refusal::respond(&fault, &trace_id));
+    }
     let content_type = reply.head(head.status, &head.headers);
     let head = client_head(head, content_type, provider, &trace_id, secret.as_ref());
     // The server never asks for a body that is not there: such a call would not seem to end.
@@ -67,6 +78,7 @@ pub(crate) async fn relay(
             status,
             provider,
             out: VecDeque::new(),
+            first: First::Awaited,
             scratch: Vec::new(),
             ended: false,
             failure: None,
@@ -159,6 +171,14 @@ fn client_head(
     head
 }
 
+/// Where the first piece of an answer is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    Awaited,
+    Leaving,
+    Gone,
+}
+
 /// The client's body: pulls from the provider, through the adapter, only as the client takes.
 struct RelayBody {
     body: InboundBody,
@@ -168,6 +188,7 @@ struct RelayBody {
     status: StatusCode,
     provider: &'static Provider,
     out: VecDeque<Bytes>,
+    first: First,
     scratch: Vec<Bytes>,
     ended: bool,
     failure: Option<Fault>,
@@ -197,6 +218,9 @@ impl RelayBody {
         };
         if let Err(fault) = result {
             self.ended = true;
+        	if self.reply.is_complete() {
+                return;
+            }
             self.reply.fail(&fault, &mut self.scratch);
             self.failure = Some(fault);
         }
@@ -221,8 +245,18 @@ impl Body for RelayBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
+        if this.first == First::Leaving {
+            // The server gathers pieces for as long as more are at hand. The first one is not to
+            // wait for that: a moment of nothing makes the server send what it has.
+            this.first = First::Gone;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             if let Some(piece) = this.out.pop_front() {
+                if this.first == First::Awaited {
+                    this.first = First::Leaving;
+                }
                 if let Some(closing) = &mut this.closing {
                     closing.sent(&piece);
                 }
@@ -269,7 +303,11 @@ impl Body for RelayBody {
 
 impl Drop for RelayBody {
     fn drop(&mut self) {
-        if let Some(closing) = self.closing.take() {
+        let Some(closing) = self.closing.take() else { return };
+        // Many clients leave with the last event, without waiting for the end behind it.
+        if self.reply.is_complete() && self.out.is_empty() {
+            closing.finish(self.status, self.reply.observed());
+        } else {
             closing.hung_up(self.reply.observed());
         }
     }

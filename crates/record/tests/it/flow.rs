@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use portcullis_domain::{ContentPart, LogState};
+use portcullis_domain::{Content, ContentPart, Log, LogState, Recorder as _};
 use portcullis_record::{RecordSettings, SegmentRecorder, StartError};
 
-use crate::support::*;
+use crate::{sample, support::*};
 
 #[tokio::test]
 async fn a_flush_ships_what_closed_before_it_with_its_content() {
@@ -28,6 +28,26 @@ async fn a_flush_ships_what_closed_before_it_with_its_content() {
     assert_eq!((stats.shipped, stats.bodies, stats.failures), (2, 2, 0));
     assert_eq!((stats.lag_bytes, stats.open_calls), (0, 0));
     assert_eq!((recorder.stats().opened, recorder.stats().closed), (1, 2));
+}
+
+#[tokio::test]
+async fn a_log_too_long_to_be_written_is_cut_and_holds_nothing_up() {
+    let data = directory();
+    let recorder = recorder(data.path(), 1);
+    let sink = MemorySink::willing();
+    let shipper = shipper(&recorder, &sink);
+
+    let endless = Some("x".repeat(70 << 20));
+    let log = Log { state: LogState::Finished, model_served: endless.clone(), ..sample::log(1) };
+    recorder.open(&Log { model_asked: endless, ..sample::log(1) }).unwrap();
+    recorder.close(&log, Content::default());
+    open(&recorder, 2);
+    close(&recorder, 2);
+    shipper.flush().await.unwrap();
+
+    assert_eq!(sink.numbers(LogState::Finished), [1, 2].into());
+    let stats = recorder.stats();
+    assert_eq!((stats.opened, stats.closed, stats.spilled, stats.lost), (2, 2, 0, 0));
 }
 
 #[tokio::test]
