@@ -91,6 +91,11 @@ impl IntegrationModels {
         let listed = self.listed.iter().find(|listed| listed.slug == model);
         listed.map_or(self.allow_all, |listed| listed.enabled)
     }
+
+    /// Whether there are models that calls may not ask for.
+    pub fn is_restricted(&self) -> bool {
+        !self.allow_all || self.listed.iter().any(|listed| !listed.enabled)
+    }
 }
 
 impl VirtualKey {

@@ -21,7 +21,7 @@ use crate::{
         receive::{Received, ReceivedBody},
         upload::Progress,
     },
-    trace::bounded,
+    trace::{bounded, plain},
 };
 
 /// Made when a call is identified, and told of what happens to it. Exactly one record follows:
@@ -30,6 +30,8 @@ pub(crate) struct Closing {
     recorder: Arc<dyn Recorder>,
     clock: Arc<dyn Clock>,
     endpoint: Endpoint,
+    /// Whether it only manages what an earlier call stored.
+    manages: bool,
     log: Log,
     kept: Option<Kept>,
     /// The request's JSON, to settle from what the provider leaves unsaid.
@@ -44,11 +46,13 @@ pub(crate) struct Closing {
 
 impl Closing {
     pub(crate) fn begin(parts: &Parts, identified: &Identified) -> Self {
-        let keeps = header::flag(&identified.accepted.headers, header::DEBUG) != Some(false);
+        let keeps = header::flag(&identified.accepted.headers, header::DEBUG) != Some(false)
+            && parts.settings.max_kept_bytes > 0;
         Self {
             recorder: Arc::clone(&parts.recorder),
             clock: Arc::clone(&parts.clock),
             endpoint: identified.accepted.endpoint,
+            manages: identified.accepted.endpoint.is_managed_path(identified.accepted.path()),
             log: first_log(parts, identified),
             kept: keeps.then(|| Kept::new(parts.settings.max_kept_bytes)),
             request: None,
@@ -72,8 +76,8 @@ impl Closing {
             if let Some(user) = json.user()
                 && !log.metadata.contains_key("_user")
             {
-                log.metadata.insert("_user".to_owned(), bounded(user));
-                log.user = Some(bounded(user));
+                metadata::put(&mut log.metadata, "_user", user);
+                log.user = log.metadata.get("_user").cloned();
             }
         }
         if let Some(kept) = &mut self.kept {
@@ -88,6 +92,12 @@ impl Closing {
         log.provider = Some(target.provider.name.to_owned());
         log.model_asked = target.model.as_deref().map(bounded);
         log.last_used_option = Some("config".to_owned());
+        for (name, value) in &target.metadata {
+            if !log.metadata.contains_key(name) {
+                metadata::put(&mut log.metadata, name, value);
+            }
+        }
+        log.user = log.metadata.get("_user").cloned();
         if let Some((key, integration)) = &target.virtual_key {
             log.virtual_key = Some(key.slug.to_string());
             log.virtual_key_id = Some(key.id);
@@ -189,8 +199,7 @@ impl Closing {
     fn note(&mut self, fault: &Fault) {
         self.log.state = LogState::Failed;
         self.log.error = Some(fault.kind.name().to_owned());
-        self.log.error_detail =
-            (!fault.detail.is_empty()).then(|| fault.detail.chars().take(500).collect());
+        self.log.error_detail = (!fault.detail.is_empty()).then(|| plain(&fault.detail, 500));
     }
 
     fn close(&mut self, observed: Option<&Observed>) {
@@ -205,8 +214,14 @@ impl Closing {
             log.request_bytes = upload.bytes();
         }
         if self.sent_at.is_some() {
-            let (endpoint, status) = (self.endpoint, self.status);
-            settle(log, &Facts { endpoint, status, observed, request: self.request.as_ref() });
+            let facts = Facts {
+                endpoint: self.endpoint,
+                manages: self.manages,
+                status: self.status,
+                observed,
+                request: self.request.as_ref(),
+            };
+            settle(log, &facts);
         } else {
             log.cost = Some(NanoDollars(0));
         }
@@ -280,7 +295,10 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
         finish_reason: None,
         usage: Usage {
             // SDKs tell how long the audio they send is, for providers that do not.
-            audio_millis: text(header::AUDIO_DURATION).and_then(|text| text.parse().ok()),
+            // Nothing at all is not what was sent, and more than a year is no recording.
+            audio_millis: text(header::AUDIO_DURATION)
+                .and_then(|text| text.parse().ok())
+                .filter(|millis| (1..=31_536_000_000).contains(millis)),
             ..Usage::default()
         },
         usage_source: Default::default(),
@@ -308,5 +326,5 @@ fn masked_url(path: &str, query: Option<&str>) -> String {
         url.push('=');
         url.extend(if open { value } else { "********" }.chars().take(128));
     }
-    url
+    plain(&url, usize::MAX)
 }

@@ -1,9 +1,14 @@
 //! The headers of the contract (data-plane reference §3, §11), and which may pass.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE},
+};
+use portcullis_providers::credential::Credential;
 
 pub(crate) const API_KEY: &str = "x-portkey-api-key";
 pub(crate) const PROVIDER: &str = "x-portkey-provider";
+pub(crate) const MODE: &str = "x-portkey-mode";
 pub(crate) const VIRTUAL_KEY: &str = "x-portkey-virtual-key";
 pub(crate) const CONFIG: &str = "x-portkey-config";
 pub(crate) const METADATA: &str = "x-portkey-metadata";
@@ -39,6 +44,12 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     (!value.is_empty()).then_some(value)
 }
 
+/// The provider that the headers name; `x-portkey-mode: proxy <provider>` is an older form.
+pub(crate) fn provider(headers: &HeaderMap) -> Option<&str> {
+    let mode = || text(headers, MODE)?.strip_prefix("proxy ").map(str::trim);
+    text(headers, PROVIDER).or_else(mode)
+}
+
 /// A header that says `true` or `false`.
 pub(crate) fn flag(headers: &HeaderMap, name: &str) -> Option<bool> {
     let value = text(headers, name)?;
@@ -49,6 +60,12 @@ pub(crate) fn flag(headers: &HeaderMap, name: &str) -> Option<bool> {
     } else {
         None
     }
+}
+
+/// Whether the body is coded (RFC 9110 §8.4): compressed, most often.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(CONTENT_ENCODING).iter();
+    codings.map(HeaderValue::as_bytes).any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether a header belongs to one connection and never travels further (RFC 9110 §7.6.1).
@@ -118,7 +135,7 @@ pub(crate) fn for_proxy(client: &HeaderMap) -> HeaderMap {
 /// asked to have forwarded.
 pub(crate) fn for_understood(client: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    for name in [http::header::CONTENT_TYPE, http::header::ACCEPT] {
+    for name in [CONTENT_TYPE, CONTENT_ENCODING, ACCEPT] {
         if let Some(value) = client.get(&name) {
             headers.insert(name, value.clone());
         }
@@ -139,8 +156,10 @@ pub(crate) fn for_understood(client: &HeaderMap) -> HeaderMap {
         if refused {
             continue;
         }
-        if let (Ok(name), Some(value)) = (HeaderName::try_from(&name), client.get(&name)) {
-            headers.insert(name, value.clone());
+        let Ok(name) = HeaderName::try_from(name) else { continue };
+        headers.remove(&name);
+        for value in client.get_all(&name) {
+            headers.append(&name, value.clone());
         }
     }
     headers
@@ -153,7 +172,10 @@ pub(crate) fn remove_provider_settings(client: &mut HeaderMap) {
         .keys()
         .filter(|name| {
             let keeps = ["anthropic-beta", "anthropic-version", "openai-beta"];
-            name.as_str().strip_prefix("x-portkey-").is_some_and(|name| !keeps.contains(&name))
+            let name = name.as_str();
+            // These two decide who pays.
+            matches!(name, "openai-organization" | "openai-project")
+                || name.strip_prefix("x-portkey-").is_some_and(|name| !keeps.contains(&name))
         })
         .cloned()
         .collect();
@@ -165,8 +187,9 @@ pub(crate) fn remove_provider_settings(client: &mut HeaderMap) {
     }
 }
 
-/// The provider's headers for the client: all but framing, cookies, and any that repeats `secret`.
-pub(crate) fn for_client(provider: HeaderMap, secret: Option<&str>) -> HeaderMap {
+/// The provider's headers for the client: all but framing, cookies, and any that repeats a secret
+/// of the credential.
+pub(crate) fn for_client(provider: HeaderMap, credential: &Credential) -> HeaderMap {
     let mut headers = provider;
     let stay: Vec<HeaderName> = headers
         .iter()
@@ -177,7 +200,7 @@ pub(crate) fn for_client(provider: HeaderMap, secret: Option<&str>) -> HeaderMap
                     "content-length" | "set-cookie" | "alt-svc" | "strict-transport-security"
                 )
                 || name.as_str().starts_with("x-portkey-")
-                || repeats(value, secret)
+                || repeats(value, credential)
         })
         .map(|(name, _)| name.clone())
         .collect();
@@ -187,10 +210,9 @@ pub(crate) fn for_client(provider: HeaderMap, secret: Option<&str>) -> HeaderMap
     headers
 }
 
-fn repeats(value: &HeaderValue, secret: Option<&str>) -> bool {
-    secret.is_some_and(|secret| {
-        secret.len() >= 8 && memchr::memmem::find(value.as_bytes(), secret.as_bytes()).is_some()
-    })
+fn repeats(value: &HeaderValue, credential: &Credential) -> bool {
+    let finds = |secret: &str| memchr::memmem::find(value.as_bytes(), secret.as_bytes()).is_some();
+    credential.secrets().any(finds)
 }
 
 fn is_named_by_connection(headers: &HeaderMap, name: &str) -> bool {
@@ -204,6 +226,8 @@ fn is_named_by_connection(headers: &HeaderMap, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
+
+    use portcullis_providers::credential::Credential;
 
     use super::{for_client, for_proxy, for_understood};
 
@@ -248,10 +272,12 @@ mod tests {
         let provider = map(&[
             ("set-cookie", "a"),
             ("x-echo", "key=sk-vaulted-123;"),
+            ("x-token", "ad-token"),
             ("x-request-id", "r1"),
             ("content-length", "3"),
         ]);
-        let out = for_client(provider, Some("sk-vaulted-123"));
+        let credential = br#"{"key":"sk-vaulted-123","settings":{"azure_ad_token":"ad-token"}}"#;
+        let out = for_client(provider, &Credential::parse(credential).unwrap());
         assert_eq!((out.len(), &out["x-request-id"]), (1, &"r1".parse().unwrap()));
     }
 }

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use portcullis_domain::ApiKey;
 
-use crate::header;
+use crate::{header, trace::plain};
 
 /// Values are strings of at most this many characters; longer ones are cut.
 const MAX_VALUE_CHARS: usize = 128;
@@ -17,6 +17,11 @@ const MAX_PAIRS: usize = 64;
 /// is ignored, as the contract says; so are values that are not strings, numbers or booleans.
 pub(crate) fn collect(headers: &HeaderMap, key: &ApiKey) -> BTreeMap<String, String> {
     let mut metadata = BTreeMap::new();
+    // What comes first stays, also when there is more than is kept.
+    for (name, value) in &key.defaults.metadata {
+        put(&mut metadata, name, value);
+    }
+    collect_own(headers, &mut metadata);
     if let Some(baggage) = header::text(headers, "baggage") {
         for pair in baggage.split(',') {
             let pair = pair.split(';').next().unwrap_or_default();
@@ -26,29 +31,36 @@ pub(crate) fn collect(headers: &HeaderMap, key: &ApiKey) -> BTreeMap<String, Str
             }
         }
     }
+    metadata
+}
+
+fn collect_own(headers: &HeaderMap, metadata: &mut BTreeMap<String, String>) {
     let own = header::text(headers, header::METADATA);
     if let Some(object) = own.and_then(|text| serde_json::from_str::<Object>(text).ok()) {
         for (name, value) in &object {
-            let value = match value {
-                serde_json::Value::String(text) => Cow::Borrowed(text.as_str()),
-                serde_json::Value::Number(number) => Cow::Owned(number.to_string()),
-                serde_json::Value::Bool(flag) => Cow::Owned(flag.to_string()),
-                _ => continue,
-            };
-            put(&mut metadata, name, &value);
+            if let Some(value) = text(value) {
+                put(metadata, name, &value);
+            }
         }
     }
-    for (name, value) in &key.defaults.metadata {
-        put(&mut metadata, name, value);
+}
+
+/// A value as metadata holds it: strings, numbers and booleans.
+pub(crate) fn text(value: &serde_json::Value) -> Option<Cow<'_, str>> {
+    match value {
+        serde_json::Value::String(text) => Some(Cow::Borrowed(text)),
+        serde_json::Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        serde_json::Value::Bool(flag) => Some(Cow::Owned(flag.to_string())),
+        _ => None,
     }
-    metadata
 }
 
 type Object = serde_json::Map<String, serde_json::Value>;
 
-fn put(metadata: &mut BTreeMap<String, String>, name: &str, value: &str) {
-    if !name.is_empty() && (metadata.len() < MAX_PAIRS || metadata.contains_key(name)) {
-        let name = name.chars().take(MAX_VALUE_CHARS).collect();
-        metadata.insert(name, value.chars().take(MAX_VALUE_CHARS).collect());
+/// Adds a pair, cut to what may be kept. One that is there already stays.
+pub(crate) fn put(metadata: &mut BTreeMap<String, String>, name: &str, value: &str) {
+    let name = plain(name, MAX_VALUE_CHARS);
+    if !name.is_empty() && metadata.len() < MAX_PAIRS {
+        metadata.entry(name).or_insert_with(|| plain(value, MAX_VALUE_CHARS));
     }
 }

@@ -7,24 +7,29 @@ use portcullis_providers::price;
 use portcullis_runtime::server::ResponseBody;
 use serde_json::{Value, json};
 
-use crate::{header, stage::identify::Identified};
+use crate::{
+    header,
+    stage::{identify::Identified, inline_config::InlineConfig},
+};
 
-/// Whether the caller asks for the catalogue of its workspace rather than one provider's list.
-pub(crate) fn is_integrated(identified: &Identified) -> bool {
-    let headers = &identified.accepted.headers;
-    let names_provider = [header::PROVIDER, header::VIRTUAL_KEY, header::CONFIG]
-        .iter()
-        .any(|name| headers.contains_key(*name));
-    !names_provider || header::flag(headers, header::INTEGRATED_MODELS) == Some(true)
-}
-
-/// The models of the workspace's virtual keys, as `@slug/model`.
-pub(crate) fn integrated(identified: &Identified) -> Result<Response<ResponseBody>, Fault> {
+/// The models of the workspace's virtual keys, as `@slug/model`; none when the caller asks for one
+/// provider's own list.
+pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<ResponseBody>>, Fault> {
     let accepted = &identified.accepted;
+    let headers = &accepted.headers;
+    let config = InlineConfig::of(headers)?;
+    let provider = config.provider.as_deref().or_else(|| header::provider(headers));
+    let virtual_key =
+        config.virtual_key.as_deref().or_else(|| header::text(headers, header::VIRTUAL_KEY));
+    let forced = header::flag(headers, header::INTEGRATED_MODELS).or(config.integrated_models);
+    if (provider.is_some() || virtual_key.is_some()) && forced != Some(true) {
+        return Ok(None);
+    }
     let query = Query::of(accepted.query().unwrap_or_default());
-    let only = header::text(&accepted.headers, header::PROVIDER)
+    let only = provider
         .and_then(|provider| provider.strip_prefix('@'))
-        .or_else(|| header::text(&accepted.headers, header::VIRTUAL_KEY))
+        .or(virtual_key)
+        .map(|slug| slug.trim_start_matches('@'))
         .map(|slug| slug.split('/').next().unwrap_or(slug));
     let mut models: Vec<(String, String, i64)> = Vec::new();
     for (key, integration) in accepted.snapshot.virtual_keys_of(identified.workspace.id) {
@@ -74,7 +79,7 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Response<ResponseBod
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::OUT_TRACE_ID, accepted.trace.echo.clone());
-    Ok(response)
+    Ok(Some(response))
 }
 
 #[derive(Default)]

@@ -32,9 +32,9 @@ where
         // The key first: without one, nobody makes us read a body.
         let identified = identify::identify(parts, accepted)?;
         if identified.accepted.endpoint == Endpoint::ListModels
-            && models::is_integrated(&identified)
+            && let Some(response) = models::integrated(&identified)?
         {
-            return models::integrated(&identified);
+            return Ok(response);
         }
         // From here on, the call is recorded whatever becomes of it.
         let mut closing = Closing::begin(parts, &identified);

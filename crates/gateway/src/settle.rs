@@ -10,9 +10,13 @@ use portcullis_providers::{
     request::JsonRequest,
 };
 
+use crate::trace::bounded;
+
 /// What is known of a call that was sent.
 pub(crate) struct Facts<'a> {
     pub(crate) endpoint: Endpoint,
+    /// Whether it only manages what an earlier call stored.
+    pub(crate) manages: bool,
     /// The provider's status; none when it did not come to answer.
     pub(crate) status: Option<StatusCode>,
     pub(crate) observed: Option<&'a Observed>,
@@ -27,9 +31,9 @@ pub(crate) fn settle(log: &mut Log, facts: &Facts<'_>) {
     // SDKs tell how long the audio they send is.
     let said_by_caller = std::mem::take(&mut log.usage);
     if let Some(observed) = facts.observed {
-        log.model_served.clone_from(&observed.model);
-        log.upstream_id.clone_from(&observed.id);
-        log.finish_reason.clone_from(&observed.finish_reason);
+        log.model_served = observed.model.as_deref().map(bounded);
+        log.upstream_id = observed.id.as_deref().map(bounded);
+        log.finish_reason = observed.finish_reason.as_deref().map(bounded);
         log.usage = observed.usage;
     }
     let refused = facts.status.is_some_and(|status| !status.is_success());
@@ -42,13 +46,21 @@ pub(crate) fn settle(log: &mut Log, facts: &Facts<'_>) {
     if log.usage != Usage::default() {
         log.usage_source = UsageSource::Provider;
     }
+    if facts.observed.is_some_and(|observed| observed.runs_on) {
+        // It goes on in the background, and nobody here will learn what it took.
+        return;
+    }
     if !refused {
         estimate_missing(log, facts, &said_by_caller);
     }
     // Whatever makes a model work is posted.
-    let works = facts.endpoint.uses_model() && log.request_method == "POST";
+    let works = facts.endpoint.uses_model() && !facts.manages && log.request_method == "POST";
     if log.usage == Usage::default() && !works {
         log.cost = Some(NanoDollars(0));
+        return;
+    }
+    if matches!(facts.endpoint, Endpoint::CreateBatch | Endpoint::CreateFinetune) {
+        // What it sets going costs money later, and nobody knows how much yet.
         return;
     }
     price(log, facts);
@@ -149,6 +161,7 @@ mod tests {
     fn a_price_per_request_needs_no_usage() {
         let mut log = log("cohere", "rerank-v3.5");
         let facts = Facts {
+            manages: false,
             endpoint: Endpoint::Rerank,
             status: OK,
             observed: Some(&Observed::default()),
@@ -162,8 +175,13 @@ mod tests {
     fn pages_are_charged_as_stated() {
         let usage = Usage { pages: Some(3), ..Usage::default() };
         let observed = Observed { usage, ..Observed::default() };
-        let facts =
-            Facts { endpoint: Endpoint::Ocr, status: OK, observed: Some(&observed), request: None };
+        let facts = Facts {
+            manages: false,
+            endpoint: Endpoint::Ocr,
+            status: OK,
+            observed: Some(&observed),
+            request: None,
+        };
         assert_eq!(cost(&mut log("mistral-ai", "mistral-ocr-latest"), &facts), Some(12_000_000));
     }
 
@@ -173,6 +191,7 @@ mod tests {
         let observed = Observed { usage, ..Observed::default() };
         let request = Bytes::from_static(br#"{"quality":"hd","size":"1024x1792"}"#);
         let facts = Facts {
+            manages: false,
             endpoint: Endpoint::ImageGenerate,
             status: OK,
             observed: Some(&observed),
@@ -191,7 +210,13 @@ mod tests {
             let service_tier = Some(tier.to_owned());
             let observed = Observed { usage, service_tier, ..Observed::default() };
             let endpoint = Endpoint::ChatComplete;
-            let facts = Facts { endpoint, status: OK, observed: Some(&observed), request: None };
+            let facts = Facts {
+                manages: false,
+                endpoint,
+                status: OK,
+                observed: Some(&observed),
+                request: None,
+            };
             cost(&mut log("openai", "o3"), &facts)
         };
         let usual = with("default").expect("o3 has a price");
@@ -203,6 +228,7 @@ mod tests {
     fn a_call_that_nobody_saw_the_end_of_is_estimated_and_a_refused_one_is_free() {
         let request = Bytes::from(format!(r#"{{"prompt":"{}"}}"#, "x".repeat(4000)));
         let hung_up = Facts {
+            manages: false,
             endpoint: Endpoint::ChatComplete,
             status: None,
             observed: None,
@@ -217,11 +243,58 @@ mod tests {
 
     #[test]
     fn what_only_manages_is_free_and_an_unknown_path_unpriced() {
-        let facts = |endpoint| Facts { endpoint, status: OK, observed: None, request: None };
-        assert_eq!(cost(&mut log("openai", "x"), &facts(Endpoint::CreateBatch)), Some(0));
+        let facts = |endpoint| Facts {
+            endpoint,
+            manages: false,
+            status: OK,
+            observed: None,
+            request: None,
+        };
+        assert_eq!(cost(&mut log("openai", "x"), &facts(Endpoint::UploadFile)), Some(0));
+        for endpoint in [Endpoint::CreateBatch, Endpoint::CreateFinetune] {
+            // Not even where requests have a price: it is of requests that answer at once.
+            assert_eq!(cost(&mut log("cohere", "rerank-v3.5"), &facts(endpoint)), None);
+        }
         assert_eq!(cost(&mut log("openai", "x"), &facts(Endpoint::Proxy)), None);
+        let managed = Facts { manages: true, ..facts(Endpoint::Proxy) };
+        assert_eq!(cost(&mut log("openai", "x"), &managed), Some(0));
         let mut read = log("openai", "x");
         read.request_method = "GET".to_owned();
         assert_eq!(cost(&mut read, &facts(Endpoint::Proxy)), Some(0));
+    }
+
+    #[test]
+    fn what_goes_on_in_the_background_is_unpriced() {
+        let runs_on = Observed { runs_on: true, ..Observed::default() };
+        let request = Bytes::from_static(br#"{"input":"hello","background":true}"#);
+        let facts = Facts {
+            endpoint: Endpoint::CreateModelResponse,
+            manages: false,
+            status: OK,
+            observed: Some(&runs_on),
+            request: Some(&request),
+        };
+        assert_eq!(cost(&mut log("openai", "gpt-4o"), &facts), None);
+    }
+
+    #[test]
+    fn a_providers_words_are_cut_and_can_be_stored() {
+        let long = || Some(format!("\0{}", "x".repeat(1000)));
+        let observed =
+            Observed { model: long(), id: long(), finish_reason: long(), ..Observed::default() };
+        let endpoint = Endpoint::ChatComplete;
+        let facts = Facts {
+            endpoint,
+            manages: false,
+            status: OK,
+            observed: Some(&observed),
+            request: None,
+        };
+        let mut log = log("openai", "gpt-4o");
+        settle(&mut log, &facts);
+        let expected = Some("x".repeat(256));
+        for word in [log.model_served, log.upstream_id, log.finish_reason] {
+            assert_eq!(word, expected);
+        }
     }
 }

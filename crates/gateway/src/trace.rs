@@ -1,6 +1,6 @@
 //! Trace and span of a call: ours when given, else W3C Trace Context, else new.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderValue, request};
 use portcullis_domain::{CallId, Dice};
 
 use crate::header;
@@ -16,7 +16,8 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn of(headers: &HeaderMap, call: CallId, dice: &dyn Dice) -> Self {
+    pub(crate) fn of(head: &request::Parts, call: CallId, dice: &dyn Dice) -> Self {
+        let headers = &head.headers;
         let own = |name| header::text(headers, name).map(bounded);
         let context = header::text(headers, "traceparent").and_then(trace_context);
         let trace_id = own(header::TRACE_ID)
@@ -29,15 +30,24 @@ impl Trace {
         });
         let parent_span_id =
             own(header::PARENT_SPAN_ID).or_else(|| context.map(|(_, parent)| parent.to_owned()));
+        // A span of somebody's own trace has a name there.
+        let named = || context.map(|_| bounded(&format!("{} {}", head.method, head.uri.path())));
+        let span_name = own(header::SPAN_NAME).or_else(named);
         let echo = HeaderValue::from_str(&trace_id)
             .expect("it came in a header value, or is hexadecimal with hyphens");
-        Self { trace_id, echo, span_id, parent_span_id, span_name: own(header::SPAN_NAME) }
+        Self { trace_id, echo, span_id, parent_span_id, span_name }
     }
 }
 
-/// Client text that is kept and echoed is at most 256 characters.
+/// Text of a client or a provider, as it may be kept and echoed: at most 256 characters, none of
+/// them a control character. With a NUL in it a log could not be stored at all.
 pub(crate) fn bounded(text: &str) -> String {
-    text.chars().take(256).collect()
+    plain(text, 256)
+}
+
+/// The first `most` characters of a text, control characters left out.
+pub(crate) fn plain(text: &str, most: usize) -> String {
+    text.chars().filter(|character| !character.is_control()).take(most).collect()
 }
 
 /// The trace id and parent id of a `traceparent` header (W3C Trace Context §3.2).
@@ -55,7 +65,7 @@ fn trace_context(text: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::trace_context;
+    use super::{bounded, trace_context};
 
     #[test]
     fn reads_trace_context() {
@@ -65,5 +75,11 @@ mod tests {
         for bad in ["", "00-0-0-0", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {
             assert_eq!(trace_context(bad), None);
         }
+    }
+
+    #[test]
+    fn text_is_cut_and_can_be_stored() {
+        assert_eq!(bounded("a\0b\u{1b}[c\n\u{85}d\u{e9}"), "ab[cd\u{e9}");
+        assert_eq!(bounded(&"x".repeat(300)), "x".repeat(256));
     }
 }

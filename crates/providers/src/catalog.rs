@@ -53,8 +53,13 @@ pub enum Auth {
     Header(&'static str),
 }
 
-/// The provider of that name.
+/// The provider of that name. `open-ai` and the like are older spellings of clients.
 pub fn find(name: &str) -> Option<&'static Provider> {
+    let name = match name {
+        "open-ai" => "openai",
+        "hugging-face" => "huggingface",
+        other => other,
+    };
     let index = PROVIDERS.binary_search_by(|provider| provider.name.cmp(name)).ok()?;
     Some(&PROVIDERS[index])
 }

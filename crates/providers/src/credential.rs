@@ -64,6 +64,9 @@ pub struct Settings {
     /// Azure: the managed identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure_managed_client_id: Option<String>,
+    /// Azure AI Foundry: the resource's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_foundry_url: Option<String>,
     /// Workers AI: the account, a part of the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers_ai_account_id: Option<String>,
@@ -130,6 +133,19 @@ impl Credential {
     /// What the vault is to seal.
     pub fn to_json(&self) -> Secret<Vec<u8>> {
         Secret::new(serde_json::to_vec(self).expect("every part has a JSON form, keys are strings"))
+    }
+
+    /// Everything of it that nobody may see who does not know it: keys, tokens, and the values of
+    /// its own headers, each also without `Bearer` before it. Texts of less than 8 bytes are none.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let settings = &self.settings;
+        let secrets = [&self.key, &settings.azure_ad_token, &settings.azure_entra_client_secret];
+        let secrets = secrets.into_iter().flatten().map(|secret| secret.danger_expose());
+        let own_headers = settings.custom_headers.iter().flatten().map(|(_, value)| value);
+        secrets
+            .chain(own_headers)
+            .map(|text| text.strip_prefix("Bearer ").unwrap_or(text).trim())
+            .filter(|text| text.len() >= 8)
     }
 
     /// A credential that came with the call: `bearer` is the provider key found in
@@ -200,6 +216,18 @@ mod tests {
         assert_eq!(again.settings.custom_host.as_deref(), Some("https://a.example/v1"));
         assert_eq!(again.settings.azure_deployment_config.map(|list| list.len()), Some(1));
         assert_eq!(again.settings.extra["aws_region"], "eu-west-1");
+    }
+
+    #[test]
+    fn every_secret_is_known() {
+        let credential = Credential::parse(
+            br#"{"key":"sk-123456","settings":{"azure_ad_token":"Bearer token-123",
+                "azure_entra_client_secret":"entra-123","openai_project":"project-1",
+                "custom_headers":{"x-key":"header-123","x-short":"short"}}}"#,
+        )
+        .unwrap();
+        let secrets: Vec<_> = credential.secrets().collect();
+        assert_eq!(secrets, ["sk-123456", "token-123", "entra-123", "header-123"]);
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub enum Endpoint {
     ListFinetunes,
     CancelFinetune,
     ListModels,
+    Realtime,
     /// Any other path under `/v1`.
     Proxy,
 }
@@ -100,6 +101,7 @@ impl Endpoint {
                 Self::CancelFinetune
             }
             [Some("models"), None, None, None] if get => Self::ListModels,
+            [Some("realtime"), None, None, None] if get => Self::Realtime,
             _ => Self::Proxy,
         }
     }
@@ -140,6 +142,7 @@ impl Endpoint {
             Self::ListFinetunes => "listFinetunes",
             Self::CancelFinetune => "cancelFinetune",
             Self::ListModels => "listModels",
+            Self::Realtime => "realtime",
             Self::Proxy => "proxy",
         }
     }
@@ -152,8 +155,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether a call of it makes a model work. The others manage what is stored, and cost nothing
-    /// themselves; of a proxied path nobody knows.
+    /// Whether a call of it makes a model work, now or later. The others manage what is stored, and
+    /// cost nothing themselves; of a proxied path nobody knows.
     pub const fn uses_model(self) -> bool {
         matches!(
             self,
@@ -169,6 +172,35 @@ impl Endpoint {
                 | Self::ImageEdit
                 | Self::ImageVariation
                 | Self::CreateSpeech
+                | Self::CreateTranscription
+                | Self::CreateTranslation
+                | Self::CreateBatch
+                | Self::CreateFinetune
+                | Self::Realtime
+                | Self::Proxy
+        )
+    }
+
+    /// Whether the path, of a proxied call, leads to what an earlier call stored: cancelling a
+    /// response or changing a completion makes no model work, and repeats that call's usage.
+    pub fn is_managed_path(self, path: &str) -> bool {
+        let mut parts = path.trim_matches('/').split('/');
+        let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
+        self == Self::Proxy
+            && matches!(
+                parts,
+                [Some("responses"), Some(_), Some("cancel"), None]
+                    | [Some("chat"), Some("completions"), Some(_), None]
+            )
+    }
+
+    /// Whether a call of it may bring files or bytes of any kind; the others take JSON only.
+    pub const fn takes_upload(self) -> bool {
+        matches!(
+            self,
+            Self::UploadFile
+                | Self::ImageEdit
+                | Self::ImageVariation
                 | Self::CreateTranscription
                 | Self::CreateTranslation
                 | Self::Proxy

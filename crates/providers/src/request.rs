@@ -3,7 +3,7 @@
 //! The original text is kept: what a provider gets is the caller's bytes with at most a few
 //! top-level members replaced, so unknown fields, number formats and key order survive.
 
-use std::{fmt, ops::Range};
+use std::{collections::HashSet, fmt, ops::Range};
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -16,6 +16,8 @@ use serde_json::value::RawValue;
 /// Members a request object may have at its top level: far above any real request, and a bound on
 /// what a hostile one makes us remember.
 const MAX_MEMBERS: usize = 1024;
+/// Up to this many members, names are compared one by one.
+const FEW_MEMBERS: usize = 32;
 
 /// A JSON object with the places of its top-level members.
 #[derive(Clone)]
@@ -26,7 +28,6 @@ pub struct JsonRequest {
     members: Vec<Member>,
     stream: bool,
     wants_usage: bool,
-    max_output_tokens: Option<u64>,
     model: Option<Text>,
     user: Option<Text>,
 }
@@ -90,7 +91,6 @@ impl JsonRequest {
         }
         let (mut model, mut user) = (None, None);
         let (mut stream, mut wants_usage) = (false, false);
-        let mut max_output_tokens = None;
         // A member of another type than we know counts as absent: it is the provider that refuses.
         for (key, raw) in &found {
             let raw = raw.get();
@@ -99,14 +99,10 @@ impl JsonRequest {
                 "user" => user = string(raw).map(|text| Text::of(&text, &bytes)),
                 "stream" => stream = raw == "true",
                 "stream_options" => wants_usage = includes_usage(raw),
-                "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
-                    // Should a caller send two of them, the provider may follow either.
-                    max_output_tokens = max_output_tokens.max(serde_json::from_str(raw).ok());
-                }
                 _ => {}
             }
         }
-        Ok(Self { bytes, inside, members, stream, wants_usage, max_output_tokens, model, user })
+        Ok(Self { bytes, inside, members, stream, wants_usage, model, user })
     }
 
     /// The body as it came.
@@ -139,12 +135,6 @@ impl JsonRequest {
     /// `user`, when it is a string.
     pub fn user(&self) -> Option<&str> {
         self.user.as_ref().map(Text::as_str)
-    }
-
-    /// The bound on output tokens: the largest of `max_tokens`, `max_completion_tokens` and
-    /// `max_output_tokens`.
-    pub fn max_output_tokens(&self) -> Option<u64> {
-        self.max_output_tokens
     }
 
     /// Characters of the body, to estimate input tokens from. Inline files (`;base64,` data URLs)
@@ -254,10 +244,15 @@ pub(crate) fn top_level(text: &str) -> Result<Members<'_>, MalformedJson> {
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut members: Members<'de> = Vec::with_capacity(16);
+            // Beyond what real requests have, names are looked up: long ones that are nearly alike
+            // would cost the square of their number.
+            let mut many = HashSet::new();
             while let Some((Key(key), raw)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
                 let refused = if members.len() == MAX_MEMBERS {
                     Some(MalformedJson::TooManyMembers)
-                } else if members.iter().any(|(known, _)| *known == key) {
+                } else if many.contains(&key)
+                    || (many.is_empty() && members.iter().any(|(known, _)| *known == key))
+                {
                     Some(MalformedJson::Duplicate)
                 } else {
                     None
@@ -266,7 +261,13 @@ pub(crate) fn top_level(text: &str) -> Result<Members<'_>, MalformedJson> {
                     *self.0 = refused;
                     return Err(serde::de::Error::custom("refused"));
                 }
+                if !many.is_empty() {
+                    many.insert(key.clone());
+                }
                 members.push((key, raw));
+                if members.len() == FEW_MEMBERS {
+                    many.extend(members.iter().map(|(known, _)| known.clone()));
+                }
             }
             Ok(members)
         }
@@ -321,11 +322,9 @@ mod tests {
         assert_eq!(request.user(), Some("anna"));
         assert!(request.stream());
         assert!(request.wants_usage());
-        assert_eq!(request.max_output_tokens(), Some(9));
         assert_eq!(request.member("max_tokens"), Some("7"));
         let other = parse(r#"{"model":1,"stream":"true","user":{},"max_tokens":-1}"#).unwrap();
         assert_eq!((other.model(), other.user(), other.stream()), (None, None, false));
-        assert_eq!(other.max_output_tokens(), None);
     }
 
     #[test]
@@ -334,6 +333,9 @@ mod tests {
         for text in ["", "[]", "1", "{", r#"{"a":}"#, r#"{"a":[1,}"#, "{} {}", r#"{"a":01}"#] {
             assert!(matches!(parse(text).err(), Some(MalformedJson::Syntax { .. })), "{text}");
         }
+        let twice: String = (0..100).map(|n| format!("\"k{}\":0,", n % 99)).collect();
+        let twice = Bytes::from(format!("{{{}}}", &twice[..twice.len() - 1]));
+        assert_eq!(JsonRequest::parse(twice).err(), Some(MalformedJson::Duplicate));
         let latin = Bytes::from_static(b"{\"a\":\"\xe9\"}");
         assert_eq!(JsonRequest::parse(latin).err(), Some(MalformedJson::Encoding));
         let many: String = (0..=1024).map(|n| format!(",\"k{n}\":0")).collect();

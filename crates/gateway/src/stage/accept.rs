@@ -25,14 +25,15 @@ pub(crate) struct Accepted {
 pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Accepted {
     let clock = &*parts.clock;
     let id = Id::mint(clock, &*parts.dice);
+    let trace = Trace::of(&head, id, &*parts.dice);
     Accepted {
         id,
         at: clock.now(),
         snapshot: parts.live.current(),
         endpoint: Endpoint::of(&head.method, below_version(&head.uri)),
         method: head.method,
+        trace,
         uri: head.uri,
-        trace: Trace::of(&head.headers, id, &*parts.dice),
         headers: head.headers,
         peer,
     }
@@ -55,7 +56,8 @@ impl Accepted {
     }
 
     /// Refuses paths and methods that must not be appended to a provider's base URL: a path that
-    /// climbs would reach other parts of the provider with our credential.
+    /// climbs would reach other parts of the provider with our credential, and one with an empty
+    /// segment is an endpoint to some servers and an unknown path to us.
     pub(crate) fn check_path(&self) -> Result<(), Fault> {
         if !self.path().starts_with('/') {
             let text = "there is nothing at this path: the data plane is below /v1/";
@@ -64,11 +66,17 @@ impl Accepted {
         let decoded = percent_decode_str(self.path()).decode_utf8();
         let plain = decoded.as_ref().is_ok_and(|path| {
             !path.contains(['\\', '\0', '\r', '\n'])
+                && !path.contains("//")
                 && path.split('/').all(|segment| segment != "." && segment != "..")
         });
         if !plain {
-            let text = "the path must not contain '.' or '..' segments, backslashes or control \
-                        characters";
+            let text = "the path must not contain empty, '.' or '..' segments, backslashes or \
+                        control characters";
+            return Err(Fault::client(FaultKind::BadRequest, text));
+        }
+        if hides(self.path()) {
+            let text = "the path must not encode letters, digits, '-', '.', '_', '~' or slashes: \
+                        write them plainly";
             return Err(Fault::client(FaultKind::BadRequest, text));
         }
         let method = &self.method;
@@ -81,4 +89,15 @@ impl Accepted {
             Err(Fault::client(FaultKind::BadRequest, text))
         }
     }
+}
+
+/// Whether a path encodes what needs no encoding (RFC 3986 §2.3) or a separator: the provider
+/// would decode it and see another path than was classified here.
+fn hides(path: &str) -> bool {
+    path.split('%').skip(1).any(|rest| {
+        let digits = rest.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        digits.is_none_or(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b'\\')
+        })
+    })
 }

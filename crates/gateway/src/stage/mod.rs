@@ -1,6 +1,7 @@
 //! The stages of a call, in the order of `pipeline.rs`.
 
 pub(crate) mod accept;
+pub(crate) mod allow_list;
 pub(crate) mod attempt;
 pub(crate) mod identify;
 pub(crate) mod inline_config;

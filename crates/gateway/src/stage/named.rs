@@ -59,7 +59,7 @@ impl<'a> Named<'a> {
                 None => Ok(Self::Provider(provider)),
             };
         }
-        let provider = header::text(headers, header::PROVIDER);
+        let provider = header::provider(headers);
         if let Some(slug) = provider.and_then(|provider| provider.strip_prefix('@')) {
             return Self::virtual_key(slug);
         }

@@ -3,8 +3,10 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use http::{HeaderMap, header::CONTENT_TYPE};
-use portcullis_domain::{Fault, FaultKind, Integration, SealedPlace, Slug, VirtualKey};
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use portcullis_domain::{
+    ApiKeyToken, Fault, FaultKind, Integration, SealedPlace, Slug, VirtualKey,
+};
 use portcullis_providers::{
     catalog::{self, Provider},
     credential::Credential,
@@ -14,6 +16,7 @@ use portcullis_vault::KeyRing;
 use crate::{
     Parts, header, multipart,
     stage::{
+        allow_list,
         identify::Identified,
         inline_config::InlineConfig,
         named::{AskedModel, Named},
@@ -41,6 +44,8 @@ pub(crate) struct Target {
     pub(crate) key_ring: Arc<KeyRing>,
     pub(crate) timeout: Duration,
     pub(crate) strict: bool,
+    /// What the config says of the call.
+    pub(crate) metadata: Vec<(String, String)>,
 }
 
 pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<Planned<B>, Fault> {
@@ -48,8 +53,8 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     let accepted = &identified.accepted;
     let headers = &accepted.headers;
     let config = InlineConfig::of(headers)?;
-    let query_model = query_model(accepted.query());
-    let asked_model = received.model().or(query_model.as_deref());
+    let query_models = query_models(accepted.query());
+    let asked_model = received.model().or(query_models.first().map(String::as_str));
     let asked_model = asked_model.map(|model| AskedModel::read(model, identified));
     let named = Named::of(headers, &config, asked_model.as_ref())?;
     let organisation = identified.organisation.id;
@@ -61,12 +66,18 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         })?,
     };
     let (provider, mut credential, virtual_key) = match named {
-        Named::VirtualKey(slug) => saved_target(identified, &slug, &key_ring)?,
+        Named::VirtualKey(slug) => saved_target(parts, identified, &slug, &key_ring).await?,
         Named::Provider(name) => {
             let brought = identified.provider_secret.as_ref();
             let brought = brought.map(|secret| secret.danger_expose().as_str());
             let secret = config.api_key.as_deref().or(brought);
-            (known_provider(name)?, Credential::from_headers(headers, secret), None)
+            let credential = Credential::from_headers(headers, secret);
+            if credential.secrets().any(ApiKeyToken::resembles) {
+                let text = "the provider's credential is one of the gateway's own keys, which no \
+                            provider may see: send the provider's key";
+                return Err(Fault::client(FaultKind::BadRequest, text));
+            }
+            (known_provider(name)?, credential, None)
         }
     };
     if let Some(host) = custom_host(headers, &config)? {
@@ -80,17 +91,16 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         credential.settings.custom_host = Some(host.to_owned());
     }
     let settings = &credential.settings;
-    for host in [&settings.custom_host, &settings.huggingface_base_url].into_iter().flatten() {
+    let hosts =
+        [&settings.custom_host, &settings.huggingface_base_url, &settings.azure_foundry_url];
+    for host in hosts.into_iter().flatten() {
         parts.egress.policy().check_url(host).map_err(|refused| {
             Fault::client(FaultKind::HostRefused, format!("the custom host is refused: {refused}"))
         })?;
     }
     let model = asked_model.as_ref().map(|asked| asked.bare);
-    if let (Some((_, integration)), Some(model)) = (&virtual_key, model)
-        && !integration.models.allows(model)
-    {
-        let text = format!("the model '{}' is not enabled for this virtual key", shown(model));
-        return Err(Fault::client(FaultKind::ModelNotAllowed, text));
+    if let Some((_, integration)) = &virtual_key {
+        allow_list::check(&integration.models, &received, asked_model.as_ref())?;
     }
     let is_prefixed = asked_model.as_ref().is_some_and(|asked| asked.slug.is_some());
     let target = Target {
@@ -101,10 +111,18 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         key_ring,
         timeout: timeout(parts, identified, &config)?,
         strict: header::flag(headers, header::STRICT).or(config.strict).unwrap_or(true),
+        metadata: config.metadata,
         credential,
     };
+    let headers = &mut received.identified.accepted.headers;
+    if let Some(names) = &config.forward_headers
+        && !headers.contains_key(header::FORWARD_HEADERS)
+        && let Ok(names) = HeaderValue::from_str(names)
+    {
+        headers.insert(header::FORWARD_HEADERS, names);
+    }
     if target.virtual_key.is_some() {
-        header::remove_provider_settings(&mut received.identified.accepted.headers);
+        header::remove_provider_settings(headers);
     }
     if let (true, Some(model)) = (is_prefixed, &target.model) {
         strip_form_model(&mut received, model);
@@ -133,7 +151,8 @@ fn custom_host<'a>(
 
 type SavedTarget = (&'static Provider, Credential, Option<(Arc<VirtualKey>, Arc<Integration>)>);
 
-fn saved_target(
+async fn saved_target(
+    parts: &Parts,
     identified: &Identified,
     slug: &Slug,
     key_ring: &KeyRing,
@@ -156,7 +175,12 @@ fn saved_target(
         Fault::gateway(FaultKind::VaultUnavailable, "the virtual key's credential does not open")
             .with_detail(detail)
     };
-    let opened = key_ring.open(&place, &integration.credential).map_err(|e| broken(&e))?;
+    let sealed = &integration.credential;
+    let opened = match key_ring.open(&place, sealed) {
+        Ok(opened) => opened,
+        // Another node may have sealed it with a data key that this ring does not hold yet.
+        Err(_) => parts.vault.open(&place, sealed).await.map_err(|e| broken(&e))?,
+    };
     let credential = Credential::parse(opened.danger_expose()).map_err(|e| broken(&e))?;
     let saved = (Arc::clone(key), Arc::clone(integration));
     Ok((known_provider(&integration.provider)?, credential, Some(saved)))
@@ -176,14 +200,16 @@ pub(crate) fn unknown_virtual_key(slug: &str) -> Fault {
 }
 
 /// Client text in an error: short, and one line.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
-fn query_model(query: Option<&str>) -> Option<String> {
-    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    let value = pairs.filter(|(name, _)| *name == "model").map(|(_, value)| value).next()?;
-    Some(percent_encoding::percent_decode_str(value).decode_utf8().ok()?.into_owned())
+/// The models that the query names.
+pub(crate) fn query_models(query: Option<&str>) -> Vec<String> {
+    let decoded = |text| percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let models = pairs.filter(|(name, _)| decoded(name) == "model");
+    models.map(|(_, value)| decoded(value).into_owned()).collect()
 }
 
 /// The query with the bare model in place of `@slug/model`.
@@ -199,9 +225,9 @@ fn bare_query((query, model): (&str, &str)) -> String {
 /// Puts the bare model into a form's `model` field; JSON bodies are edited by the adapter.
 fn strip_form_model<B>(received: &mut Received<B>, model: &str) {
     let content_type = received.identified.accepted.headers.get(CONTENT_TYPE);
-    let boundary = content_type.and_then(|value| value.to_str().ok()).and_then(multipart::boundary);
-    if let (ReceivedBody::Whole(bytes), Some(boundary)) = (&mut received.body, boundary)
-        && let Some(span) = multipart::field(bytes, boundary, "model")
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    if let (ReceivedBody::Whole(bytes), Some(content_type)) = (&mut received.body, content_type)
+        && let Ok(Some(span)) = multipart::field(bytes, content_type, "model")
     {
         *bytes = multipart::replaced(bytes, span, model);
     }

@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
 use http_body::Body;
 use http_body_util::BodyExt;
 use portcullis_domain::{Fault, FaultKind};
@@ -12,7 +12,11 @@ use portcullis_providers::{
     request::{JsonRequest, MalformedJson},
 };
 
-use crate::{BoxError, Parts, multipart, stage::identify::Identified};
+use crate::{
+    BoxError, Parts, header,
+    multipart::{self, MalformedForm},
+    stage::identify::Identified,
+};
 
 /// A call with its body.
 pub(crate) struct Received<B> {
@@ -42,6 +46,7 @@ where
 {
     let settings = &parts.settings;
     let accepted = &identified.accepted;
+    check_upgrade(&identified)?;
     let content_type = accepted.headers.get(CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
     let Ok(content_type) = content_type else {
         return Err(Fault::client(FaultKind::BadRequest, "the content-type header is not text"));
@@ -51,24 +56,35 @@ where
     let body = if body.is_end_stream() {
         ReceivedBody::None
     } else if is_json(media_type) || (media_type.is_empty() && expects_json(accepted.endpoint)) {
+        if header::is_encoded(&accepted.headers) {
+            let text = "the content-encoding header is not served for JSON: send it uncompressed";
+            return Err(Fault::client(FaultKind::BadRequest, text));
+        }
         let bytes =
             read(body, declared_length(&identified)?, settings.max_json_bytes, idle).await?;
         parse(bytes, accepted.endpoint)?
-    } else if accepted.endpoint == Endpoint::Proxy || is_opaque(media_type) {
+    } else if accepted.endpoint == Endpoint::Proxy
+        || (accepted.endpoint.takes_upload() && is_opaque(media_type))
+    {
         let length = declared_length(&identified)?;
         if length.is_some_and(|length| length > settings.max_upload_bytes) {
             return Err(too_large(settings.max_upload_bytes));
         }
         if media_type.eq_ignore_ascii_case("multipart/form-data") && is_searched(&identified) {
             let bytes = read(body, length, settings.max_json_bytes, idle).await?;
+            // A form that cannot be searched could hold any model.
+            multipart::field(&bytes, content_type, "model").map_err(|error| unreadable(&error))?;
             ReceivedBody::Whole(bytes)
         } else {
             ReceivedBody::Stream(body)
         }
     } else {
+        let others = match accepted.endpoint.takes_upload() {
+            true => ", multipart/form-data, audio or application/octet-stream",
+            false => "",
+        };
         let text = format!(
-            "the content type '{}' is not served here: send JSON, multipart/form-data, audio or \
-             application/octet-stream",
+            "the content type '{}' is not served here: send application/json{others}",
             media_type.chars().take(80).collect::<String>()
         );
         return Err(Fault::client(FaultKind::BadRequest, text));
@@ -83,8 +99,8 @@ impl<B> Received<B> {
             ReceivedBody::Json(json) => json.model(),
             ReceivedBody::Whole(bytes) => {
                 let headers = &self.identified.accepted.headers;
-                let boundary = multipart::boundary(headers.get(CONTENT_TYPE)?.to_str().ok()?)?;
-                let span = multipart::field(bytes, boundary, "model")?;
+                let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+                let span = multipart::field(bytes, content_type, "model").ok()??;
                 std::str::from_utf8(&bytes[span]).ok()
             }
             ReceivedBody::None | ReceivedBody::Stream(_) => None,
@@ -105,7 +121,9 @@ fn parse<B>(bytes: Bytes, endpoint: Endpoint) -> Result<ReceivedBody<B>, Fault> 
     match JsonRequest::parse(bytes.clone()) {
         Ok(json) => Ok(ReceivedBody::Json(Box::new(json))),
         // A proxied path may take any JSON, or none, but never one that readers disagree on.
-        Err(MalformedJson::Syntax { .. }) if endpoint == Endpoint::Proxy || bytes.is_empty() => {
+        Err(MalformedJson::Syntax { .. })
+            if bytes.is_empty() || (endpoint == Endpoint::Proxy && is_other_json(&bytes)) =>
+        {
             Ok(ReceivedBody::Whole(bytes))
         }
         Err(malformed) => {
@@ -113,6 +131,31 @@ fn parse<B>(bytes: Bytes, endpoint: Endpoint) -> Result<ReceivedBody<B>, Fault> 
             Err(Fault::client(FaultKind::BadRequest, text))
         }
     }
+}
+
+/// A WebSocket would be opened as a plain GET, its upgrade belonging to the connection.
+fn check_upgrade(identified: &Identified) -> Result<(), Fault> {
+    let accepted = &identified.accepted;
+    let upgrade = header::text(&accepted.headers, UPGRADE.as_str());
+    if accepted.endpoint == Endpoint::Realtime
+        || upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+    {
+        let text = "realtime is not served by this version: there are no WebSockets, use \
+                    '/v1/chat/completions' or '/v1/responses'";
+        return Err(Fault::client(FaultKind::BadRequest, text));
+    }
+    Ok(())
+}
+
+fn unreadable(error: &MalformedForm) -> Fault {
+    Fault::client(FaultKind::BadRequest, format!("the form cannot be read: {}", error.0))
+}
+
+/// Whether a text is JSON and no object. What begins like an object and is not read as one could
+/// still be one to a more lenient reader.
+fn is_other_json(bytes: &[u8]) -> bool {
+    !bytes.trim_ascii_start().starts_with(b"{")
+        && serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_ok()
 }
 
 fn is_json(media_type: &str) -> bool {
@@ -135,9 +178,9 @@ fn is_opaque(media_type: &str) -> bool {
 /// the target, where neither a header nor the query names it.
 fn is_searched(identified: &Identified) -> bool {
     let accepted = &identified.accepted;
-    let names_target = accepted.headers.contains_key(crate::header::PROVIDER)
-        || accepted.headers.contains_key(crate::header::VIRTUAL_KEY)
-        || accepted.headers.contains_key(crate::header::CONFIG)
+    let names_target = header::provider(&accepted.headers).is_some()
+        || accepted.headers.contains_key(header::VIRTUAL_KEY)
+        || accepted.headers.contains_key(header::CONFIG)
         || accepted.query().is_some_and(|query| query.contains("model="));
     !names_target || (accepted.endpoint.uses_model() && accepted.endpoint != Endpoint::Proxy)
 }

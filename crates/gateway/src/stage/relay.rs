@@ -18,29 +18,35 @@ use http::{
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use portcullis_domain::{Fault, FaultKind, Retry};
-use portcullis_providers::{adapter::Reply, catalog::Provider};
+use portcullis_providers::{adapter::Reply, catalog::Provider, credential::Credential};
 use portcullis_runtime::{egress::InboundBody, server::ResponseBody};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
     BoxError, Parts,
     closing::Closing,
-    header, refusal,
+    header,
+    masking::masked,
+    refusal,
     stage::attempt::{Answered, fault},
 };
+
+/// The largest error that is held to mask the credential in it, bytes.
+const MAX_ERROR_BYTES: usize = 1 << 20;
 
 pub(crate) async fn relay(
     parts: &Parts,
     answered: Answered,
     closing: Closing,
 ) -> Result<Response<ResponseBody>, Fault> {
-    let Answered { endpoint, provider, trace_id, secret, response, mut reply } = answered;
+    let Answered { endpoint, provider, trace_id, credential, response, mut reply } = answered;
     let (head, body) = response.into_parts();
     let is_read = endpoint.is_understood() && endpoint.uses_model() && head.status.is_success();
-    if is_read && header::is_encoded(&head.headers) {
+    let is_error = head.status.as_u16() >= 400;
+    if (is_read || is_error) && header::is_encoded(&head.headers) {
         let text = format!(
             "{} answered with a content-encoding that it was not asked for: nobody can read what \
-             the call cost",
+             it says, or what the call cost",
             provider.title
         );
         let fault = Fault::upstream(FaultKind::UpstreamBroken, Retry::NextTarget, text);
@@ -48,13 +54,20 @@ pub(crate) async fn relay(
         return Ok(refusal::respond(&fault, &trace_id));
     }
     let content_type = reply.head(head.status, &head.headers);
-    let head = client_head(head, content_type, provider, &trace_id, secret.as_ref());
+    let head = client_head(head, content_type, provider, &trace_id, &credential);
     // The server never asks for a body that is not there: such a call would not seem to end.
-    let held = body.is_end_stream() || (endpoint.is_understood() && is_json(&head.headers));
+    let held =
+        body.is_end_stream() || is_error || (endpoint.is_understood() && is_json(&head.headers));
     if held {
         let mut closing = closing;
-        match hold(parts, body, &mut *reply, &mut closing, provider).await {
-            Ok(bytes) => {
+        let most = parts.settings.max_answer_bytes;
+        let most = if is_error { most.min(MAX_ERROR_BYTES) } else { most };
+        match hold(parts, body, &mut *reply, provider, most).await {
+            Ok(mut bytes) => {
+                if is_error {
+                    bytes = masked(bytes, &credential);
+                }
+                closing.sent(&bytes);
                 closing.finish(head.status, reply.observed());
                 Ok(Response::from_parts(head, ResponseBody::from(bytes)))
             }
@@ -92,13 +105,13 @@ pub(crate) async fn relay(
     }
 }
 
-/// Reads a whole answer through the adapter.
+/// Reads a whole answer, of at most `most` bytes, through the adapter.
 async fn hold(
     parts: &Parts,
     mut body: InboundBody,
     reply: &mut dyn Reply,
-    closing: &mut Closing,
     provider: &Provider,
+    most: usize,
 ) -> Result<Bytes, Fault> {
     let idle = parts.settings.upstream_idle_timeout;
     let mut pieces = Vec::new();
@@ -111,16 +124,14 @@ async fn hold(
         };
         let Ok(chunk) = frame.into_data() else { continue };
         received += chunk.len();
-        if received > parts.settings.max_answer_bytes {
+        if received > most {
             let text = format!("{} sent a larger answer than can be held", provider.title);
             return Err(Fault::upstream(FaultKind::UpstreamBroken, Retry::Stop, text));
         }
         reply.push(chunk, &mut pieces)?;
     }
     reply.finish(&mut pieces)?;
-    let whole = joined(pieces);
-    closing.sent(&whole);
-    Ok(whole)
+    Ok(joined(pieces))
 }
 
 fn joined(mut pieces: Vec<Bytes>) -> Bytes {
@@ -151,12 +162,11 @@ fn client_head(
     content_type: Option<&'static str>,
     provider: &Provider,
     trace_id: &HeaderValue,
-    secret: Option<&portcullis_domain::Secret<String>>,
+    credential: &Credential,
 ) -> response::Parts {
     let (mut head, ()) = Response::new(()).into_parts();
     head.status = provider_head.status;
-    let secret = secret.map(|secret| secret.danger_expose().as_str());
-    head.headers = header::for_client(provider_head.headers, secret);
+    head.headers = header::for_client(provider_head.headers, credential);
     let headers = &mut head.headers;
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -218,11 +228,10 @@ impl RelayBody {
         };
         if let Err(fault) = result {
             self.ended = true;
-        	if self.reply.is_complete() {
-                return;
+            if !self.reply.is_complete() {
+                self.reply.fail(&fault, &mut self.scratch);
+                self.failure = Some(fault);
             }
-            self.reply.fail(&fault, &mut self.scratch);
-            self.failure = Some(fault);
         }
         self.out.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
     }

@@ -3,7 +3,7 @@
 
 use http::{HeaderValue, Request};
 use http_body_util::Full;
-use portcullis_domain::IntegrationModels;
+use portcullis_domain::{IntegrationModel, IntegrationModels};
 use serde_json::json;
 
 use crate::support::{Ask, CLAUDE_SECRET, World, form};
@@ -210,6 +210,78 @@ async fn a_model_off_the_list_is_refused_wherever_it_is_named() {
 }
 
 #[tokio::test]
+async fn where_models_are_restricted_an_unknown_one_is_refused() {
+    let world = World::new().await;
+    let v1 = world.upstream.base_url();
+    let all_but_one = IntegrationModels {
+        allow_all: true,
+        listed: vec![IntegrationModel { slug: "gpt-4o".to_owned(), enabled: false }],
+    };
+    world.virtual_key("most", "openai", "sk-most", &v1, all_but_one).await;
+    let allowed = json!({"model": "gpt-4o-mini", "models": ["gpt-4o"]});
+    let (kind, unnamed) = form(&[("prompt", "a")]);
+    let opaque = |path| Ask::new("POST", path).header("content-type", "application/octet-stream");
+    for slug in ["strict", "most"] {
+        for ask in [
+            Ask::post("/v1/chat/completions", &json!({"messages": []})),
+            Ask::post("/v1/chat/completions", &json!({"model": 5, "messages": []})),
+            Ask::post("/v1/chat/completions", &allowed),
+            Ask::new("POST", "/v1/chat/completions"),
+            Ask::post("/v1/responses", &json!({"prompt": {"id": "p1"}})),
+            Ask::post("/v1/batches", &json!({"input_file_id": "f1"})),
+            Ask::new("POST", "/v1/audio/transcriptions")
+                .header("content-type", &kind)
+                .body(unnamed.clone()),
+            opaque("/v1/audio/transcriptions").body("RIFF"),
+            // What is proxied may be the very same endpoint in another spelling.
+            Ask::post("/v1/threads/runs", &json!({"a": 1})),
+            Ask::post("/v1/threads/runs", &json!([1])),
+            opaque("/v1/Chat/completions").body("{}"),
+            opaque("/v1/other?model=gpt-4o-mini").body("{}"),
+            Ask::post("/v1/other?model=gpt-4o", &json!({"model": "gpt-4o-mini"})),
+            Ask::post("/v1/engines/gpt-4o/completions", &json!({"model": "gpt-4o-mini"})),
+        ] {
+            let answer = world.send(ask.header("x-portkey-virtual-key", slug)).await;
+            answer.refused(412, None);
+            assert_eq!(answer.json()["error"]["type"], "model_not_allowed_error");
+        }
+    }
+    assert_eq!(world.upstream.count(), 0);
+    for ask in [
+        Ask::chat("gpt-4o-mini"),
+        Ask::post("/v1/other", &json!({"model": "gpt-4o-mini"})),
+        Ask::new("GET", "/v1/threads/t1"),
+        Ask::new("GET", "/v1/files"),
+    ] {
+        let answer = world.send(ask.header("x-portkey-virtual-key", "strict")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn an_older_header_names_the_provider_too() {
+    let world = World::new().await;
+    let ask = Ask::chat("gpt-4o-mini").header("x-portkey-mode", "proxy @open");
+    assert_eq!(world.send(ask).await.status, 200);
+    assert_eq!(world.only_request().header("authorization"), OPEN);
+}
+
+#[tokio::test]
+async fn realtime_and_batch_outputs_are_refused_by_name() {
+    let world = World::new().await;
+    for (ask, word) in [
+        (Ask::new("GET", "/v1/realtime?model=@open/gpt-realtime"), "realtime is not served"),
+        (Ask::new("GET", "/v1/responses/x").header("upgrade", "websocket"), "realtime"),
+        (Ask::new("GET", "/v1/batches/b1/output"), "output_file_id"),
+    ] {
+        let answer = world.send(ask.header("x-portkey-provider", "@open")).await;
+        let message = answer.refused(400, None);
+        assert!(message.contains(word), "{message}");
+    }
+    assert_eq!(world.upstream.count(), 0);
+}
+
+#[tokio::test]
 async fn each_dialect_reaches_each_provider() {
     let world = World::new().await;
     let chat = world.send(Ask::chat("@claude/claude-sonnet-4")).await;
@@ -241,6 +313,28 @@ async fn an_inline_config_carries_a_credential_and_a_host() {
     let ask = Ask::chat("gpt-4o-mini").header("x-portkey-config", config.to_string());
     assert_eq!(world.send(ask.header("authorization", "Bearer sk-other")).await.status, 200);
     assert_eq!(world.only_request().header("authorization"), Some("Bearer sk-inline"));
+}
+
+#[tokio::test]
+async fn an_inline_config_adds_metadata_and_forwards_headers() {
+    let world = World::new().await;
+    let config = json!({"virtual_key": "open", "retry": {"attempts": 3}, "invented": true,
+        "metadata": {"team": "config", "env": "config"}, "forward_headers": ["X-One"]});
+    let ask = Ask::chat("gpt-4o-mini")
+        .header("x-portkey-config", config.to_string())
+        .header("x-portkey-metadata", r#"{"env":"header"}"#)
+        .header("x-one", "a")
+        .header("x-one", "b");
+    assert_eq!(world.send(ask).await.status, 200);
+    let sent = world.only_request().headers;
+    let values = sent.iter().filter(|(name, _)| name == "x-one").map(|(_, value)| value.as_str());
+    assert_eq!(values.collect::<Vec<_>>(), ["a", "b"]);
+    let log = world.only_log();
+    assert_eq!((&*log.metadata["team"], &*log.metadata["env"]), ("config", "header"));
+    let config = r#"{"virtual_key":"open","strategy":{"mode":"fallback"}}"#;
+    let ask = Ask::chat("gpt-4o-mini").header("x-portkey-config", config);
+    let message = world.send(ask).await.refused(400, None);
+    assert!(message.contains("'strategy' is not served"), "{message}");
 }
 
 #[tokio::test]

@@ -137,3 +137,68 @@ async fn a_call_that_cannot_be_recorded_is_not_made() {
     assert_eq!(world.send(Ask::chat("@open/gpt-4o-mini")).await.status, 200);
     assert_eq!(answer.json()["error"]["param"], Value::Null);
 }
+
+/// A provider that gives each call this answer, byte for byte, and hangs up. Where it is.
+fn provider_of_one_answer(answer: &'static str) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("http://{}/v1", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // Whoever answers before being asked is not believed.
+            assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            // Until the other side has seen it.
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    host
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_a_502_unless_proxied() {
+    let world = World::new().await;
+    let host = provider_of_one_answer(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n\
+         connection: close\r\ncontent-length: 6\r\n\r\npacked",
+    );
+    world.virtual_key("packed", "openai", "sk-x", &host, IntegrationModels::default()).await;
+    let message = world.send(Ask::chat("@packed/gpt-4o-mini")).await.refused(502, None);
+    assert!(message.contains("content-encoding"), "{message}");
+    let log = world.only_log();
+    assert_eq!((log.state, log.error.as_deref()), (LogState::Failed, Some("upstream_broken")));
+    let ask = Ask::new("GET", "/v1/threads/t1").header("x-portkey-virtual-key", "packed");
+    let answer = world.send(ask).await;
+    assert_eq!((answer.header("content-encoding"), answer.text()), ("gzip", "packed"));
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_without_saying_so_has_failed() {
+    let world = World::new().await;
+    let host = provider_of_one_answer(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
+         data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n",
+    );
+    world.virtual_key("short", "openai", "sk-x", &host, IntegrationModels::default()).await;
+    let answer = world.send(Ask::stream("@short/gpt-4o-mini")).await;
+    assert!(answer.text().contains("upstream_broken"), "{}", answer.text());
+    let log = world.only_log();
+    assert_eq!((log.state, log.is_success), (LogState::Failed, false));
+}
+
+#[tokio::test]
+async fn what_breaks_off_behind_the_last_event_has_ended_well() {
+    let world = World::new().await;
+    let host = provider_of_one_answer(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 500\r\n\r\n\
+         data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n\
+         data: [DONE]\n\n",
+    );
+    world.virtual_key("late", "openai", "sk-x", &host, IntegrationModels::default()).await;
+    let answer = world.send(Ask::stream("@late/gpt-4o-mini")).await;
+    assert!(answer.text().ends_with("data: [DONE]\n\n"), "{}", answer.text());
+    let log = world.only_log();
+    assert_eq!((log.state, log.is_success), (LogState::Finished, true));
+}

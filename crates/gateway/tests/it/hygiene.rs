@@ -92,6 +92,8 @@ async fn a_vaulted_credential_goes_nowhere_else() {
         ("@azure/gpt-4o", "x-portkey-azure-resource-name"),
         ("@azure/gpt-4o", "x-portkey-azure-deployment-id"),
         ("@azure/gpt-4o", "x-portkey-azure-ad-token"),
+        ("@open/gpt-4o-mini", "openai-organization"),
+        ("@open/gpt-4o-mini", "openai-project"),
         ("@open/gpt-4o-mini", "host"),
         ("@open/gpt-4o-mini", "x-forwarded-host"),
     ] {
@@ -175,6 +177,11 @@ async fn a_path_cannot_climb_out_of_the_providers_base() {
         "/v1/a%00b",
         "/v1/a%0d%0ab",
         "/v1/%ff",
+        "/v1/ch%61t/completions",
+        "/v1/files%2Fx",
+        "/v1/files%5Cx",
+        "/v1/a%2Db",
+        "/v1/a%",
     ] {
         let Ok(uri) = path.parse::<http::Uri>() else { continue };
         let ask = Ask::new("GET", &uri.to_string()).header("x-portkey-provider", "@open");

@@ -47,6 +47,18 @@ async fn the_list_can_be_narrowed_and_paged() {
 }
 
 #[tokio::test]
+async fn a_config_asks_for_a_providers_list_only_by_naming_it() {
+    let world = World::new().await;
+    let list = |config: &str| Ask::new("GET", "/v1/models").header("x-portkey-config", config);
+    let all = world.send(list(r#"{"request_timeout":5000}"#)).await.json();
+    assert!(ids(&all).iter().any(|id| id.starts_with("@claude/")));
+    let config = r#"{"virtual_key":"strict","fetch_integrated_models":true}"#;
+    assert_eq!(ids(&world.send(list(config)).await.json()), ["@strict/gpt-4o-mini"]);
+    assert_eq!(world.upstream.count(), 0);
+    world.send(list(r#"{"targets":[]}"#)).await.refused(400, None);
+}
+
+#[tokio::test]
 async fn a_providers_own_list_names_the_provider() {
     let world = World::new().await;
     for (name, value, provider) in [

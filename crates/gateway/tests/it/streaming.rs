@@ -164,3 +164,17 @@ async fn responses_stream_their_own_events() {
     assert!(answer.text().contains("event: response.completed"), "{}", answer.text());
     assert!(world.only_log().cost.is_some_and(|cost| cost.0 > 0));
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_with_the_last_event_has_not_hung_up() {
+    let world = World::new().await;
+    let mut response = world.begin(Ask::stream("@open/gpt-4o-mini")).await;
+    let mut text = String::new();
+    while !text.ends_with("data: [DONE]\n\n") {
+        let data = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+        text.push_str(std::str::from_utf8(&data).unwrap());
+    }
+    drop(response);
+    let log = world.only_log();
+    assert_eq!((log.state, log.is_success), (LogState::Finished, true));
+}

@@ -32,6 +32,7 @@ async fn a_trace_id_is_taken_derived_or_made() {
     let log = world.recorder.closed().pop().unwrap();
     assert_eq!(log.parent_span_id.as_deref(), Some("00f067aa0ba902b7"));
     assert_eq!(log.span_id.len(), 16);
+    assert_eq!(log.span_name.as_deref(), Some("POST /v1/chat/completions"));
 
     let answer = world.send(ask()).await;
     let log = world.recorder.closed().pop().unwrap();
@@ -78,6 +79,13 @@ async fn metadata_is_merged_and_bounded() {
     let found: Vec<(&str, &str)> = log.metadata.iter().map(|(k, v)| (&**k, &**v)).collect();
     assert_eq!(found, expected);
     assert_eq!(log.user.as_deref(), Some("ann"));
+
+    world.recorder.forget();
+    let body = json!({"model": "@open/gpt-4o-mini", "user": "u".repeat(200), "messages": []});
+    world.send(Ask::post("/v1/chat/completions", &body)).await;
+    let log = world.only_log();
+    assert_eq!(log.user.as_deref(), Some(&*"u".repeat(128)));
+    assert_eq!(log.user.as_ref(), log.metadata.get("_user"));
 
     for bad in ["{", "[1]", "\"a\"", "null"] {
         world.recorder.forget();

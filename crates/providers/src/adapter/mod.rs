@@ -100,11 +100,23 @@ pub trait Reply: Send {
     /// dialect (no `[DONE]` after it), or nothing when the answer is not a stream.
     fn fail(&mut self, fault: &Fault, out: &mut Vec<Bytes>);
 
+    /// Whether the client has all of the answer: a stream's last event was handed on, and whatever
+    /// breaks off after it does no harm.
+    fn is_complete(&self) -> bool {
+        false
+    }
+
     /// What was observed so far.
     fn observed(&self) -> &Observed;
 }
 
-/// What an answer told on its way through.
+/// The beginning of a provider's word, as it is observed: names are short, and what pretends to be
+/// one must not fill the record.
+pub(crate) fn noted(text: &str) -> String {
+    text.chars().take(256).collect()
+}
+
+/// What an answer told on its way through. Its texts are short, whatever the provider sends.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// Usage as stated by the provider so far.
@@ -119,6 +131,8 @@ pub struct Observed {
     pub finish_reason: Option<String>,
     /// The provider's word for the service tier that served.
     pub service_tier: Option<String>,
+    /// Whether the answer only says that the provider works on it: what it takes is not known yet.
+    pub runs_on: bool,
     /// The provider's error message, when the answer is an error; at most 500 characters.
     pub error: Option<String>,
 }

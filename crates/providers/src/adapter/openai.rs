@@ -33,6 +33,7 @@ impl Adapter for OpenAi {
         match ask.endpoint {
             Endpoint::Messages => return messages_over_chat(ask, self),
             Endpoint::CountTokens => return Err(no_endpoint(ask)),
+            Endpoint::BatchOutput => return Err(no_batch_output(ask)),
             _ => {}
         }
         let base = url::base(ask.provider, &ask.credential.settings)?;
@@ -138,6 +139,16 @@ pub(super) fn secret_value(text: &str) -> Result<HeaderValue, Fault> {
 pub(super) fn no_endpoint(ask: &Ask<'_>) -> Fault {
     let (title, name) = (ask.provider.title, ask.endpoint.name());
     let text = format!("{title} has no '{name}' endpoint: use another provider for it");
+    Fault { retry: Retry::NextTarget, ..Fault::client(FaultKind::BadRequest, text) }
+}
+
+/// The fault of asking for a batch's output in one step, which this dialect does in two.
+pub(super) fn no_batch_output(ask: &Ask<'_>) -> Fault {
+    let text = format!(
+        "{} has no '/batches/{{id}}/output': retrieve the batch, and then the content of the file \
+         that its 'output_file_id' names",
+        ask.provider.title
+    );
     Fault { retry: Retry::NextTarget, ..Fault::client(FaultKind::BadRequest, text) }
 }
 

@@ -20,6 +20,12 @@ pub(super) fn base<'a>(provider: &Provider, settings: &'a Settings) -> Result<Co
         let url = url.trim_end_matches('/');
         return Ok(Cow::Owned(format!("{}/v1", url.strip_suffix("/v1").unwrap_or(url))));
     }
+    if let ("azure-ai", Some(url)) = (provider.name, &settings.azure_foundry_url) {
+        // By custom it names the older inference API beside which ours lies, or neither.
+        let url = url.trim_end_matches('/');
+        let resource = url.strip_suffix("/openai/v1").or(url.strip_suffix("/models"));
+        return Ok(Cow::Owned(format!("{}/openai/v1", resource.unwrap_or(url))));
+    }
     if provider.base_url.is_empty() {
         return Err(missing(provider, "custom_host"));
     }
@@ -66,7 +72,7 @@ fn filled(provider: &Provider, settings: &Settings) -> Result<String, Fault> {
         "azure_resource_name" => settings.azure_resource_name.as_deref(),
         "snowflake_account" => settings.snowflake_account.as_deref(),
         "workers_ai_account_id" => settings.workers_ai_account_id.as_deref(),
-        _ => None,
+        other => settings.extra.get(other).and_then(serde_json::Value::as_str),
     };
     let value = value.ok_or_else(|| missing(provider, setting))?;
     // Anything else could turn the credential towards another host.

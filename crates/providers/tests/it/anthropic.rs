@@ -450,3 +450,16 @@ fn what_cannot_be_expressed_is_refused() {
         assert_eq!(fault.kind, FaultKind::BadRequest, "{messages}");
     }
 }
+
+#[test]
+fn a_proxied_body_names_the_model_without_its_slug() {
+    for (body, given) in [
+        (r#"{"model":"@claude/claude-2.1", "n":1.0}"#, r#"{"model":"claude-2.1", "n":1.0}"#),
+        // The query's model is not the body's.
+        (r#"{"requests":[]}"#, r#"{"requests":[]}"#),
+    ] {
+        let mut call = Call::new("anthropic", Endpoint::Proxy, Some(body));
+        (call.path, call.model) = ("/complete", Some("claude-2.1"));
+        assert_eq!(sent(&call.prepare().unwrap()), given);
+    }
+}

@@ -30,6 +30,9 @@ fn every_entry_keeps_the_contract() {
         assert!(uri.query().is_none() && !filled.ends_with('/'), "{name}");
     }
     assert_eq!(catalog::find("no-such-provider"), None);
+    for (older, name) in [("open-ai", "openai"), ("hugging-face", "huggingface")] {
+        assert_eq!(catalog::find(older).map(|provider| provider.name), Some(name));
+    }
     assert_eq!(catalog::find("anthropic").map(|p| p.kind), Some(AdapterKind::Anthropic));
     assert_eq!(catalog::find("azure-openai").map(|p| p.kind), Some(AdapterKind::AzureOpenAi));
 }

@@ -142,6 +142,16 @@ fn addresses_with_settings_in_them_are_filled_in_or_refused() {
         let credential = Box::leak(credential.into_boxed_str());
         assert_eq!(url("snowflake", credential), Err((FaultKind::BadRequest, Retry::Stop)));
     }
+    let region = r#"{"settings":{"aws_region":"eu-west-1"}}"#;
+    let expected = "https://bedrock-mantle.eu-west-1.api.aws/v1/chat/completions";
+    assert_eq!(url("bedrock-mantle", region).as_deref(), Ok(expected));
+    assert_eq!(url("bedrock-mantle", r#"{"settings":{"aws_region":"a/b"}}"#).ok(), None);
+    for address in ["https://acme.example", "https://acme.example/models/"] {
+        let credential = format!(r#"{{"settings":{{"azure_foundry_url":"{address}"}}}}"#);
+        let credential = Box::leak(credential.into_boxed_str());
+        let expected = "https://acme.example/openai/v1/chat/completions";
+        assert_eq!(url("azure-ai", credential).as_deref(), Ok(expected));
+    }
     for base in ["https://x.endpoints.example", "https://x.endpoints.example/v1/"] {
         let credential = format!(r#"{{"settings":{{"huggingface_base_url":"{base}"}}}}"#);
         let credential = Box::leak(credential.into_boxed_str());
@@ -165,6 +175,17 @@ fn unknown_paths_are_proxied_but_never_climb() {
 }
 
 #[test]
+fn the_output_of_a_batch_is_a_file() {
+    for provider in ["openai", "azure-openai"] {
+        let mut call = Call::post(provider, "/batches/b_1/output", "{}");
+        (call.method, call.body) = (Method::GET, None);
+        let fault = call.prepare().err().unwrap();
+        assert_eq!(fault.kind, FaultKind::BadRequest);
+        assert!(fault.public.contains("output_file_id"), "{}", fault.public);
+    }
+}
+
+#[test]
 fn bodies_that_cannot_be_read_are_forwarded() {
     let mut call = Call::post("openai", "/audio/transcriptions", "{}");
     call.body = None;
@@ -183,7 +204,7 @@ fn every_compatible_provider_is_asked_at_its_own_address() {
         }
         let mut call = Call::post(provider.name, CHAT, "{}");
         call.credential = r#"{"key":"k","settings":{"snowflake_account":"acc",
-            "workers_ai_account_id":"acc"}}"#;
+            "workers_ai_account_id":"acc","aws_region":"us-east-1"}}"#;
         if provider.base_url.is_empty() {
             call.credential = r#"{"key":"k","settings":{"custom_host":"https://own.example"}}"#;
         }

@@ -41,6 +41,7 @@ fn observed(id: &str, model: &str, finish: &str, output_chars: u64, usage: Usage
         finish_reason: text(finish),
         // OpenAI's own chat fixtures, which share an id, state the tier.
         service_tier: (id == "chatcmpl-C1").then(|| "default".to_owned()),
+        runs_on: false,
         error: None,
     }
 }
@@ -216,6 +217,71 @@ fn a_stream_that_breaks_off_ends_with_an_error_and_no_done() {
     let mut out = Vec::new();
     reply.fail(&fault, &mut out);
     assert!(out.is_empty());
+}
+
+const CHUNK: &str =
+    r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}"#;
+
+fn ends(call: &Call, stream: &str) -> (Result<(), Fault>, String, Observed) {
+    let mut reply = call.prepare().unwrap().reply;
+    reply.head(StatusCode::OK, &head(EVENTS));
+    let mut out = Vec::new();
+    reply.push(Bytes::copy_from_slice(stream.as_bytes()), &mut out).unwrap();
+    let ended = reply.finish(&mut out);
+    if let Err(fault) = &ended {
+        reply.fail(fault, &mut out);
+    }
+    (ended, String::from_utf8(out.concat()).unwrap(), reply.observed().clone())
+}
+
+#[test]
+fn a_stream_must_say_that_it_is_over() {
+    let completions = Call::post("openai", "/completions", r#"{"stream":true}"#);
+    let responses = Call::post("openai", "/responses", r#"{"stream":true}"#);
+    let created = r#"data: {"type":"response.created","response":{"id":"r1"}}"#;
+    for (call, stream) in [
+        (&chat("openai"), format!("{CHUNK}\n\n")),
+        (&chat("openai"), format!("{CHUNK}\n\n{}", &CHUNK[..40])),
+        (&chat("openai"), String::new()),
+        (&completions, "data: {\"id\":\"c1\",\"choices\":[{\"text\":\"a\"}]}\n\n".to_owned()),
+        (&responses, format!("{created}\n\n")),
+        // What a model says is no sign.
+        (&responses, format!("{created}\n\ndata: {{\"delta\":\"response.completed\"}}\n\n")),
+    ] {
+        let (ended, given, _) = ends(call, &stream);
+        assert_eq!(ended.unwrap_err().kind, FaultKind::UpstreamBroken, "{stream}");
+        assert!(given.ends_with("\n\n") && given.contains("ended its stream too early"), "{given}");
+    }
+    for (call, stream) in [
+        (&chat("openai"), format!("{CHUNK}\n\ndata: [DONE]\n\n")),
+        (&chat("openai"), format!("{CHUNK}\n\ndata: [DONE]")),
+        (&chat("openai"), CHUNK.replace("null", r#""stop""#)),
+        (&responses, format!("{created}\n\ndata: {{\"type\":\"response.failed\"}}\n\n")),
+        (&responses, format!("{created}\n\ndata: {{\"type\":\"error\",\"message\":\"no\"}}\n\n")),
+        // Of these nobody knows how they end.
+        (&Call::post("openai", "/audio/speech", "{}"), "data: {}\n\n".to_owned()),
+    ] {
+        let (ended, given, seen) = ends(call, &stream);
+        assert!(ended.is_ok(), "{stream}");
+        assert_eq!(given, stream);
+        assert_eq!(seen.error.as_deref(), stream.contains("no\"").then_some("no"));
+    }
+}
+
+#[test]
+fn nothing_is_added_behind_the_last_event() {
+    let fault = Fault::upstream(FaultKind::UpstreamBroken, Retry::Stop, "broke off");
+    let last = r#"data: {"type":"response.completed","response":{"id":"r1"}}"#;
+    for (path, last) in [("/chat/completions", "data: [DONE]"), ("/responses", last)] {
+        let mut reply = Call::post("openai", path, r#"{"stream":true}"#).prepare().unwrap().reply;
+        reply.head(StatusCode::OK, &head(EVENTS));
+        let mut out = Vec::new();
+        assert!(!reply.is_complete());
+        reply.push(Bytes::from(format!("{last}\n\n")), &mut out).unwrap();
+        assert!(reply.is_complete());
+        reply.fail(&fault, &mut out);
+        assert_eq!(out.concat(), format!("{last}\n\n").as_bytes());
+    }
 }
 
 #[test]

@@ -70,7 +70,10 @@ impl Adapter for Anthropic {
             | Endpoint::Proxy => {
                 let body = match ask.body {
                     AskBody::None => PreparedBody::Empty,
-                    AskBody::Json(request) => PreparedBody::Bytes(request.bytes().clone()),
+                    AskBody::Json(request) => {
+                        let model = ask.model.filter(|_| request.model().is_some());
+                        PreparedBody::Bytes(with_model(request, model))
+                    }
                     AskBody::Opaque => PreparedBody::Forward,
                 };
                 (ask.path, body, Box::new(PassReply::new(key())))

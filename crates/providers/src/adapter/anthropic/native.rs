@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    super::{Observed, Reply},
+    super::{Observed, Reply, noted},
     body::{Body, Form},
     broken,
     error::{Complaint, messages_event},
@@ -86,8 +86,8 @@ impl NativeReply {
             Some("message_start") => {
                 if let Some(head) = seen.message {
                     self.stated.merge(head.usage.at_start());
-                    self.observed.id = head.id;
-                    self.observed.model = head.model;
+                    self.observed.id = head.id.as_deref().map(noted);
+                    self.observed.model = head.model.as_deref().map(noted);
                 }
             }
             Some("content_block_delta") => {
@@ -97,7 +97,7 @@ impl NativeReply {
             Some("message_delta") => {
                 self.stated.merge(seen.usage.unwrap_or_default());
                 if let Some(reason) = seen.delta.and_then(|delta| delta.stop_reason) {
-                    self.observed.finish_reason = Some(reason);
+                    self.observed.finish_reason = Some(noted(&reason));
                 }
             }
             Some("message_stop") => self.over = true,
@@ -121,9 +121,9 @@ impl NativeReply {
                 .filter_map(|raw| serde_json::from_str::<Delta<'_>>(raw.get()).ok())
                 .map(|block| block.chars())
                 .sum(),
-            model: message.model,
-            id: message.id,
-            finish_reason: message.stop_reason,
+            model: message.model.as_deref().map(noted),
+            id: message.id.as_deref().map(noted),
+            finish_reason: message.stop_reason.as_deref().map(noted),
             ..Observed::default()
         };
     }
@@ -180,6 +180,10 @@ impl Reply for NativeReply {
         if self.body.form() == Form::Events && !self.over {
             out.push(messages_event(fault).into());
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.over
     }
 
     fn observed(&self) -> &Observed {

@@ -13,9 +13,15 @@ pub(super) struct Glance<'a> {
     pub(super) usage: bool,
     /// Whether some object has an `error`.
     pub(super) error: bool,
+    /// Whether some `type` is that of the last event of a stream of responses.
+    pub(super) last: bool,
     /// The last `finish_reason` that is a string, escapes untouched.
     pub(super) finish_reason: Option<&'a [u8]>,
 }
+
+/// The types of the events that end a stream of responses.
+const LAST_EVENTS: [&[u8]; 4] =
+    [b"response.completed", b"response.incomplete", b"response.failed", b"error"];
 
 /// Goes over the strings of a JSON text once, without parsing it. `counted` names the keys whose
 /// values are generated text.
@@ -39,6 +45,9 @@ pub(super) fn glance<'a>(json: &'a [u8], counted: &[&[u8]]) -> Glance<'a> {
             found.chars += text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u64;
         } else if key == b"finish_reason" {
             found.finish_reason = Some(text);
+        } else if key == b"type" {
+            found.last |= LAST_EVENTS.contains(&text);
+            found.error |= text == b"error";
         }
         key = b"";
     }

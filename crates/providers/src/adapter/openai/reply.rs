@@ -13,7 +13,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    super::{Ask, AskBody, Observed, Reply},
+    super::{Ask, AskBody, Observed, Reply, noted},
     error::{self, ProviderError},
     members::{glance, member_span, string_end},
     models, usage,
@@ -46,6 +46,10 @@ pub(super) struct OpenAiReply {
     /// A document's pieces so far, shared with what was handed on.
     gathered: Vec<Bytes>,
     gathered_len: usize,
+    /// Whether the stream told that generation ended.
+    over: bool,
+    /// Whether the stream's last event was handed on.
+    complete: bool,
     observed: Observed,
 }
 
@@ -87,6 +91,8 @@ impl OpenAiReply {
             scanner: Scanner::default(),
             gathered: Vec::new(),
             gathered_len: 0,
+            over: false,
+            complete: false,
             observed,
         }
     }
@@ -121,8 +127,11 @@ impl OpenAiReply {
         let Some(data) = event.data() else { return Fate::Keep };
         let found = glance(&data, self.streamed_text());
         self.observed.output_chars += found.chars;
+        let is_last = found.last && self.endpoint == Endpoint::CreateModelResponse;
+        self.complete |= is_last || data.trim_ascii() == b"[DONE]";
+        self.over |= self.complete || found.finish_reason.is_some();
         if let Some(reason) = found.finish_reason {
-            self.observed.finish_reason = Some(String::from_utf8_lossy(reason).into_owned());
+            self.observed.finish_reason = Some(noted_bytes(reason));
         }
         if self.hides_usage && found.usage && !found.error && self.observed.id.is_some() {
             // What nearly every event of a stream is: nothing but an unasked `null` to cut.
@@ -131,12 +140,19 @@ impl OpenAiReply {
                 return Fate::Cut(place.start + span.start..place.start + span.end);
             }
         }
-        let telling = found.usage || found.error || self.observed.id.is_none();
+        let telling = found.usage || found.error || found.last || self.observed.id.is_none();
         let Some(text) = std::str::from_utf8(&data).ok().filter(|_| telling) else {
             return Fate::Keep;
         };
         let Ok(members) = top_level(text) else { return Fate::Keep };
         self.note(&members);
+        // An error event of responses has its message beside its type.
+        let is_error =
+            |(key, raw): &(Cow<'_, str>, &RawValue)| key == "type" && raw.get() == r#""error""#;
+        if self.observed.error.is_none() && members.iter().any(is_error) {
+            self.observed.error = Some(ProviderError::read(&data, self.key()).observed());
+        }
+        self.over |= self.observed.error.is_some();
         if !self.hides_usage || !found.usage {
             return Fate::Keep;
         }
@@ -162,6 +178,15 @@ impl OpenAiReply {
 
     /// Notes what the members of an answer, or of an event of one, tell.
     fn note(&mut self, members: &[(Cow<'_, str>, &RawValue)]) {
+        self.note_members(members);
+        // The events of responses wrap the response; what that wraps is nobody's.
+        let wrapped = members.iter().find(|(key, _)| key == "response");
+        if let Some(inner) = wrapped.and_then(|(_, raw)| top_level(raw.get()).ok()) {
+            self.note_members(&inner);
+        }
+    }
+
+    fn note_members(&mut self, members: &[(Cow<'_, str>, &RawValue)]) {
         let mut kind = None;
         for (key, raw) in members {
             let raw = raw.get();
@@ -170,7 +195,7 @@ impl OpenAiReply {
                 "model" => note_text(&mut self.observed.model, raw),
                 // The last word counts: a stream may begin with what was asked for.
                 "service_tier" => {
-                    let tier = string(raw).map(Cow::into_owned);
+                    let tier = string(raw).map(|text| noted(&text));
                     self.observed.service_tier = tier.or(self.observed.service_tier.take());
                 }
                 "type" => kind = string(raw),
@@ -178,19 +203,18 @@ impl OpenAiReply {
                 "choices" if memchr::memmem::find(raw.as_bytes(), b"\"usage\"").is_some() => {
                     self.note_usage(raw);
                 }
-                // The events of responses wrap the response.
-                "response" => {
-                    if let Ok(inner) = top_level(raw) {
-                        self.note(&inner);
-                    }
-                }
                 "error" if raw != "null" => {
                     let error = ProviderError::read(raw.as_bytes(), self.key());
                     self.observed.error = Some(error.observed());
                 }
                 "status" if self.endpoint == Endpoint::CreateModelResponse => {
-                    let ended = string(raw).filter(|status| status != "in_progress");
-                    self.observed.finish_reason = ended.map(Cow::into_owned);
+                    let status = string(raw);
+                    let runs =
+                        |status: &Cow<'_, str>| status == "in_progress" || status == "queued";
+                    self.observed.runs_on =
+                        self.form == Form::Document && status.as_ref().is_some_and(runs);
+                    let ended = status.filter(|status| !runs(status));
+                    self.observed.finish_reason = ended.map(|text| noted(&text));
                 }
                 "output" if self.endpoint == Endpoint::CreateModelResponse => {
                     self.observed.usage.web_searches = web_searches(raw);
@@ -234,6 +258,12 @@ impl OpenAiReply {
     fn makes_images(&self) -> bool {
         use Endpoint::{ImageEdit, ImageGenerate, ImageVariation};
         matches!(self.endpoint, ImageGenerate | ImageEdit | ImageVariation)
+    }
+
+    /// Whether a stream of this endpoint says when it is over.
+    fn tells_its_end(&self) -> bool {
+        use Endpoint::{ChatComplete, Complete, CreateModelResponse};
+        matches!(self.endpoint, ChatComplete | Complete | CreateModelResponse)
     }
 
     fn hears_audio(&self) -> bool {
@@ -288,7 +318,7 @@ impl OpenAiReply {
         let found = glance(&document, self.whole_text());
         self.observed.output_chars += found.chars;
         if let Some(reason) = found.finish_reason {
-            self.observed.finish_reason = Some(String::from_utf8_lossy(reason).into_owned());
+            self.observed.finish_reason = Some(noted_bytes(reason));
         }
         if let Ok(members) = std::str::from_utf8(&document).map_or(Ok(Vec::new()), top_level) {
             self.note(&members);
@@ -346,8 +376,18 @@ impl Reply for OpenAiReply {
     fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         match self.form {
             Form::Events => {
-                if let Some(event) = self.scanner.finish() {
-                    let fate = self.watch(&event);
+                let rest = self.scanner.finish().map(|event| (self.watch(&event), event));
+                // What is left of an unfinished stream is half an event, which would swallow the
+                // error event to come.
+                if !self.over && self.tells_its_end() {
+                    let text = "the provider ended its stream too early";
+                    return Err(Fault::upstream(
+                        FaultKind::UpstreamBroken,
+                        Retry::SameTarget,
+                        text,
+                    ));
+                }
+                if let Some((fate, event)) = rest {
                     hand_on(&fate, &event, out);
                 }
             }
@@ -369,10 +409,14 @@ impl Reply for OpenAiReply {
     }
 
     fn fail(&mut self, fault: &Fault, out: &mut Vec<Bytes>) {
-        if self.form == Form::Events {
+        if self.form == Form::Events && !self.complete {
             let is_responses = self.endpoint == Endpoint::CreateModelResponse;
             out.push(error::event(fault, is_responses).into());
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.complete
     }
 
     fn observed(&self) -> &Observed {
@@ -388,7 +432,7 @@ fn consumes(ask: &Ask<'_>) -> bool {
         ask.endpoint,
         CancelBatch | CancelFinetune | CreateBatch | CreateFinetune | UploadFile
     );
-    *ask.method == Method::POST && !manages
+    *ask.method == Method::POST && !manages && !ask.endpoint.is_managed_path(ask.path)
 }
 
 fn hand_on(fate: &Fate, event: &Event, out: &mut Vec<Bytes>) {
@@ -484,8 +528,13 @@ fn trailing_null_usage(json: &[u8]) -> Option<Range<usize>> {
 /// Azure's first event states empty texts: nothing stated.
 fn note_text(slot: &mut Option<String>, raw: &str) {
     if slot.is_none() {
-        *slot = string(raw).filter(|text| !text.is_empty()).map(Cow::into_owned);
+        *slot = string(raw).filter(|text| !text.is_empty()).map(|text| noted(&text));
     }
+}
+
+fn noted_bytes(text: &[u8]) -> String {
+    // Of its characters none is longer than four bytes.
+    noted(&String::from_utf8_lossy(&text[..text.len().min(1024)]))
 }
 
 fn is_empty_list(raw: &RawValue) -> bool {

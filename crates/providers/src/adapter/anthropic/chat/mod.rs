@@ -120,6 +120,10 @@ impl Reply for ChatReply {
         }
     }
 
+    fn is_complete(&self) -> bool {
+        self.stream.is_over()
+    }
+
     fn observed(&self) -> &Observed {
         &self.observed
     }

@@ -136,6 +136,10 @@ impl Reply for MessagesReply {
         }
     }
 
+    fn is_complete(&self) -> bool {
+        self.stream.is_over()
+    }
+
     fn observed(&self) -> &Observed {
         &self.observed
     }
