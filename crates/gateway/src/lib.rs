@@ -11,6 +11,7 @@
 mod closing;
 mod content;
 mod header;
+mod masking;
 mod metadata;
 mod models;
 mod multipart;

@@ -11,6 +11,7 @@ use portcullis_providers::{
     Endpoint,
     adapter::{Ask, AskBody, Prepared, PreparedBody, Reply},
     catalog::Provider,
+    credential::Credential,
 };
 use portcullis_runtime::egress::{EgressError, EgressErrorKind, InboundBody, OutboundBody};
 
@@ -31,7 +32,7 @@ pub(crate) struct Answered {
     pub(crate) provider: &'static Provider,
     pub(crate) trace_id: HeaderValue,
     /// The credential, to keep it out of what the client sees.
-    pub(crate) secret: Option<portcullis_domain::Secret<String>>,
+    pub(crate) credential: Credential,
     pub(crate) response: Response<InboundBody>,
     pub(crate) reply: Box<dyn Reply>,
 }
@@ -106,7 +107,7 @@ where
         endpoint: accepted.endpoint,
         provider: target.provider,
         trace_id: accepted.trace.echo.clone(),
-        secret: target.credential.key,
+        credential: target.credential,
         response,
         reply,
     })

@@ -4,7 +4,7 @@
 //! caches compare prefixes. So opaque parts are carried as their original text, and members are
 //! written in the order they were put.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -33,6 +33,10 @@ pub(super) enum Json<'a> {
 #[derive(Default)]
 pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
+/// Members an object that is read may have: far above any real one, and a bound on what a hostile
+/// one makes us remember.
+const MAX_MEMBERS: usize = 4096;
+
 /// The members of an object that was read, their values not yet looked at.
 #[derive(Default)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
@@ -59,8 +63,14 @@ impl<'a> Object<'a> {
     /// Adds what was read and not taken. What is here already counts: no name comes twice, for
     /// readers would disagree on which one is meant.
     pub(super) fn put_rest(&mut self, rest: Members<'a>) {
+        if rest.0.is_empty() {
+            return;
+        }
+        // A set, for a hostile object has thousands of members.
+        let mut known: HashSet<Cow<'a, str>> =
+            self.0.iter().map(|(name, _)| name.clone()).collect();
         for (key, raw) in rest.0 {
-            if !self.has(&key) {
+            if known.insert(key.clone()) {
                 self.0.push((key, Json::Raw(raw)));
             }
         }
@@ -78,7 +88,7 @@ impl<'a> Object<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// Reads an object; `None` when the text is not one.
+    /// Reads an object; `None` when the text is not one, or one of too many members.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -145,6 +155,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
                 while let Some((Text(key), raw)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    if members.len() == MAX_MEMBERS {
+                        return Err(serde::de::Error::custom("too many members"));
+                    }
                     members.push((key, raw));
                 }
                 Ok(Members(members))
@@ -223,5 +236,28 @@ impl<'a> From<Members<'a>> for Object<'a> {
         let mut object = Self::default();
         object.put_rest(members);
         object
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_MEMBERS, Members, Object};
+
+    #[test]
+    fn the_rest_joins_without_names_that_count_already() {
+        let rest = Members::parse(r#"{"a":1,"b":2,"\u0062":3,"c":4}"#).unwrap();
+        let mut object = Object::default().with("a", "kept");
+        object.put_rest(rest);
+        assert_eq!(object.to_bytes(), br#"{"a":"kept","b":2,"c":4}"#);
+    }
+
+    #[test]
+    fn an_object_of_too_many_members_is_not_read() {
+        let object = |count: usize| {
+            let members: Vec<_> = (0..count).map(|n| format!("\"k{n}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert!(Members::parse(&object(MAX_MEMBERS)).is_some());
+        assert!(Members::parse(&object(MAX_MEMBERS + 1)).is_none());
     }
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
-        super::Observed,
+        super::{Observed, noted},
         broken,
         json::{Json, Members, Object, text},
         misread,
@@ -36,9 +36,9 @@ pub(super) fn to_completion(
     let message: Message<'_> = serde_json::from_slice(body)
         .map_err(|e| misread("The provider's answer is not a message.", &e))?;
     observed.usage = message.usage.usage();
-    observed.id.clone_from(&message.id);
-    observed.model.clone_from(&message.model);
-    observed.finish_reason.clone_from(&message.stop_reason);
+    observed.id = message.id.as_deref().map(noted);
+    observed.model = message.model.as_deref().map(noted);
+    observed.finish_reason = message.stop_reason.as_deref().map(noted);
 
     let mut said = String::new();
     let mut calls = Vec::new();

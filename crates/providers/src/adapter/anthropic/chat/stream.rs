@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{
-        super::Observed,
+        super::{Observed, noted},
         error::Complaint,
         json::{Json, Members, Object, Text},
         misread,
@@ -132,7 +132,7 @@ impl Stream {
                 if let Some(reason) = reason {
                     let reason = reason.into_owned();
                     let finish = finish_reason(Some(&reason), asked.strict);
-                    observed.finish_reason = Some(reason);
+                    observed.finish_reason = Some(noted(&reason));
                     self.chunk(Object::default(), finish, asked, out);
                 }
             }
@@ -171,8 +171,8 @@ impl Stream {
         if let Some(start) = start {
             self.stated.merge(start.usage.at_start());
             observed.usage = self.stated.usage();
-            observed.id.clone_from(&start.id);
-            observed.model.clone_from(&start.model);
+            observed.id = start.id.as_deref().map(noted);
+            observed.model = start.model.as_deref().map(noted);
             self.id = start.id.unwrap_or_else(|| asked.made_up_id());
             self.model = start.model.unwrap_or_else(|| asked.model.clone());
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     super::{
-        super::{Observed, openai},
+        super::{Observed, noted, openai},
         broken,
         chat::arguments_object,
         json::{Json, Object},
@@ -89,15 +89,15 @@ pub(super) fn to_message(
     let completion: Completion = serde_json::from_slice(body)
         .map_err(|e| misread("The provider's answer is not a chat completion.", &e))?;
     observed.usage = completion.usage.as_ref().map(openai::usage::read).unwrap_or_default();
-    observed.id.clone_from(&completion.id);
-    observed.model.clone_from(&completion.model);
+    observed.id = completion.id.as_deref().map(noted);
+    observed.model = completion.model.as_deref().map(noted);
     let choice = completion
         .choices
         .into_iter()
         .next()
         .ok_or_else(|| broken("The provider's answer holds no choice."))?;
     observed.output_chars = choice.message.chars();
-    observed.finish_reason.clone_from(&choice.finish_reason);
+    observed.finish_reason = choice.finish_reason.as_deref().map(noted);
 
     let mut content = Vec::new();
     if let Some(thought) = choice.message.thought() {

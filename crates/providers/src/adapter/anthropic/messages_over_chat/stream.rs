@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     super::{
-        super::{Observed, openai},
+        super::{Observed, noted, openai},
         broken,
         error::Complaint,
         json::{Json, Object},
@@ -104,8 +104,8 @@ impl Stream {
             observed.usage.merge(&openai::usage::read(stated));
         }
         if self.state == State::Waiting {
-            observed.id.clone_from(&chunk.id);
-            observed.model.clone_from(&chunk.model);
+            observed.id = chunk.id.as_deref().map(noted);
+            observed.model = chunk.model.as_deref().map(noted);
             self.start(chunk.id, chunk.model.as_deref(), asked, out);
         }
         // Further choices have no place in a message.
@@ -115,7 +115,7 @@ impl Stream {
                 self.delta(&delta, out)?;
             }
             if let Some(reason) = choice.finish_reason {
-                observed.finish_reason = Some(reason);
+                observed.finish_reason = Some(noted(&reason));
                 self.state = State::Finished;
             }
         }
