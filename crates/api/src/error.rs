@@ -99,7 +99,7 @@ fn control(error: &ControlError) -> (StatusCode, &'static str, Option<&'static s
             let message = format!("Portkey Error: {message}. Error Code: 01");
             (StatusCode::UNAUTHORIZED, "authentication_error", Some("01"), message)
         }
-        ControlError::ScopeMissing(_) => {
+        ControlError::ScopeMissing(_) | ControlError::Outranked(_) => {
             (StatusCode::FORBIDDEN, "permission_error", Some("033"), message)
         }
         ControlError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found_error", None, message),

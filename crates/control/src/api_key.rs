@@ -174,6 +174,7 @@ impl ApiKeys<'_> {
     /// Changes a key.
     pub async fn update(&self, id: ApiKeyId, change: ApiKeyChange) -> Result<()> {
         let (mut key, permit) = self.load(id, Verb::Update).await?;
+        self.check_rank(&key)?;
         if let Some(name) = change.name {
             check_name(&name)?;
             key.name = name;
@@ -197,6 +198,7 @@ impl ApiKeys<'_> {
     /// Gives a key a new secret. The old one works for `overlap_millis` more.
     pub async fn rotate(&self, id: ApiKeyId, overlap_millis: Option<i64>) -> Result<Rotated> {
         let (mut key, permit) = self.load(id, Verb::Rotate).await?;
+        self.check_rank(&key)?;
         let overlap = overlap_millis.unwrap_or(MIN_OVERLAP_MILLIS);
         if overlap != 0 && !(MIN_OVERLAP_MILLIS..=MAX_OVERLAP_MILLIS).contains(&overlap) {
             let message = "must be 0 or from 1800000 (30 minutes) to 7776000000 (90 days)";
@@ -269,15 +271,25 @@ impl ApiKeys<'_> {
         Ok(self.actor.permit(scope(kind, verb), place)?)
     }
 
+    /// Nobody gets hold of a key that may do more than theirs: a rotation hands its token out, and
+    /// an update could keep it alive. Deleting it gives nothing away.
+    fn check_rank(&self, key: &ApiKey) -> Result<()> {
+        self.lacking(&key.scopes).map_or(Ok(()), |scope| Err(ControlError::Outranked(scope)))
+    }
+
     /// Nobody grants more than they hold.
     fn check_grant(&self, scopes: &ScopeSet) -> Result<()> {
-        match scopes.iter().find(|scope| !self.actor.scopes().contains(*scope)) {
+        match self.lacking(scopes) {
             None => Ok(()),
             Some(scope) => Err(ControlError::invalid(
                 "scopes",
                 format!("'{scope}' cannot be granted by a key that does not hold it"),
             )),
         }
+    }
+
+    fn lacking(&self, scopes: &ScopeSet) -> Option<Scope> {
+        scopes.iter().find(|scope| !self.actor.scopes().contains(*scope))
     }
 }
 

@@ -6,6 +6,7 @@ use portcullis_providers::{
     catalog::{self, Provider},
     credential::{Credential, Settings},
 };
+use serde_json::{Map, Value};
 
 use crate::{ControlError, Parts, Result};
 
@@ -55,6 +56,38 @@ pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> 
         return Err(ControlError::invalid("key", format!("{} needs a key", provider.title)));
     }
     Ok(())
+}
+
+/// Settings that do not decide where a credential is sent.
+const HARMLESS: [&str; 7] = [
+    "openai_organization",
+    "openai_project",
+    "azure_deployment_config",
+    "azure_deployment_id",
+    "azure_api_version",
+    "azure_ad_token",
+    "custom_headers",
+];
+
+/// Refuses to point a stored key elsewhere: whoever may change a setting would get hold of it.
+/// Whoever gives the key anew knows it already. A setting that is not known to be harmless counts
+/// as one that decides on the host, as those of providers that come later may.
+pub(crate) fn check_destination(old: &Settings, new: &Settings) -> Result<()> {
+    let members = |settings: &Settings| match serde_json::to_value(settings) {
+        Ok(Value::Object(members)) => members,
+        // Settings are an object always; anything else would differ from every one.
+        _ => Map::new(),
+    };
+    let (old, new) = (members(old), members(new));
+    let changed = old
+        .keys()
+        .chain(new.keys())
+        .find(|name| !HARMLESS.contains(&name.as_str()) && old.get(*name) != new.get(*name));
+    changed.map_or(Ok(()), |setting| {
+        let message =
+            format!("give the key again: with another {setting} it could be sent elsewhere");
+        Err(ControlError::invalid("key", message))
+    })
 }
 
 /// Seals a credential for its row.

@@ -14,6 +14,12 @@ pub enum ControlError {
     /// The actor lacks a scope.
     #[error("the API key lacks the scope '{0}'")]
     ScopeMissing(Scope),
+    /// The API key to be changed holds a scope that the actor lacks.
+    #[error(
+        "that API key holds the scope '{0}', which yours lacks: only a key that holds it may \
+         change or rotate it"
+    )]
+    Outranked(Scope),
     /// There is no such thing, or it is another tenant's: nobody can tell which.
     #[error("there is no such {0}")]
     NotFound(&'static str),

@@ -225,11 +225,14 @@ impl Integrations<'_> {
             let sealed = &integration.credential;
             let mut open =
                 credential::open(self.parts, organisation, integration.id, sealed).await?;
+            if let Some(settings) = change.credential.settings {
+                if change.credential.key.is_none() && open.key.is_some() {
+                    credential::check_destination(&open.settings, &settings)?;
+                }
+                open.settings = settings;
+            }
             if let Some(key) = change.credential.key {
                 open.key = Some(key);
-            }
-            if let Some(settings) = change.credential.settings {
-                open.settings = settings;
             }
             credential::check(credential::provider(&integration.provider, "provider")?, &open)?;
             integration.key_hint = credential::hint(&open);

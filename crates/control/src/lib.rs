@@ -17,6 +17,7 @@ mod instance;
 mod integration;
 mod log;
 mod log_sink;
+mod maintenance;
 mod provider;
 mod virtual_key;
 mod workspace;
@@ -39,8 +40,9 @@ pub use integration::{
     IntegrationChange, IntegrationDetail, IntegrationScope, Integrations, NewIntegration,
     WorkspaceAccess,
 };
-pub use log::{LogDetail, Logs};
+pub use log::{LogDetail, LogPage, Logs};
 pub use log_sink::StoredLogs;
+pub use maintenance::forget_the_old;
 pub use portcullis_providers::credential::{AzureDeployment, Settings as ProviderSettings};
 pub use portcullis_store::{List, LogFilter, Page};
 pub use provider::{NewProvider, ProviderChange, Providers};

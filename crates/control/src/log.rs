@@ -14,6 +14,18 @@ pub struct Logs<'a> {
     pub(crate) actor: &'a Actor,
 }
 
+/// A page of logs.
+pub struct LogPage {
+    /// The logs, newest first.
+    pub logs: Vec<Log>,
+    /// How many match in all, counted up to 10,000: a full count of a year would take long.
+    pub total: u64,
+    /// Whether there are more than were counted.
+    pub total_is_capped: bool,
+}
+
+const MOST_COUNTED: u32 = 10_000;
+
 /// One log with its content, as far as that was kept and may be seen.
 pub struct LogDetail {
     /// The log.
@@ -25,15 +37,14 @@ pub struct LogDetail {
 }
 
 impl Logs<'_> {
-    /// Logs, newest first, after the one that `after` names; with how many match in all, counted
-    /// up to 10,000.
+    /// Logs, newest first, after the one that `after` names.
     pub async fn list(
         &self,
         mut filter: LogFilter,
         workspace: Option<&str>,
         after: Option<CallId>,
         limit: u32,
-    ) -> Result<(Vec<Log>, u64)> {
+    ) -> Result<LogPage> {
         filter.workspace = workspace::filter(self.parts, self.actor, workspace).await?;
         let organisation = self.actor.organisation();
         let place = match filter.workspace {
@@ -56,8 +67,9 @@ impl Logs<'_> {
             }
         };
         let logs = tenant.logs().list(&filter, after, limit).await?;
-        let total = tenant.logs().count(&filter, 10_000).await?;
-        Ok((logs, total))
+        let most = u64::from(MOST_COUNTED);
+        let total = tenant.logs().count(&filter, MOST_COUNTED + 1).await?;
+        Ok(LogPage { logs, total: total.min(most), total_is_capped: total > most })
     }
 
     /// One log with its content. Whoever may make calls may look one up (data-plane reference), but

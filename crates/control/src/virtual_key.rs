@@ -8,7 +8,7 @@ use portcullis_store::{List, Page};
 
 use crate::{
     ControlError, CredentialChange, IntegrationChange, Integrations, NewIntegration, Parts, Result,
-    integration::{handle_of, parse_slug},
+    integration::{check_name, handle_of, parse_slug},
     workspace,
 };
 
@@ -90,55 +90,66 @@ impl VirtualKeys<'_> {
     }
 
     /// One virtual key.
-    pub async fn retrieve(&self, slug: &str) -> Result<VirtualKeyDetail> {
-        Ok(self.load(slug, Scope::VirtualKeysRead).await?.0)
+    pub async fn retrieve(&self, slug: &str, workspace: Option<&str>) -> Result<VirtualKeyDetail> {
+        Ok(self.load(slug, workspace, Scope::VirtualKeysRead).await?.0)
     }
 
     /// Changes a virtual key, its credential included.
-    pub async fn update(&self, slug: &str, change: VirtualKeyChange) -> Result<()> {
+    pub async fn update(
+        &self,
+        slug: &str,
+        workspace: Option<&str>,
+        change: VirtualKeyChange,
+    ) -> Result<()> {
         let (VirtualKeyDetail { mut virtual_key, integration }, permit) =
-            self.load(slug, Scope::VirtualKeysUpdate).await?;
+            self.load(slug, workspace, Scope::VirtualKeysUpdate).await?;
         if let Some(note) = change.note {
             virtual_key.note = Some(note);
         }
         if let Some(expires_at) = change.expires_at {
             virtual_key.expires_at = expires_at;
         }
-        let changes_credential =
-            change.credential.key.is_some() || change.credential.settings.is_some();
-        // The organisation's credential is not to be changed through one workspace's handle.
-        if changes_credential && integration.workspace_id.is_none() {
-            let organisation = Place::Organisation(self.actor.organisation());
-            self.actor.permit(Scope::OrganisationIntegrationsUpdate, organisation)?;
-        }
-        let change = IntegrationChange {
-            name: change.name.clone().filter(|_| integration.workspace_id.is_some()),
-            description: None,
-            credential: change.credential,
-        };
         if let Some(name) = &change.name {
+            check_name(name)?;
             virtual_key.name.clone_from(name);
         }
         virtual_key.updated_at = self.parts.clock.now();
-        let integration = self.integrations().changed(integration, change).await?;
+        let changes_credential =
+            change.credential.key.is_some() || change.credential.settings.is_some();
+        // A workspace's integration bears its virtual key's name; the organisation's has its own,
+        // and is not to be changed through one workspace's handle without leave to do so.
+        let (permit_for_integration, name) = match integration.workspace_id {
+            Some(_) => (permit.clone(), change.name),
+            None if changes_credential => {
+                let organisation = Place::Organisation(self.actor.organisation());
+                let scope = Scope::OrganisationIntegrationsUpdate;
+                (self.actor.permit(scope, organisation)?, None)
+            }
+            None => (permit.clone(), None),
+        };
+        let changed = if changes_credential || name.is_some() {
+            let change =
+                IntegrationChange { name, description: None, credential: change.credential };
+            Some(self.integrations().changed(integration, change).await?)
+        } else {
+            None
+        };
         self.parts
             .db
             .write(async |tx| -> Result<()> {
-                if tx.virtual_keys().update(&permit, &virtual_key).await?
-                    && tx.integrations().update(&permit, &integration).await?
-                {
-                    Ok(())
-                } else {
-                    Err(ControlError::NotFound("virtual key"))
+                let mut there = tx.virtual_keys().update(&permit, &virtual_key).await?;
+                if let Some(integration) = &changed {
+                    there &= tx.integrations().update(&permit_for_integration, integration).await?;
                 }
+                if there { Ok(()) } else { Err(ControlError::NotFound("virtual key")) }
             })
             .await?;
         self.parts.caught_up().await
     }
 
     /// Deletes a virtual key, and its credential unless something else uses it.
-    pub async fn delete(&self, slug: &str) -> Result<()> {
-        let (detail, permit) = self.load(slug, Scope::VirtualKeysDelete).await?;
+    pub async fn delete(&self, slug: &str, workspace: Option<&str>) -> Result<()> {
+        let (detail, permit) = self.load(slug, workspace, Scope::VirtualKeysDelete).await?;
         let organisation = self.actor.organisation();
         self.parts
             .db
@@ -159,8 +170,13 @@ impl VirtualKeys<'_> {
         self.parts.caught_up().await
     }
 
-    async fn load(&self, slug: &str, scope: Scope) -> Result<(VirtualKeyDetail, Permit)> {
-        find(self.parts, self.actor, slug, None, scope, "virtual key").await
+    async fn load(
+        &self,
+        slug: &str,
+        workspace: Option<&str>,
+        scope: Scope,
+    ) -> Result<(VirtualKeyDetail, Permit)> {
+        find(self.parts, self.actor, slug, workspace, scope, "virtual key").await
     }
 
     fn integrations(&self) -> Integrations<'_> {

@@ -210,11 +210,6 @@ impl ScopeSet {
         self.0[scope as usize / 64] |= 1 << (scope as usize % 64);
     }
 
-    /// Whether every scope here is also in `other`.
-    pub fn is_subset_of(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).all(|(mine, theirs)| mine & !theirs == 0)
-    }
-
     /// The scopes held, in the contract's order.
     pub fn iter(&self) -> impl Iterator<Item = Scope> + '_ {
         Scope::ALL.iter().copied().filter(|scope| self.contains(*scope))
@@ -268,11 +263,5 @@ mod tests {
         }
         assert!(Scope::parse("completions").is_err());
         assert_eq!(ScopeSet::all().iter().count(), Scope::ALL.len());
-    }
-
-    #[test]
-    fn subsets() {
-        let some = ScopeSet::parse(["logs.view", "completions.write"]).unwrap();
-        assert!(some.is_subset_of(&ScopeSet::all()) && !ScopeSet::all().is_subset_of(&some));
     }
 }

@@ -8,11 +8,16 @@ use clap_complete::Shell;
 /// One gate for all LLM traffic of an organisation: virtual keys, policies and a record of every
 /// call, in one binary.
 ///
-/// To see it work without any account: portcullis demo
-/// To begin for real: portcullis init --organisation Acme --owner you@acme.example, then
-/// portcullis serve.
+/// To see it work without any account:
+///
+///   portcullis demo
+///
+/// To begin for real:
+///
+///   portcullis init --organisation Acme --owner you@acme.example
+///   portcullis serve
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version, arg_required_else_help = true)]
+#[command(name = "portcullis", version, arg_required_else_help = true, verbatim_doc_comment)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

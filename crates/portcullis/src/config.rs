@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
     time::Duration,
@@ -12,7 +13,7 @@ use portcullis_runtime::egress::EgressPolicy;
 
 use crate::{
     cli::Common,
-    settings::{Settings, SettingsError},
+    settings::{self, Settings, SettingsError},
 };
 
 /// Checked settings.
@@ -27,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) max_header_bytes: usize,
     pub(crate) drain: Duration,
     pub(crate) vault_key: VaultKey,
+    /// What wrapped data keys before, if it is still needed.
+    pub(crate) former_vault_key: Option<VaultKey>,
     pub(crate) vault_cache: Duration,
     pub(crate) egress_policy: EgressPolicy,
     pub(crate) connect_timeout: Duration,
@@ -45,6 +48,8 @@ pub(crate) enum VaultKey {
     File(PathBuf),
     /// An environment variable.
     Environment(String),
+    /// An open file descriptor.
+    Descriptor(u32),
 }
 
 impl Config {
@@ -86,15 +91,9 @@ impl Config {
             let what = format!("'{}' is unknown; 'local' is served", settings.vault.kms);
             return Err(wrong("vault.kms", what));
         }
-        let vault_key = match (&*settings.vault.local_key_file, &*settings.vault.local_key_env) {
-            ("", "") => VaultKey::File(data_dir.join("vault.key")),
-            (file, "") => VaultKey::File(file.into()),
-            ("", variable) => VaultKey::Environment(variable.to_owned()),
-            _ => {
-                let what = "name either vault.local_key_file or vault.local_key_env, not both";
-                return Err(wrong("vault", what.to_owned()));
-            }
-        };
+        let vault_key = local_key(&settings.vault)?;
+        let vault_key = vault_key.unwrap_or_else(|| VaultKey::File(data_dir.join("vault.key")));
+        let former_vault_key = former_key(&settings.vault)?;
         let egress_policy = EgressPolicy::parse(&settings.egress.allow)
             .map_err(|error| wrong("egress.allow", error.to_string()))?;
         let log_json = match &*settings.log.format {
@@ -133,6 +132,7 @@ impl Config {
             max_header_bytes: settings.server.max_header_bytes,
             drain: Duration::from_secs(settings.server.drain_s),
             vault_key,
+            former_vault_key,
             vault_cache: Duration::from_secs(settings.vault.cache_s),
             egress_policy,
             connect_timeout: Duration::from_millis(settings.egress.connect_timeout_ms),
@@ -196,6 +196,47 @@ pub(crate) fn prepare_data_dir(dir: &Path) -> Result<(), SettingsError> {
         return Err(SettingsError::new(place, what));
     }
     Ok(())
+}
+
+/// Where the settings say that the local key is, if they do.
+fn local_key(vault: &settings::Vault) -> Result<Option<VaultKey>, SettingsError> {
+    match (&*vault.local_key_file, &*vault.local_key_env, vault.local_key_fd) {
+        ("", "", 0) => Ok(None),
+        (file, "", 0) => Ok(Some(VaultKey::File(file.into()))),
+        ("", variable, 0) => Ok(Some(VaultKey::Environment(variable.to_owned()))),
+        ("", "", 1..3) => {
+            let what = "must be 3 or more: 0 to 2 are standard input, output and error";
+            Err(SettingsError::new("vault.local_key_fd", what))
+        }
+        ("", "", descriptor) => Ok(Some(VaultKey::Descriptor(descriptor))),
+        _ => {
+            let what = "name one of vault.local_key_file, vault.local_key_env and \
+                        vault.local_key_fd, not several";
+            Err(SettingsError::new("vault", what))
+        }
+    }
+}
+
+fn former_key(vault: &settings::Vault) -> Result<Option<VaultKey>, SettingsError> {
+    match (&*vault.former_key_file, &*vault.former_key_env) {
+        ("", "") => Ok(None),
+        (file, "") => Ok(Some(VaultKey::File(file.into()))),
+        ("", variable) => Ok(Some(VaultKey::Environment(variable.to_owned()))),
+        _ => {
+            let what = "name either vault.former_key_file or vault.former_key_env, not both";
+            Err(SettingsError::new("vault", what))
+        }
+    }
+}
+
+impl fmt::Display for VaultKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(variable) => write!(f, "the variable {variable}"),
+            Self::Descriptor(number) => write!(f, "file descriptor {number}"),
+        }
+    }
 }
 
 fn address(place: &str, text: &str) -> Result<SocketAddr, SettingsError> {

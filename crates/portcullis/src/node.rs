@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use portcullis_control::{Compiler, Control, StoredLogs};
+use portcullis_control::{Compiler, Control, StoredLogs, forget_the_old};
 use portcullis_domain::{Live, NodeId};
 use portcullis_gateway::{Gateway, Parts};
 use portcullis_record::{RecordSettings, SegmentRecorder, Shipper, ShipperSettings};
@@ -22,6 +22,9 @@ use crate::{
 
 /// How often the vault persists its counts and forgets what is past its time.
 const VAULT_MAINTENANCE: Duration = Duration::from_secs(60);
+
+/// How often the database is relieved of what is past its time.
+const DATABASE_MAINTENANCE: Duration = Duration::from_secs(3600);
 
 /// A node that serves.
 pub(crate) struct Node {
@@ -79,6 +82,17 @@ impl Node {
                 vault.maintain().await;
             }
             vault.maintain().await;
+        });
+
+        let (db, clock) = (instance.db.clone(), Arc::clone(&instance.clock));
+        let shutdown = tasks.shutdown_signal();
+        tasks.spawn("database maintenance", async move {
+            while tokio::time::timeout(DATABASE_MAINTENANCE, shutdown.clone()).await.is_err() {
+                if let Err(error) = forget_the_old(&db, clock.now()).await {
+                    tracing::warn!(%error, detail = error.detail(), "old changes of the \
+                        configuration stay in the database for another hour");
+                }
+            }
         });
 
         let extra_ca = match &config.ca_file {

@@ -70,6 +70,12 @@ pub(crate) struct Vault {
     pub(crate) local_key_file: String,
     /// The local key from an environment variable of that name, 64 hex digits or base64.
     pub(crate) local_key_env: String,
+    /// The local key from an open file descriptor of that number, 3 or more; 0 means none.
+    pub(crate) local_key_fd: u32,
+    /// The local key of before, in a file, until `portcullis vault rewrap` has run.
+    pub(crate) former_key_file: String,
+    /// The same in an environment variable.
+    pub(crate) former_key_env: String,
     /// Seconds an unwrapped data key may be used before it is unwrapped anew.
     pub(crate) cache_s: u64,
 }
@@ -153,6 +159,9 @@ impl Default for Vault {
             kms: "local".to_owned(),
             local_key_file: String::new(),
             local_key_env: String::new(),
+            local_key_fd: 0,
+            former_key_file: String::new(),
+            former_key_env: String::new(),
             cache_s: 300,
         }
     }

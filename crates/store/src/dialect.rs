@@ -45,6 +45,20 @@ impl Engine {
         }
     }
 
+    /// Whether a log's metadata has the bound value under the bound name. PostgreSQL does not read
+    /// JSON in which a NUL is escaped; no name or value that is looked for can hold one.
+    pub(crate) fn has_metadata(self, name: &str, value: &str) -> String {
+        match self {
+            Self::Sqlite => format!(
+                "EXISTS (SELECT 1 FROM json_each(fields, '$.metadata') AS member
+                     WHERE member.key = {name} AND member.value = {value})"
+            ),
+            Self::Postgres => format!(
+                "replace(fields, '\\u0000', '\\u0001')::json -> 'metadata' ->> {name} = {value}"
+            ),
+        }
+    }
+
     /// How a migrating transaction begins. Under the lock it must see what its predecessor
     /// committed, which a serialisable snapshot would not.
     pub(crate) const fn begin_migration(self) -> &'static str {

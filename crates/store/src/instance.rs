@@ -46,12 +46,6 @@ impl Instance<'_, Reader> {
         let sql = "SELECT sealed FROM instance_secrets WHERE name = $1";
         self.0.optional(sql, values![name]).await?.map(|row| row.sealed("sealed")).transpose()
     }
-
-    /// The names of all secrets, in order.
-    pub async fn secret_names(&mut self) -> Result<Vec<String>> {
-        let sql = "SELECT name FROM instance_secrets ORDER BY name";
-        self.0.all(sql, values![], |row| row.text("name")).await
-    }
 }
 
 impl Instance<'_, Tx> {

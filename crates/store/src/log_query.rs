@@ -43,8 +43,10 @@ pub struct LogFilter {
     pub virtual_keys: Vec<String>,
     /// For this model, as asked or as served.
     pub model: Option<String>,
-    /// Made with this API key.
-    pub api_key: Option<ApiKeyId>,
+    /// Sent to one of these providers for that model, as asked or as served.
+    pub provider_models: Vec<(String, String)>,
+    /// Made with one of these API keys.
+    pub api_keys: Vec<ApiKeyId>,
     /// Made by this person.
     pub user_id: Option<UserId>,
     /// Made for this end user of the application.
@@ -59,6 +61,17 @@ pub struct LogFilter {
     pub min_tokens: Option<u64>,
     /// Of at most so many input and output tokens.
     pub max_tokens: Option<u64>,
+    /// Of at least so many input tokens.
+    pub min_input_tokens: Option<u64>,
+    /// Of at most so many input tokens.
+    pub max_input_tokens: Option<u64>,
+    /// Of at least so many output tokens.
+    pub min_output_tokens: Option<u64>,
+    /// Of at most so many output tokens.
+    pub max_output_tokens: Option<u64>,
+    /// With each of these names and values in its metadata. Looks into every log that the other
+    /// conditions leave.
+    pub metadata: Vec<(String, String)>,
 }
 
 /// Where a page of logs ended. The next one begins after it.
@@ -160,7 +173,17 @@ impl LogsOf<'_> {
             let model = all.bind(model);
             all.text.push_str(&format!(" AND (model_asked = {model} OR model_served = {model})"));
         }
-        all.compare("api_key_id =", filter.api_key);
+        let mut pairs = Vec::new();
+        for (provider, model) in &filter.provider_models {
+            let (provider, model) = (all.bind(provider.as_str()), all.bind(model.as_str()));
+            pairs.push(format!(
+                "(provider = {provider} AND (model_asked = {model} OR model_served = {model}))"
+            ));
+        }
+        if !pairs.is_empty() {
+            all.text.push_str(&format!(" AND ({})", pairs.join(" OR ")));
+        }
+        all.within("api_key_id", filter.api_keys.iter().map(|id| (*id).into()));
         all.compare("user_id =", filter.user_id);
         all.compare("end_user =", filter.user.as_deref());
         all.compare("trace_id =", filter.trace_id.as_deref());
@@ -169,6 +192,15 @@ impl LogsOf<'_> {
         let tokens = "COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)";
         all.compare(&format!("{tokens} >="), filter.min_tokens);
         all.compare(&format!("{tokens} <="), filter.max_tokens);
+        all.compare("input_tokens >=", filter.min_input_tokens);
+        all.compare("input_tokens <=", filter.max_input_tokens);
+        all.compare("output_tokens >=", filter.min_output_tokens);
+        all.compare("output_tokens <=", filter.max_output_tokens);
+        for (name, value) in &filter.metadata {
+            let (name, value) = (all.bind(name.as_str()), all.bind(value.as_str()));
+            let condition = self.reader.engine().has_metadata(&name, &value);
+            all.text.push_str(&format!(" AND {condition}"));
+        }
         all
     }
 }

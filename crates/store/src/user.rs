@@ -34,33 +34,11 @@ impl UsersOf<'_> {
         row.as_ref().map(read).transpose()
     }
 
-    /// The person of that e-mail address, if a member, with their role.
-    pub async fn find_by_email(&mut self, email: &str) -> Result<Option<(User, OrganisationRole)>> {
-        let sql = "SELECT id, email, name, created_at, role FROM users
-             JOIN memberships ON user_id = id
-             WHERE organisation_id = $1 AND LOWER(email) = LOWER($2)";
-        let row = self.reader.optional(sql, values![self.organisation, email]).await?;
-        row.as_ref().map(read).transpose()
-    }
-
     /// A page of the members with their roles.
     pub async fn list(&mut self, page: Page) -> Result<List<(User, OrganisationRole)>> {
         let from = "FROM users JOIN memberships ON user_id = id WHERE organisation_id = $1";
         let columns = "id, email, name, created_at, role";
         tenant::list(self.reader, columns, from, values![self.organisation], page, read).await
-    }
-
-    /// A person's role in a workspace, if a member of it.
-    pub async fn role_in(
-        &mut self,
-        workspace: WorkspaceId,
-        user: UserId,
-    ) -> Result<Option<WorkspaceRole>> {
-        let sql = "SELECT role FROM workspace_memberships
-             WHERE organisation_id = $1 AND workspace_id = $2 AND user_id = $3";
-        let values = values![self.organisation, workspace, user];
-        let Some(row) = self.reader.optional(sql, values).await? else { return Ok(None) };
-        WorkspaceRole::parse(&row.text("role")?).map(Some).ok_or(Error::Corrupt("role"))
     }
 }
 

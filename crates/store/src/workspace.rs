@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use portcullis_domain::{
-    Environment, EnvironmentId, OrganisationId, Permit, Slug, Workspace, WorkspaceId,
-};
+use portcullis_domain::{Environment, OrganisationId, Permit, Slug, Workspace, WorkspaceId};
 
 use crate::{
     List, Page, Reader, Result, Subject, Tx, tenant,
@@ -129,13 +127,13 @@ impl Workspaces<'_> {
             )
             .await?;
         for environment in &workspace.environments {
-            self.insert_environment_row(permit, workspace.id, environment).await?;
+            self.insert_environment(permit, workspace.id, environment).await?;
         }
         self.announce(permit, workspace.id).await
     }
 
     /// Writes slug, name, description, default environment and the instant of the change.
-    /// Environments have functions of their own. `false` when it is not there.
+    /// Environments stay as they are. `false` when it is not there.
     pub async fn update(&mut self, permit: &Permit, workspace: &Workspace) -> Result<bool> {
         tenant::check(permit, workspace.organisation_id, Some(workspace.id))?;
         let changed = self
@@ -168,60 +166,7 @@ impl Workspaces<'_> {
         self.changed(permit, id, changed).await
     }
 
-    /// Adds an environment.
-    pub async fn insert_environment(
-        &mut self,
-        permit: &Permit,
-        workspace: WorkspaceId,
-        environment: &Environment,
-    ) -> Result<()> {
-        tenant::check(permit, permit.organisation(), Some(workspace))?;
-        self.insert_environment_row(permit, workspace, environment).await?;
-        self.announce(permit, workspace).await
-    }
-
-    /// Writes slug and name of an environment. `false` when it is not there.
-    pub async fn update_environment(
-        &mut self,
-        permit: &Permit,
-        workspace: WorkspaceId,
-        environment: &Environment,
-    ) -> Result<bool> {
-        tenant::check(permit, permit.organisation(), Some(workspace))?;
-        let changed = self
-            .0
-            .execute(
-                "UPDATE environments SET slug = $4, name = $5
-                 WHERE organisation_id = $1 AND workspace_id = $2 AND id = $3",
-                values![
-                    permit.organisation(),
-                    workspace,
-                    environment.id,
-                    &environment.slug,
-                    environment.name.as_str(),
-                ],
-            )
-            .await?;
-        self.changed(permit, workspace, changed).await
-    }
-
-    /// Removes an environment. Fails with [`Error::Referenced`](crate::Error::Referenced) while
-    /// keys belong to it. `false` when it is not there.
-    pub async fn remove_environment(
-        &mut self,
-        permit: &Permit,
-        workspace: WorkspaceId,
-        environment: EnvironmentId,
-    ) -> Result<bool> {
-        tenant::check(permit, permit.organisation(), Some(workspace))?;
-        let sql = "DELETE FROM environments
-             WHERE organisation_id = $1 AND workspace_id = $2 AND id = $3";
-        let values = values![permit.organisation(), workspace, environment];
-        let changed = self.0.execute(sql, values).await?;
-        self.changed(permit, workspace, changed).await
-    }
-
-    async fn insert_environment_row(
+    async fn insert_environment(
         &mut self,
         permit: &Permit,
         workspace: WorkspaceId,

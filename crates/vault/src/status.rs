@@ -34,6 +34,9 @@ pub struct DataKeyStatus {
     pub kms: String,
     /// The key-encryption key that wraps it. Another than the current one wants a rewrap.
     pub kms_key_id: String,
+    /// Whether that key is the configured one or a former one. If not, what the data key sealed
+    /// does not open.
+    pub unwraps: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// How long ago that is.

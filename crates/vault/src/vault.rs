@@ -174,7 +174,10 @@ impl Vault {
                 cached: ring.is_some(),
                 data_keys: keys
                     .into_iter()
-                    .map(|key| status_of(key, ring.as_deref(), now))
+                    .map(|key| {
+                        let unwraps = self.kms_of(&key.wrapping).is_some();
+                        status_of(key, ring.as_deref(), now, unwraps)
+                    })
                     .collect(),
             }
         });
@@ -430,14 +433,18 @@ impl Vault {
 
     async fn unwrap(&self, key: &WrappedDataKey) -> Result<Secret<Vec<u8>>, VaultError> {
         let wrapping = &key.wrapping;
-        let kms = std::iter::once(&self.kms)
+        let kms = self.kms_of(wrapping).ok_or_else(|| VaultError::ForeignKms {
+            kms: wrapping.kms.clone(),
+            kms_key_id: wrapping.kms_key_id.clone(),
+        })?;
+        Ok(kms.unwrap(context(key.organisation), &wrapping.bytes).await?)
+    }
+
+    /// The KMS, current or former, under whose key something is wrapped.
+    fn kms_of(&self, wrapping: &Wrapping) -> Option<&Arc<dyn Kms>> {
+        std::iter::once(&self.kms)
             .chain(&self.settings.former_kms)
             .find(|kms| kms.name() == wrapping.kms && kms.key_id() == wrapping.kms_key_id)
-            .ok_or_else(|| VaultError::ForeignKms {
-                kms: wrapping.kms.clone(),
-                kms_key_id: wrapping.kms_key_id.clone(),
-            })?;
-        Ok(kms.unwrap(context(key.organisation), &wrapping.bytes).await?)
     }
 
     async fn rewrap_one(&self, key: &WrappedDataKey) -> Result<(), VaultError> {
@@ -495,13 +502,19 @@ fn data_key(
     })
 }
 
-fn status_of(key: WrappedDataKey, ring: Option<&KeyRing>, now: Timestamp) -> DataKeyStatus {
+fn status_of(
+    key: WrappedDataKey,
+    ring: Option<&KeyRing>,
+    now: Timestamp,
+    unwraps: bool,
+) -> DataKeyStatus {
     let live = ring.and_then(|ring| ring.keys().find(|live| live.id == key.id));
     DataKeyStatus {
         id: key.id,
         state: key.state,
         kms: key.wrapping.kms,
         kms_key_id: key.wrapping.kms_key_id,
+        unwraps,
         created_at: key.created_at,
         age: Duration::from_micros(now.micros_since(key.created_at)),
         uses: live.map_or(key.uses, |live| live.uses.total()),

@@ -1,8 +1,10 @@
 //! `/logs`.
 
+use std::collections::BTreeMap;
+
 use axum::{Router, extract::Path, routing::get};
 use portcullis_control::{Control, ControlError, LogDetail, LogFilter};
-use portcullis_domain::{CallId, Log, LogState, NanoDollars, Timestamp};
+use portcullis_domain::{ApiKeyId, CallId, Log, LogState, NanoDollars, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,7 +20,9 @@ pub(crate) fn routes() -> Router<Control> {
 /// Filters as in the export filters of the admin reference; pages by key: `after` names the last
 /// log of the page before, which the answer calls `next`.
 async fn list(caller: Caller, query: Query) -> ApiResult {
-    let limit = query.parse::<u32>("limit")?.or(query.parse("page_size")?).unwrap_or(50);
+    refuse_unserved(&query)?;
+    let size = query.parse("page_size")?.or(query.parse("pageSize")?);
+    let limit = query.parse::<u32>("limit")?.or(size).unwrap_or(50);
     if !(1..=500).contains(&limit) {
         return Err(ApiError::Malformed("limit: must be from 1 to 500".to_owned()));
     }
@@ -30,10 +34,32 @@ async fn list(caller: Caller, query: Query) -> ApiResult {
     };
     let workspace = query.text("workspace_id").or_else(|| query.text("workspace_slug"));
     let logs = caller.control.logs(&caller.actor);
-    let (page, total) = logs.list(filter(&query)?, workspace, after, limit).await?;
-    let next = (page.len() == limit as usize).then(|| page.last().map(|log| log.id)).flatten();
-    let data: Vec<Value> = page.iter().map(metrics).collect();
-    Ok(ok(json!({"object": "list", "total": total, "data": data, "next": next})))
+    let page = logs.list(filter(&query)?, workspace, after, limit).await?;
+    let is_full = page.logs.len() == limit as usize;
+    let next = page.logs.last().filter(|_| is_full).map(|log| log.id);
+    let data: Vec<Value> = page.logs.iter().map(metrics).collect();
+    let mut body = json!({"object": "list", "total": page.total, "data": data, "next": next});
+    if page.total_is_capped {
+        body["total_is_capped"] = json!(true);
+    }
+    Ok(ok(body))
+}
+
+/// Filters that the contract names and this version has nothing to apply to. Ignored, they would
+/// answer with logs that were not asked for.
+fn refuse_unserved(query: &Query) -> Result<(), ApiError> {
+    for name in ["weighted_feedback_min", "weighted_feedback_max", "configs", "prompt_slug"] {
+        if query.text(name).is_some() {
+            return Err(ApiError::Malformed(format!("{name}: this filter is not served")));
+        }
+    }
+    for name in ["current_page", "currentPage"] {
+        if query.text(name).is_some_and(|page| page != "0") {
+            let message = "logs page by 'after': pass what the page before called 'next'";
+            return Err(ApiError::Malformed(format!("{name}: {message}")));
+        }
+    }
+    Ok(())
 }
 
 async fn retrieve(caller: Caller, Path(id): Path<String>) -> ApiResult {
@@ -56,6 +82,13 @@ fn filter(query: &Query) -> Result<LogFilter, ApiError> {
         let text = query.text(name).unwrap_or_default();
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
     };
+    let api_keys = list("api_key_ids").into_iter().map(ApiKeyId::parse).collect::<Result<_, _>>();
+    let provider_models = list("ai_org_model").into_iter().map(|pair| {
+        pair.split_once("__").map(|(provider, model)| (provider.to_owned(), model.to_owned()))
+    });
+    let provider_models = provider_models.collect::<Option<_>>().ok_or_else(|| {
+        ApiError::Malformed("ai_org_model: must be a list of provider__model".to_owned())
+    })?;
     let statuses = list("status_code").into_iter().map(str::parse).collect::<Result<_, _>>();
     let state = match query.text("state") {
         None => None,
@@ -84,7 +117,9 @@ fn filter(query: &Query) -> Result<LogFilter, ApiError> {
         provider: query.text("ai_org").or_else(|| query.text("provider")).map(str::to_owned),
         virtual_keys: list("virtual_keys").into_iter().map(str::to_owned).collect(),
         model: query.text("ai_model").map(str::to_owned),
-        api_key: query.parse("api_key_ids")?,
+        provider_models,
+        api_keys: api_keys
+            .map_err(|_| ApiError::Malformed("api_key_ids: must be a list of ids".to_owned()))?,
         user_id: query.parse("user_id")?,
         user: query.text("user").map(str::to_owned),
         trace_id: query.text("trace_id").map(str::to_owned),
@@ -92,7 +127,25 @@ fn filter(query: &Query) -> Result<LogFilter, ApiError> {
         max_cost: cents("cost_max")?,
         min_tokens: query.parse("total_units_min")?,
         max_tokens: query.parse("total_units_max")?,
+        min_input_tokens: query.parse("prompt_token_min")?,
+        max_input_tokens: query.parse("prompt_token_max")?,
+        min_output_tokens: query.parse("completion_token_min")?,
+        max_output_tokens: query.parse("completion_token_max")?,
+        metadata: metadata(query)?,
     })
+}
+
+/// `metadata={"team": "blue"}`: every member must be in the log's metadata, as it is.
+fn metadata(query: &Query) -> Result<Vec<(String, String)>, ApiError> {
+    let Some(text) = query.text("metadata") else { return Ok(Vec::new()) };
+    let members: Option<BTreeMap<String, String>> = serde_json::from_str(text).ok();
+    // PostgreSQL takes no NUL in a text.
+    let plain = |(name, value): (&String, &String)| !name.contains('\0') && !value.contains('\0');
+    let members = members.filter(|members| members.len() <= 32 && members.iter().all(plain));
+    let members = members.ok_or_else(|| {
+        ApiError::Malformed("metadata: must be a JSON object of at most 32 strings".to_owned())
+    })?;
+    Ok(members.into_iter().collect())
 }
 
 /// The metrics row, in the field names of `log-fields.md`, with what ours adds. Times are
@@ -153,7 +206,9 @@ fn metrics(log: &Log) -> Value {
             "stream_mode": i32::from(log.stream),
             "retry_success_count": log.retry_success_count,
             "attempts": log.attempts,
-            "last_used_option": log.last_used_option,
+            "last_used_option_index": log.last_used_option,
+            "mode": if log.is_proxy_call { "proxy" } else { "single" },
+            "config": null,
             "_user": log.user,
             "_environment": log.metadata.get("_environment"),
             "_organisation": log.metadata.get("_organisation"),
@@ -167,6 +222,7 @@ fn metrics(log: &Log) -> Value {
         &mut row,
         json!({
             "trace_id": log.trace_id,
+            "internal_trace_id": log.id,
             "span_id": log.span_id,
             "span_name": log.span_name,
             "parent_span_id": log.parent_span_id,

@@ -154,12 +154,18 @@ async fn list(caller: Caller, query: Query) -> ApiResult {
     Ok(ok(json!({"object": "list", "total": keys.total, "data": data})))
 }
 
-async fn retrieve(caller: Caller, Path(slug): Path<String>) -> ApiResult {
-    let detail = caller.control.virtual_keys(&caller.actor).retrieve(&slug).await?;
+async fn retrieve(caller: Caller, Path(slug): Path<String>, query: Query) -> ApiResult {
+    let workspace = query.text("workspace_id");
+    let detail = caller.control.virtual_keys(&caller.actor).retrieve(&slug, workspace).await?;
     Ok(ok(shown(&detail, caller.control.now())))
 }
 
-async fn update(caller: Caller, Path(slug): Path<String>, Body(body): Body<Update>) -> ApiResult {
+async fn update(
+    caller: Caller,
+    Path(slug): Path<String>,
+    query: Query,
+    Body(body): Body<Update>,
+) -> ApiResult {
     body.unenforced.refuse()?;
     let change = VirtualKeyChange {
         name: body.name,
@@ -170,12 +176,14 @@ async fn update(caller: Caller, Path(slug): Path<String>, Body(body): Body<Updat
             settings: body.credential.settings(),
         },
     };
-    caller.control.virtual_keys(&caller.actor).update(&slug, change).await?;
+    let workspace = query.text("workspace_id");
+    caller.control.virtual_keys(&caller.actor).update(&slug, workspace, change).await?;
     Ok(ok(json!({})))
 }
 
-async fn delete(caller: Caller, Path(slug): Path<String>) -> ApiResult {
-    caller.control.virtual_keys(&caller.actor).delete(&slug).await?;
+async fn delete(caller: Caller, Path(slug): Path<String>, query: Query) -> ApiResult {
+    let workspace = query.text("workspace_id");
+    caller.control.virtual_keys(&caller.actor).delete(&slug, workspace).await?;
     Ok(ok(json!({})))
 }
 

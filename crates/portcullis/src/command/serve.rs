@@ -1,6 +1,7 @@
 //! `portcullis serve`.
 
 use portcullis_runtime::telemetry::{self, LogFormat, TelemetrySettings};
+use portcullis_vault::process;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -15,10 +16,11 @@ use crate::{
 pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
     let config = Config::load(&args.common, args.listen.as_deref())?;
     start_log(&config)?;
-    forbid_core_dumps();
     // Before anything else, so that no signal finds the default handler.
     let mut stop = stop_signal()?;
     let instance = Instance::open(&config).await?;
+    // After the vault's key is read: a descriptor could not be opened any more.
+    keep_keys_off_the_disk();
     if instance
         .db
         .read()
@@ -80,9 +82,14 @@ pub(crate) fn start_log(config: &Config) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("log.filter: {error}")))
 }
 
-/// A core dump would hold keys in the clear.
-fn forbid_core_dumps() {
-    if let Err(error) = portcullis_vault::process::forbid_core_dumps() {
+/// A core dump or a swap file would hold keys in the clear.
+fn keep_keys_off_the_disk() {
+    if let Err(error) = process::forbid_core_dumps() {
         tracing::warn!(%error, "core dumps could not be switched off");
+    }
+    match process::lock_memory() {
+        Ok(true) => tracing::debug!("memory is locked: nothing of it is swapped out"),
+        Ok(false) => tracing::debug!("memory is not locked: its lock limit is finite"),
+        Err(error) => tracing::debug!(%error, "memory could not be locked"),
     }
 }

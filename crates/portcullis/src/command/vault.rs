@@ -32,9 +32,11 @@ pub(crate) async fn run(command: &VaultCommand) -> Result<(), Failure> {
     match command {
         VaultCommand::Status(args) => show(args, &all, &names),
         VaultCommand::Rotate(_) => {
-            for status in all {
-                let id = instance.vault.rotate(status.organisation).await.map_err(unusable)?;
-                let name = name(&names, status.organisation);
+            // One that is named gets its first data key if it has none yet.
+            let named = only.filter(|_| all.is_empty()).map(Some);
+            for organisation in all.iter().map(|status| status.organisation).chain(named) {
+                let id = instance.vault.rotate(organisation).await.map_err(unusable)?;
+                let name = name(&names, organisation);
                 out::line(format_args!("{name}: data key {id} seals from now on"));
             }
         }
@@ -102,6 +104,13 @@ fn show(args: &VaultArgs, all: &[KeyStatus], names: &Names) {
                 key.state.name(),
                 key.uses
             ));
+            if !key.unwraps {
+                out::line(format_args!(
+                    "    DOES NOT OPEN: wrapped by key {} of the {} KMS, which is not configured; \
+                     name it in vault.former_key_file",
+                    key.kms_key_id, key.kms
+                ));
+            }
         }
     }
 }
@@ -116,6 +125,7 @@ fn as_json(status: &KeyStatus, names: &Names) -> Value {
                 "state": key.state.name(),
                 "kms": key.kms,
                 "kms_key_id": key.kms_key_id,
+                "unwraps": key.unwraps,
                 "created_at": key.created_at.to_string(),
                 "age_seconds": key.age.as_secs(),
                 "uses": key.uses,

@@ -57,6 +57,21 @@ on_both_engines! {
         assert_clean(everything(&world, &places), &secrets);
     }
 
+    async fn where_none_is_to_be_kept_none_is(engine) {
+        let world = World::start_with(engine, |setup| {
+            setup.env("PORTCULLIS_RECORD__MAX_KEPT_KIB", "0")
+        })
+        .await;
+        let upstream = world.upstream.base_url();
+        world.virtual_key_with("openai", "canary", CREDENTIAL, &upstream).await;
+        succeed(prompt(&world, "gpt-4o-mini", false)).await;
+        let logs = world.logs_of(1).await;
+        assert_eq!(logs[0]["stored_content"], "none", "{}", logs[0]);
+        let path = format!("/v1/logs/{}", logs[0]["id"].as_str().unwrap());
+        let detail = succeed(world.get(&path)).await;
+        assert!(detail["request"]["body"].is_null() && detail["response"]["body"].is_null());
+    }
+
     async fn with_content_on_it_is_kept_only_sealed(engine) {
         let world = talkative(engine).await;
         for stream in [false, true] {

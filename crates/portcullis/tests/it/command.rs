@@ -1,9 +1,12 @@
 //! The subcommands, as an operator uses them.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Output};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
 
-use portcullis_testkit::process::{Setup, free_address};
-use serde_json::Value;
+use portcullis_testkit::{
+    client,
+    process::{Setup, free_address},
+};
+use serde_json::{Value, json};
 
 use crate::world::{World, on_both_engines, setup, succeed};
 
@@ -34,7 +37,7 @@ on_both_engines! {
         let key = made["api_key"].as_str().unwrap();
         assert!(gate.output().contains("first-credentials.json"), "{}", gate.output());
         assert!(!gate.output().contains(key), "the key itself is not for the log");
-        let call = portcullis_testkit::client::get(gate.url("/v1/virtual-keys")).bearer(key);
+        let call = client::get(gate.url("/v1/virtual-keys")).bearer(key);
         assert_eq!(succeed(call).await["total"], 0);
     }
 
@@ -47,7 +50,7 @@ on_both_engines! {
         assert!(out(&second).contains("was up to date"), "{}", out(&second));
         let made = setup.init();
         let gate = setup.serve().await;
-        let call = portcullis_testkit::client::get(gate.url("/v1/api-keys")).bearer(&made.api_key);
+        let call = client::get(gate.url("/v1/api-keys")).bearer(&made.api_key);
         assert_eq!(succeed(call).await["total"], 1);
     }
 
@@ -94,6 +97,111 @@ on_both_engines! {
     }
 }
 
+on_both_engines! {
+    async fn the_local_key_is_changed_and_everything_opens(engine) {
+        let keys = tempfile::tempdir().unwrap();
+        let (setup, url) = setup(engine).await;
+        let made = setup.init();
+        let old = setup.data_dir().join("vault.key");
+        let mut gate = setup.serve().await;
+        let credential = json!({"name": "one", "slug": "one", "provider": "openai", "key": "sk-abcdefgh"});
+        let post = client::post(gate.url("/v1/virtual-keys")).bearer(&made.api_key);
+        succeed(post.json(&credential)).await;
+
+        let new = keys.path().join("new.key");
+        write_key(&new, "11");
+        // The same data under the new key, with and without the old one.
+        let data = gate.setup().data_dir();
+        let with = |former: bool| {
+            let setup = Setup::new()
+                .env("PORTCULLIS_DATA__DIR", data.to_str().unwrap())
+                .env("PORTCULLIS_VAULT__LOCAL_KEY_FILE", new.to_str().unwrap());
+            let setup = match &url {
+                None => setup,
+                Some(url) => setup.env("PORTCULLIS_DATABASE_URL", url),
+            };
+            let former = if former { old.to_str().unwrap() } else { "" };
+            setup.env("PORTCULLIS_VAULT__FORMER_KEY_FILE", former)
+        };
+        for words in [&["serve", "--listen", "127.0.0.1:0"][..], &INIT] {
+            let refused = with(false).run(words).unwrap();
+            assert!(!refused.status.success());
+            let said = err(&refused);
+            assert!(said.contains("the vault key does not fit this database"), "{said}");
+            assert!(said.contains("vault.former_key_file"), "{said}");
+        }
+        let shown = with(false).run(&["vault", "status"]).unwrap();
+        assert!(out(&shown).contains("DOES NOT OPEN"), "{}", out(&shown));
+        assert!(status(&with(false)).to_string().contains("\"unwraps\":false"));
+        assert!(!with(false).run(&["vault", "rewrap"]).unwrap().status.success());
+
+        let rewrapped = with(true).run(&["vault", "rewrap"]).unwrap();
+        assert!(rewrapped.status.success(), "{}", err(&rewrapped));
+        assert!(!status(&with(false)).to_string().contains("\"unwraps\":false"));
+        gate.kill();
+        fs::remove_file(&old).unwrap();
+        let moved = with(false).serve().await;
+        for path in ["/v1/integrations/one", "/v1/virtual-keys/one"] {
+            succeed(client::get(moved.url(path)).bearer(&made.api_key)).await;
+        }
+    }
+
+    async fn a_lost_key_is_not_replaced_and_a_first_data_key_is_made(engine) {
+        let (setup, _) = setup(engine).await;
+        let made = setup.init();
+        let slug = made.organisation_slug.as_str();
+        let before = status(&setup);
+        assert!(before.as_array().unwrap().iter().all(|one| one["organisation_slug"] != slug));
+        let rotated = setup.run(&["vault", "rotate", "--organisation", slug]).unwrap();
+        assert!(rotated.status.success(), "{}", err(&rotated));
+        assert!(out(&rotated).contains(slug), "{}", out(&rotated));
+        assert_eq!(organisation(&status(&setup), slug)["data_keys"].as_array().unwrap().len(), 1);
+
+        let key = setup.data_dir().join("vault.key");
+        fs::remove_file(&key).unwrap();
+        for words in [&INIT[..], &["vault", "status"]] {
+            let refused = setup.run(words).unwrap();
+            assert!(!refused.status.success());
+            assert!(err(&refused).contains("no new key would open"), "{}", err(&refused));
+            assert!(!key.exists(), "a new key would only hide the loss");
+        }
+    }
+}
+
+const INIT: [&str; 5] = ["init", "--organisation", "Other", "--owner", "b@other.test"];
+
+fn write_key(path: &Path, pair: &str) {
+    fs::write(path, pair.repeat(32)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[tokio::test]
+async fn the_local_key_can_come_through_a_descriptor() {
+    let keys = tempfile::tempdir().unwrap();
+    let key = keys.path().join("key");
+    write_key(&key, "2a");
+    let script = format!("exec \"$@\" 3<{}", key.display());
+    let binary = portcullis_testkit::process::binary();
+    let words = ["sh", "-c", &script, "sh", binary.to_str().unwrap()];
+    let setup = Setup::of(words).env("PORTCULLIS_VAULT__LOCAL_KEY_FD", "3");
+    let made = setup.init();
+    let gate = setup.serve().await;
+    assert!(!gate.setup().data_dir().join("vault.key").exists());
+    let body = json!({"name": "one", "slug": "one", "provider": "openai", "key": "sk-abcdefgh"});
+    succeed(client::post(gate.url("/v1/virtual-keys")).bearer(&made.api_key).json(&body)).await;
+    let keys = status(gate.setup());
+    assert!(!keys.to_string().contains("\"unwraps\":false"), "{keys}");
+}
+
+#[tokio::test]
+async fn the_help_begins_with_two_ways_to_begin() {
+    let help = out(&Setup::new().run(&["--help"]).unwrap());
+    let lines: Vec<&str> = help.lines().map(str::trim).collect();
+    for line in ["portcullis demo", "portcullis serve", ""] {
+        assert!(lines.contains(&line), "no line '{line}': {help}");
+    }
+}
+
 #[tokio::test]
 async fn check_says_what_the_settings_come_to() {
     let setup = Setup::new().env("PORTCULLIS_DATABASE_URL", "postgres://gate:hunter2@db.test/gate");
@@ -117,6 +225,9 @@ async fn complaints_about_settings_name_their_place_and_field() {
         ("[database]\nurl = 'mysql://x'", "database.url"),
         ("[vault]\nkms = 'none'", "vault.kms"),
         ("[log]\nformat = 'xml'", "log.format"),
+        ("[vault]\nlocal_key_fd = 1", "vault.local_key_fd"),
+        ("[vault]\nlocal_key_fd = 3\nlocal_key_env = 'X'", "vault.local_key_env"),
+        ("[vault]\nformer_key_file = 'x'\nformer_key_env = 'X'", "vault.former_key_env"),
     ] {
         fs::write(path, text).unwrap();
         let checked = Setup::new().run(&["check", "--config", path]).unwrap();

@@ -170,12 +170,6 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_by_age ON outbox (created_at);
 
-CREATE TABLE nodes (
-    id BYTEA NOT NULL PRIMARY KEY,
-    version TEXT NOT NULL,
-    last_seen_at BIGINT NOT NULL
-);
-
 -- Partitioned by month; the store makes a month's partitions before its first row.
 -- No foreign keys: logs outlive what they speak of. `fields` is the whole log as JSON; the other
 -- columns are what is searched for.
@@ -217,9 +211,3 @@ CREATE TABLE log_bodies (
     sealed BYTEA NOT NULL,
     PRIMARY KEY (log_id, part, created_at)
 ) PARTITION BY RANGE (created_at);
-
-CREATE TABLE ship_cursors (
-    node_id BYTEA NOT NULL PRIMARY KEY,
-    segment TEXT NOT NULL,
-    byte_offset BIGINT NOT NULL
-);

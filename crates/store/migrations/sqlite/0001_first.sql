@@ -170,12 +170,6 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_by_age ON outbox (created_at);
 
-CREATE TABLE nodes (
-    id BLOB NOT NULL PRIMARY KEY,
-    version TEXT NOT NULL,
-    last_seen_at INTEGER NOT NULL
-) STRICT;
-
 -- No foreign keys: logs outlive what they speak of. `fields` is the whole log as JSON; the other
 -- columns are what is searched for.
 CREATE TABLE logs (
@@ -215,10 +209,4 @@ CREATE TABLE log_bodies (
     organisation_id BLOB NOT NULL,
     sealed BLOB NOT NULL,
     PRIMARY KEY (log_id, part, created_at)
-) STRICT;
-
-CREATE TABLE ship_cursors (
-    node_id BLOB NOT NULL PRIMARY KEY,
-    segment TEXT NOT NULL,
-    byte_offset INTEGER NOT NULL
 ) STRICT;

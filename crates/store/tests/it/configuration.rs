@@ -123,27 +123,6 @@ on_both_engines! {
         assert!(!remove().await.unwrap());
     }
 
-    async fn environments_come_change_and_go(world) {
-        let a = world.tenant("acme").await;
-        let permit = world.permit(a.organisation.id);
-        let mut staging = a.workspace.environments[1].clone();
-        staging.name = "Rehearsal".to_owned();
-        let mut fresh = staging.clone();
-        fresh.id = world.id();
-        fresh.slug = Slug::parse("canary").unwrap();
-        let done: Result<()> = world.db.write(async |tx| {
-            assert!(tx.workspaces().update_environment(&permit, a.workspace.id, &staging).await?);
-            tx.workspaces().insert_environment(&permit, a.workspace.id, &fresh).await?;
-            assert!(tx.workspaces().remove_environment(&permit, a.workspace.id, fresh.id).await?);
-            tx.workspaces().insert_environment(&permit, a.workspace.id, &fresh).await
-        }).await;
-        done.unwrap();
-        let mut reader = world.db.read().await.unwrap();
-        let found = reader.tenant(a.organisation.id).workspaces().find(a.workspace.id).await;
-        let expected = vec![a.workspace.environments[0].clone(), staging, fresh];
-        assert_eq!(found.unwrap().unwrap().environments, expected);
-    }
-
     async fn people_have_roles(world) {
         let a = world.tenant("acme").await;
         let b = world.tenant("bolt").await;
@@ -164,12 +143,9 @@ on_both_engines! {
         let mut reader = world.db.read().await.unwrap();
         let mut tenant = reader.tenant(a.organisation.id);
         let expected = (user.clone(), OrganisationRole::Owner);
-        let found = tenant.users().find_by_email("ann@acme.TEST").await.unwrap();
+        let found = tenant.users().find(user.id).await.unwrap();
         assert_eq!(found.as_ref(), Some(&expected));
-        assert_eq!(tenant.users().find(user.id).await.unwrap(), found);
         assert_eq!(tenant.users().list(Page::first(5)).await.unwrap().items, [expected]);
-        let role = tenant.users().role_in(a.workspace.id, user.id).await.unwrap();
-        assert_eq!(role, Some(WorkspaceRole::Manager));
         assert_eq!(reader.tenant(b.organisation.id).users().find(user.id).await.unwrap(), None);
         let again: Result<()> = world.db.write(async |tx| {
             let mut twin = user.clone();

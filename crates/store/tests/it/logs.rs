@@ -105,6 +105,7 @@ on_both_engines! {
         world.time.pass_millis(10);
         let user = world.id();
         let other_workspace = world.id();
+        let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
         let special = Log {
             workspace_id: other_workspace,
             environment: "staging".to_owned(),
@@ -118,6 +119,9 @@ on_both_engines! {
             user_id: Some(user),
             user: Some("eve".to_owned()),
             trace_id: "trace-2".to_owned(),
+            metadata: [("te\"am", "b'lue"), ("a.b", "ü"), ("nul", "\0")]
+                .map(|(name, value)| pair(name, value))
+                .into(),
             cost: Some(NanoDollars(900)),
             usage: Usage { input_tokens: Some(70), output_tokens: Some(30), ..Usage::default() },
             ..draw(world, &a)
@@ -136,18 +140,30 @@ on_both_engines! {
             LogFilter { provider: text("anthropic"), ..none() },
             LogFilter { virtual_keys: vec!["x".to_owned(), "claude".to_owned()], ..none() },
             LogFilter { model: text("claude-4"), ..none() },
-            LogFilter { api_key: Some(special.api_key_id), ..none() },
+            LogFilter { provider_models: vec![pair("anthropic", "claude-4")], ..none() },
+            LogFilter { api_keys: vec![world.id(), special.api_key_id], ..none() },
             LogFilter { user_id: Some(user), ..none() },
             LogFilter { user: text("eve"), ..none() },
             LogFilter { trace_id: text("trace-2"), ..none() },
             LogFilter { min_cost: Some(NanoDollars(900)), ..none() },
             LogFilter { min_tokens: Some(100), ..none() },
+            LogFilter { min_input_tokens: Some(70), ..none() },
+            LogFilter { min_output_tokens: Some(30), ..none() },
+            LogFilter { metadata: vec![pair("te\"am", "b'lue")], ..none() },
+            LogFilter { metadata: vec![pair("te\"am", "b'lue"), pair("a.b", "ü")], ..none() },
+        ];
+        let nothing = [
+            LogFilter { provider_models: vec![pair("openai", "claude-4")], ..none() },
+            LogFilter { metadata: vec![pair("te\"am", "b'lue"), pair("a.b", "u")], ..none() },
+            LogFilter { metadata: vec![pair("a", "b")], ..none() },
         ];
         let only_plain = [
             LogFilter { until: Some(special.created_at), ..none() },
             LogFilter { max_status: Some(399), ..none() },
             LogFilter { max_cost: Some(NanoDollars(899)), ..none() },
             LogFilter { max_tokens: Some(99), ..none() },
+            LogFilter { max_input_tokens: Some(69), ..none() },
+            LogFilter { max_output_tokens: Some(29), ..none() },
             LogFilter { workspace: Some(a.workspace.id), is_success: Some(true), ..none() },
         ];
         let mut reader = world.db.read().await.unwrap();
@@ -158,6 +174,9 @@ on_both_engines! {
                 assert!(found == [expected.clone()], "{filter:?}: {} logs", found.len());
                 assert_eq!(tenant.logs().count(filter, 9).await.unwrap(), 1);
             }
+        }
+        for filter in &nothing {
+            assert!(tenant.logs().list(filter, None, 9).await.unwrap().is_empty(), "{filter:?}");
         }
         // Asked for by both, served by one.
         let model = LogFilter { model: text("gpt-5"), ..none() };

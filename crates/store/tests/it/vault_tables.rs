@@ -1,7 +1,7 @@
-//! What the vault and the record keep here: data keys, the instance's secrets, nodes, cursors.
+//! What the vault keeps here: data keys and the instance's secrets.
 
 use portcullis_domain::{Clock, NodeId, OrganisationId};
-use portcullis_store::{DataKey, DataKeyState, Error, InstanceRow, Result, ShipCursor};
+use portcullis_store::{DataKey, DataKeyState, Error, InstanceRow, Result};
 
 use crate::support::{World, on_both_engines, sealed};
 
@@ -65,23 +65,6 @@ on_both_engines! {
         assert_eq!(reader.instance().find().await.unwrap(), Some(row));
         assert_eq!(reader.instance().secret("pepper").await.unwrap(), Some(sealed(2)));
         assert_eq!(reader.instance().secret("salt").await.unwrap(), None);
-        assert_eq!(reader.instance().secret_names().await.unwrap(), ["pepper"]);
-    }
-
-    async fn cursors_and_nodes_are_kept(world) {
-        let node = world.id();
-        let cursor = |byte_offset| ShipCursor { segment: "0001".to_owned(), byte_offset };
-        let done: Result<u64> = world.db.write(async |tx| {
-            tx.ship_cursors().put(node, &cursor(5)).await?;
-            tx.ship_cursors().put(node, &cursor(17)).await?;
-            tx.nodes().seen(node, "1.0", world.time.now()).await?;
-            tx.nodes().seen(node, "1.1", world.time.now().plus_millis(5)).await?;
-            tx.nodes().prune(world.time.now().plus_millis(5)).await
-        }).await;
-        assert_eq!(done.unwrap(), 0);
-        let mut reader = world.db.read().await.unwrap();
-        assert_eq!(reader.ship_cursors().find(node).await.unwrap(), Some(cursor(17)));
-        assert_eq!(reader.ship_cursors().find(world.id()).await.unwrap(), None);
     }
 }
 

@@ -2,6 +2,8 @@
 //! this crate may know all that a control plane is made of.
 
 mod form;
+mod log;
+mod maintenance;
 mod permission;
 mod resource;
 mod tenancy;

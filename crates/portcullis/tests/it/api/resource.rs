@@ -138,6 +138,68 @@ async fn an_integration_is_shared_among_workspaces() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handle_on_the_organisations_integration_is_changed_by_itself() {
+    let admin = Admin::start().await;
+    let body = json!({
+        "name": "Shared", "slug": "shared", "ai_provider_id": "openai", "key": SECRET,
+        "default_provider_slug": "ours",
+    });
+    admin.ok("POST /v1/integrations", body).await;
+    let held = ScopeSet::parse(["virtual_keys.update", "virtual_keys.read"]).unwrap();
+    let (_, key) = admin.key(&admin.workspace, ApiKeyKind::WorkspaceService, held).await;
+    let path = "PUT /v1/virtual-keys/ours";
+    let change = json!({"name": "Renamed", "note": "n"});
+    let changed = admin.call(&key, path, &change).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let shown = admin.ok("GET /v1/virtual-keys/ours", Value::Null).await;
+    assert_eq!((&shown["name"], &shown["note"]), (&json!("Renamed"), &json!("n")));
+    assert_eq!(admin.ok("GET /v1/integrations/shared", Value::Null).await["name"], "Shared");
+    admin.fails(path, json!({"name": ""}), 400).await;
+
+    // The organisation's credential takes the organisation's scope, and has it changed.
+    let fresh = json!({"key": "sk-another-9876543210"});
+    assert_eq!(admin.call(&key, path, &fresh).await.status, 404);
+    admin.ok(path, fresh).await;
+    let shown = admin.ok("GET /v1/integrations/shared", Value::Null).await;
+    assert_eq!(shown["masked_key"], "sk********210");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stored_key_is_not_pointed_elsewhere_without_being_given_again() {
+    let admin = Admin::start().await;
+    let own = json!({"name": "own", "slug": "own", "provider": "openai", "key": SECRET});
+    admin.ok("POST /v1/virtual-keys", own).await;
+    let azure = json!({
+        "name": "az", "slug": "az", "provider": "azure-openai", "key": SECRET,
+        "resourceName": "ours", "deploymentName": "d", "apiVersion": "2024-10-21",
+    });
+    admin.ok("POST /v1/virtual-keys", azure).await;
+    let host = "https://attacker.example/v1";
+    for (call, change) in [
+        ("PUT /v1/virtual-keys/own", json!({"custom_host": host})),
+        ("PUT /v1/virtual-keys/own", json!({"configurations": {"custom_host": host}})),
+        ("PUT /v1/integrations/own", json!({"configurations": {"custom_host": host}})),
+        ("PUT /v1/integrations/own", json!({"configurations": {"huggingface_base_url": host}})),
+        ("PUT /v1/integrations/own", json!({"configurations": {"aws_region": "x"}})),
+        ("PUT /v1/virtual-keys/own", json!({"custom_host": host, "key": ""})),
+        ("PUT /v1/virtual-keys/az", json!({"resourceName": "theirs"})),
+        ("PUT /v1/virtual-keys/az", json!({"apiVersion": "2025-01-01"})),
+    ] {
+        let said = admin.fails(call, change.clone(), 400).await;
+        assert!(said.contains("give the key again"), "{call} {change}: {said}");
+    }
+    let shown = admin.ok("GET /v1/integrations/own", Value::Null).await;
+    assert_eq!(shown["configurations"], json!({}));
+
+    let same_place = json!({"resourceName": "ours", "deploymentName": "other"});
+    admin.ok("PUT /v1/virtual-keys/az", same_place).await;
+    admin.ok("PUT /v1/virtual-keys/own", json!({"configurations": {"openai_project": "p"}})).await;
+    admin.ok("PUT /v1/virtual-keys/own", json!({"custom_host": host, "key": SECRET})).await;
+    let shown = admin.ok("GET /v1/integrations/own", Value::Null).await;
+    assert_eq!(shown["configurations"], json!({"custom_host": host}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_api_key_is_shown_once() {
     let admin = Admin::start().await;
     let body = json!({

@@ -80,6 +80,15 @@ async fn the_things_of_others_cannot_be_told_from_nothing() {
     let named = format!("GET /v1/virtual-keys?workspace_id={}", next_door.id);
     assert_eq!(admin.call(&insider, &named, &Value::Null).await.body["total"], 0);
     assert_eq!(admin.ok(&named, Value::Null).await["total"], 1);
+    let theirs = format!("/v1/virtual-keys/next-door?workspace_id={}", next_door.id);
+    admin.fails("GET /v1/virtual-keys/next-door", Value::Null, 404).await;
+    assert_eq!(admin.ok(&format!("GET {theirs}"), Value::Null).await["slug"], "next-door");
+    let forged = admin.call(&insider, &format!("DELETE {theirs}"), &Value::Null).await;
+    assert_eq!(forged.status, 404, "a confined key stays at home: {}", forged.body);
+    admin.ok(&format!("PUT {theirs}"), json!({"note": "seen"})).await;
+    assert_eq!(admin.ok(&format!("GET {theirs}"), Value::Null).await["note"], "seen");
+    admin.ok(&format!("DELETE {theirs}"), Value::Null).await;
+    assert_eq!(admin.ok(&named, Value::Null).await["total"], 0);
     for workspace in [abroad.id.to_string(), home.organisation_id.to_string()] {
         let named = format!("GET /v1/virtual-keys?workspace_id={workspace}");
         assert_eq!(admin.fails(&named, Value::Null, 404).await, "there is no such workspace");
