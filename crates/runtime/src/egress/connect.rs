@@ -73,7 +73,7 @@ impl Inner {
         };
         let stream = dial(deadline, authority, &addresses, port).await.inspect_err(|_| {
             if let Host::Name(name) = host {
-                self.resolver.forget(name);
+                self.resolver.doubt(name);
             }
         })?;
         if !https {

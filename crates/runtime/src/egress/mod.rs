@@ -37,6 +37,8 @@ use connection::{Connection, Failed};
 use pool::{Connecting, Key};
 use resolve::Remembered;
 
+pub(crate) use resolve::MAX_LOOK_UPS;
+
 /// Sends requests. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Egress(Arc<Inner>);
@@ -90,7 +92,9 @@ impl Egress {
         resolver: Arc<dyn Resolve>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let resolver = Remembered::new(resolver, settings.dns_ttl);
+        // Half of the time is left for dialling an address that was remembered.
+        let within = settings.connect_timeout / 2;
+        let resolver = Remembered::new(resolver, settings.dns_ttl, within);
         let id = NEXT.fetch_add(1, Relaxed);
         Self(Arc::new(Inner { id, policy, settings, resolver, tls: OnceLock::new() }))
     }

@@ -3,10 +3,10 @@
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    io,
+    io::{self, IoSlice},
     net::SocketAddr,
     pin::{Pin, pin},
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -17,7 +17,11 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
 
 use super::{App, ServerSettings, phase::Phase};
 
@@ -76,13 +80,13 @@ impl Protocols {
     ) {
         // Fails only on a connection that is gone already, which the next step sees.
         let _ = stream.set_nodelay(true);
-        let announced = tokio::select! {
+        let begun = tokio::select! {
             biased;
             () = phase.draining() => return,
-            announced = timeout(self.first_byte_within, starts_http2(&stream)) => announced,
+            begun = timeout(self.first_byte_within, begin(stream)) => begun,
         };
-        let Ok(Ok(is_http2)) = announced else { return };
-        let io = TokioIo::new(stream);
+        let Ok(Ok((begun, is_http2))) = begun else { return };
+        let io = TokioIo::new(begun);
         let service = service_fn(move |request: Request<Incoming>| {
             let app = app.clone();
             async move { Ok::<_, Infallible>(app.call(request, peer).await) }
@@ -131,22 +135,117 @@ async fn drive<C>(
     .await;
 }
 
-/// Whether the client speaks HTTP/2 without having negotiated it. Looks at the first bytes and
-/// leaves them where they are.
-async fn starts_http2(stream: &TcpStream) -> io::Result<bool> {
-    let mut start = [0; HTTP2_START.len()];
+/// A connection of which a few bytes were read ahead; whoever reads gets them first.
+struct Begun<S> {
+    start: [u8; HTTP2_START.len()],
+    /// Of `start`: those between are still to be read.
+    given: usize,
+    read: usize,
+    stream: S,
+}
+
+/// Reads ahead until it is clear whether the client speaks HTTP/2 without having negotiated it.
+/// Sleeps until there are bytes: a client that sends one and no more costs one wake-up.
+async fn begin<S: AsyncRead + Unpin>(stream: S) -> io::Result<(Begun<S>, bool)> {
+    let mut begun = Begun { start: [0; HTTP2_START.len()], given: 0, read: 0, stream };
     loop {
-        let seen = stream.peek(&mut start).await?;
-        if seen == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        match begun.stream.read(&mut begun.start[begun.read..]).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            more => begun.read += more,
         }
-        if start[..seen] != HTTP2_START[..seen] {
-            return Ok(false);
+        if begun.start[..begun.read] != HTTP2_START[..begun.read] {
+            return Ok((begun, false));
         }
-        if seen == start.len() {
-            return Ok(true);
+        if begun.read == HTTP2_START.len() {
+            return Ok((begun, true));
         }
-        // A start cut in two: the kernel cannot say when there is more than we have seen.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.given == self.read {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let end = self.read.min(self.given + buf.remaining());
+        buf.put_slice(&self.start[self.given..end]);
+        self.given = end;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, pin::pin, time::Duration};
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+        time::timeout,
+    };
+
+    use super::begin;
+
+    #[tokio::test]
+    #[allow(clippy::disallowed_methods, reason = "the client's side of the connection")]
+    async fn a_start_in_pieces_is_told_apart_without_being_polled_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for (first, second, http2) in
+            [("P", "RI * HTTP/2.0", true), ("PRI", " * ", true), ("P", "OST / ", false)]
+        {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            client.write_all(first.as_bytes()).await.unwrap();
+            let mut beginning = pin!(begin(stream));
+            let mut wakes = 0;
+            let counted = poll_fn(|cx| {
+                wakes += 1;
+                beginning.as_mut().poll(cx)
+            });
+            assert!(timeout(Duration::from_millis(120), counted).await.is_err(), "{first}");
+            assert!(wakes <= 3, "{first}: woken {wakes} times for nothing");
+            client.write_all(second.as_bytes()).await.unwrap();
+            client.shutdown().await.unwrap();
+            let (mut begun, is_http2) = beginning.await.unwrap();
+            assert_eq!(is_http2, http2, "{first}");
+            let mut seen = String::new();
+            begun.read_to_string(&mut seen).await.unwrap();
+            assert_eq!(seen, format!("{first}{second}"));
+        }
     }
 }

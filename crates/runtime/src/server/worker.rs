@@ -6,8 +6,9 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{App, ServerSettings, connection::Protocols, phase::Phase};
 
-/// Threads for blocking work (the resolver) per worker.
-const MAX_BLOCKING: usize = 8;
+/// Threads for blocking work (the resolver) per worker: one for each look-up that egress has in
+/// flight at most. They are made when they are needed and end when they are not.
+const MAX_BLOCKING: usize = crate::egress::MAX_LOOK_UPS;
 /// How long to wait when the process is out of file descriptors: others have to close theirs.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// How long blocking work may hold up the end of a worker.
