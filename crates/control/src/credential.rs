@@ -19,13 +19,8 @@ pub struct CredentialChange {
     pub settings: Option<Settings>,
 }
 
-/// The provider of that name. `open-ai` and the like are older spellings of clients.
+/// The provider of that name.
 pub(crate) fn provider(name: &str, field: &'static str) -> Result<&'static Provider> {
-    let name = match name {
-        "open-ai" => "openai",
-        "hugging-face" => "huggingface",
-        other => other,
-    };
     catalog::find(name).ok_or_else(|| {
         let known: Vec<&str> = catalog::all().iter().map(|provider| provider.name).collect();
         ControlError::invalid(
