@@ -294,11 +294,8 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
         upstream_id: None,
         finish_reason: None,
         usage: Usage {
-            // SDKs tell how long the audio they send is, for providers that do not.
-            // Nothing at all is not what was sent, and more than a year is no recording.
-            audio_millis: text(header::AUDIO_DURATION)
-                .and_then(|text| text.parse().ok())
-                .filter(|millis| (1..=31_536_000_000).contains(millis)),
+            audio_millis: header::text(&accepted.headers, header::AUDIO_DURATION)
+                .and_then(recording_millis),
             ..Usage::default()
         },
         usage_source: Default::default(),
@@ -314,6 +311,12 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
     }
 }
 
+/// How long the audio is that an SDK sends, for providers that do not tell. Nothing at all is not
+/// what was sent, and more than a year is no recording: such a length is not known.
+fn recording_millis(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|millis| (1..=31_536_000_000).contains(millis))
+}
+
 /// The address as it may be recorded: values of the query that could be secrets or content do not
 /// show.
 fn masked_url(path: &str, query: Option<&str>) -> String {
@@ -327,4 +330,17 @@ fn masked_url(path: &str, query: Option<&str>) -> String {
         url.extend(if open { value } else { "********" }.chars().take(128));
     }
     plain(&url, usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::recording_millis;
+
+    #[test]
+    fn a_recording_of_no_length_is_of_unknown_length() {
+        assert_eq!(recording_millis("60000"), Some(60_000));
+        for text in ["0", "-1", "1.5", "31536000001", ""] {
+            assert_eq!(recording_millis(text), None, "{text}");
+        }
+    }
 }

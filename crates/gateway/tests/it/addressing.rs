@@ -353,3 +353,14 @@ async fn paths_outside_the_version_are_not_ours() {
     answer.refused(400, None);
     assert_eq!(world.upstream.count(), 0);
 }
+
+#[tokio::test]
+async fn a_credential_that_another_node_sealed_a_moment_ago_opens() {
+    let mut world = World::new().await;
+    assert_eq!(world.send(Ask::chat("@open/gpt-4o-mini")).await.status, 200);
+    world.rotate_on_another_node().await;
+    let host = world.upstream.base_url();
+    world.virtual_key("new", "openai", "sk-new", &host, IntegrationModels::default()).await;
+    let answer = world.send(Ask::chat("@new/gpt-4o-mini")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}

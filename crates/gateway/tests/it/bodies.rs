@@ -252,3 +252,31 @@ async fn a_client_that_stalls_in_its_upload_is_answered_408() {
     let log = world.only_log();
     assert_eq!((log.error.as_deref(), log.request_bytes), (Some("client_too_slow"), 4));
 }
+
+#[tokio::test]
+async fn a_form_must_name_its_model_once_and_plainly() {
+    let world = World::new().await;
+    let send = async |kind: &str, body: Bytes| {
+        let ask = Ask::new("POST", "/v1/audio/transcriptions").header("content-type", kind);
+        world.send(ask.header("x-portkey-virtual-key", "strict").body(body)).await
+    };
+    let (kind, twice) = form(&[("model", "gpt-4o-mini"), ("model", "whisper-1")]);
+    let message = send(&kind, twice).await.refused(400, None);
+    assert!(message.contains("occurs twice"), "{message}");
+    let (kind, one) = form(&[("model", "gpt-4o-mini")]);
+    assert_eq!(send(&kind, one).await.status, 200);
+    let (kind, other) = form(&[("model", "whisper-1")]);
+    let unquoted = String::from_utf8_lossy(&other).replace("\"model\"", "model").into_bytes();
+    assert_eq!(send(&kind, unquoted.into()).await.status, 412);
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_refused_on_proxied_paths_too() {
+    let world = World::new().await;
+    for body in ["{\"model\":\"a\",\"n\":NaN}", "{\"model\":\"a\",}", "{} {}", "[1,]"] {
+        let ask = Ask::new("POST", "/v1/other").header("content-type", "application/json");
+        let ask = ask.header("x-portkey-provider", "@open").body(body);
+        world.send(ask).await.refused(400, None);
+    }
+    assert_eq!(world.upstream.count(), 0);
+}

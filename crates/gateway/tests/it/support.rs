@@ -46,6 +46,7 @@ pub(crate) struct World {
     /// A key that may do everything.
     pub(crate) key: String,
     vault: Arc<Vault>,
+    data_keys: Arc<testing::MemoryDataKeys>,
     pepper: Arc<Pepper>,
     dice: Arc<SeededDice>,
     live: Arc<Live>,
@@ -64,15 +65,8 @@ impl World {
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
         let dice = Arc::new(SeededDice(AtomicU64::new(0x9E37_79B9_7F4A_7C15)));
         let upstream = Arc::new(Upstream::start().await.unwrap());
-        let key = Secret::new(vec![7; 32]);
-        let kms = LocalKms::try_new(&key, "a test".to_owned(), dice.clone()).ok().unwrap();
-        let vault = Arc::new(Vault::new(
-            Arc::new(kms),
-            Arc::new(testing::MemoryDataKeys::default()),
-            clock.clone(),
-            dice.clone(),
-            VaultSettings::default(),
-        ));
+        let data_keys = Arc::new(testing::MemoryDataKeys::default());
+        let vault = vault(&data_keys, &clock, &dice);
         let pepper = Arc::new(Pepper::mint(&*dice));
         let recorder = Arc::new(Recording::new(upstream.clone()));
         let live = Arc::new(Live::default());
@@ -122,6 +116,7 @@ impl World {
             clock,
             key: String::new(),
             vault,
+            data_keys,
             pepper,
             dice,
             live,
@@ -243,6 +238,13 @@ impl World {
         self.apply(changes);
     }
 
+    /// From now on, another node seals what this world seals, with a data key of its own.
+    pub(crate) async fn rotate_on_another_node(&mut self) {
+        self.vault = vault(&self.data_keys, &self.clock, &self.dice);
+        self.clock.advance_millis(60_000);
+        self.vault.rotate(Some(self.organisation.id)).await.unwrap();
+    }
+
     /// Sends a request and reads the answer to its end.
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
         Answer::of(self.begin(ask).await).await
@@ -319,6 +321,17 @@ impl World {
         };
         tokio::time::timeout(Duration::from_secs(5), called).await.expect("no call arrived");
     }
+}
+
+fn vault(
+    data_keys: &Arc<testing::MemoryDataKeys>,
+    clock: &Arc<TestClock>,
+    dice: &Arc<SeededDice>,
+) -> Arc<Vault> {
+    let key = Secret::new(vec![7; 32]);
+    let kms = LocalKms::try_new(&key, "a test".to_owned(), dice.clone()).ok().unwrap();
+    let settings = VaultSettings::default();
+    Arc::new(Vault::new(Arc::new(kms), data_keys.clone(), clock.clone(), dice.clone(), settings))
 }
 
 pub(crate) fn id<N: Noun>(n: u128) -> Id<N> {

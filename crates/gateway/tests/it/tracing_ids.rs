@@ -96,6 +96,19 @@ async fn metadata_is_merged_and_bounded() {
 }
 
 #[tokio::test]
+async fn the_keys_own_metadata_cannot_be_pushed_out() {
+    let world = World::new().await;
+    let own = BTreeMap::from([("team".to_owned(), "core".to_owned())]);
+    let key = world.api_key(|key| key.defaults.metadata = own);
+    let pairs: BTreeMap<String, &str> = (0..64).map(|n| (format!("p{n}"), "a\0b")).collect();
+    let ask = Ask::chat("@open/gpt-4o-mini").without_key().header("x-portkey-api-key", &key);
+    world.send(ask.header("x-portkey-metadata", json!(pairs).to_string())).await;
+    let metadata = world.only_log().metadata;
+    assert_eq!((metadata.len(), &*metadata["team"]), (64, "core"));
+    assert_eq!(metadata["p1"], "ab");
+}
+
+#[tokio::test]
 async fn the_log_says_who_called_from_where_and_with_what() {
     let world = World::new().await;
     let ask = Ask::new("GET", "/v1/unknown?model=@open/x&key=secret&limit=5")

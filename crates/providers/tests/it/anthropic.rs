@@ -124,7 +124,8 @@ pub(crate) fn streamed(call: &Call<'_>, text: &str) -> (String, Observed) {
 /// What was observed, without what was not.
 fn seen(observed: &Observed) -> String {
     let all = format!("{observed:#?}");
-    all.lines().filter(|line| !line.ends_with(": None,")).map(|line| format!("{line}\n")).collect()
+    let tells = |line: &&str| !line.ends_with(": None,") && !line.ends_with("runs_on: false,");
+    all.lines().filter(tells).map(|line| format!("{line}\n")).collect()
 }
 
 /// JSON with line breaks and the members in their order.
