@@ -232,7 +232,7 @@ async fn provider_that_says(status: &str, body: String) -> String {
     tokio::task::spawn_local(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 4096];
-            stream.read(&mut request).await.unwrap();
+            let _ = stream.read(&mut request).await.unwrap();
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });

@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
 
 use super::{App, ServerSettings, phase::Phase};
@@ -37,6 +37,9 @@ const SEND_BUFFER: usize = 128 * 1024;
 const HTTP2_START: &[u8; 4] = b"PRI ";
 /// How often a silent HTTP/2 client is asked whether it is there, and how long it may take.
 const PING_EVERY: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of an answer that waits for it. Nobody else would notice: the
+/// body of the answer is only asked for more when there is room.
+const TAKES_WITHIN: Duration = Duration::from_secs(300);
 
 /// How connections are served: both protocols with their bounds.
 pub(super) struct Protocols {
@@ -83,7 +86,7 @@ impl Protocols {
         let begun = tokio::select! {
             biased;
             () = phase.draining() => return,
-            begun = timeout(self.first_byte_within, begin(stream)) => begun,
+            begun = timeout(self.first_byte_within, begin(stream, TAKES_WITHIN)) => begun,
         };
         let Ok(Ok((begun, is_http2))) = begun else { return };
         let io = TokioIo::new(begun);
@@ -142,12 +145,19 @@ struct Begun<S> {
     given: usize,
     read: usize,
     stream: S,
+    takes_within: Duration,
+    /// Set while the client takes nothing.
+    late: Option<Pin<Box<Sleep>>>,
 }
 
 /// Reads ahead until it is clear whether the client speaks HTTP/2 without having negotiated it.
 /// Sleeps until there are bytes: a client that sends one and no more costs one wake-up.
-async fn begin<S: AsyncRead + Unpin>(stream: S) -> io::Result<(Begun<S>, bool)> {
-    let mut begun = Begun { start: [0; HTTP2_START.len()], given: 0, read: 0, stream };
+async fn begin<S: AsyncRead + Unpin>(
+    stream: S,
+    takes_within: Duration,
+) -> io::Result<(Begun<S>, bool)> {
+    let start = [0; HTTP2_START.len()];
+    let mut begun = Begun { start, given: 0, read: 0, stream, takes_within, late: None };
     loop {
         match begun.stream.read(&mut begun.start[begun.read..]).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -159,6 +169,23 @@ async fn begin<S: AsyncRead + Unpin>(stream: S) -> io::Result<(Begun<S>, bool)> 
         if begun.read == HTTP2_START.len() {
             return Ok((begun, true));
         }
+    }
+}
+
+impl<S> Begun<S> {
+    /// What a write came to, or that the client has taken nothing for too long.
+    fn bounded(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.late = None;
+            return written;
+        }
+        let within = self.takes_within;
+        let late = self.late.get_or_insert_with(|| Box::pin(sleep(within)));
+        late.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -184,7 +211,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.bounded(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -200,7 +228,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.bounded(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -231,7 +260,7 @@ mod tests {
             let mut client = TcpStream::connect(address).await.unwrap();
             let (stream, _) = listener.accept().await.unwrap();
             client.write_all(first.as_bytes()).await.unwrap();
-            let mut beginning = pin!(begin(stream));
+            let mut beginning = pin!(begin(stream, Duration::MAX));
             let mut wakes = 0;
             let counted = poll_fn(|cx| {
                 wakes += 1;
@@ -247,5 +276,19 @@ mod tests {
             begun.read_to_string(&mut seen).await.unwrap();
             assert_eq!(seen, format!("{first}{second}"));
         }
+    }
+
+    #[tokio::test]
+    #[allow(clippy::disallowed_methods, reason = "the client's side of the connection")]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        client.write_all(b"GET ").await.unwrap();
+        let (mut begun, _) = begin(stream, Duration::from_millis(50)).await.unwrap();
+        let answer = vec![0; 64 << 20];
+        let writing = timeout(Duration::from_secs(10), begun.write_all(&answer)).await;
+        let error = writing.expect("it is given up").expect_err("nobody took it");
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     }
 }
