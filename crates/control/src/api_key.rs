@@ -128,7 +128,7 @@ impl ApiKeys<'_> {
             .db
             .write(async |tx| -> Result<()> { Ok(tx.api_keys().insert(&permit, &key).await?) })
             .await?;
-        self.parts.caught_up().await?;
+        self.parts.caught_up().await;
         Ok((key, token))
     }
 
@@ -233,7 +233,8 @@ impl ApiKeys<'_> {
             .db
             .write(async |tx| -> Result<bool> { Ok(tx.api_keys().remove(&permit, key.id).await?) })
             .await?;
-        self.parts.caught_up().await
+        self.parts.caught_up().await;
+        Ok(())
     }
 
     async fn load(&self, id: ApiKeyId, verb: Verb) -> Result<(ApiKey, Permit)> {
@@ -258,7 +259,8 @@ impl ApiKeys<'_> {
         if !there {
             return Err(ControlError::NotFound("API key"));
         }
-        self.parts.caught_up().await
+        self.parts.caught_up().await;
+        Ok(())
     }
 
     fn permit(&self, verb: Verb, kind: ApiKeyKind, workspace: WorkspaceId) -> Result<Permit> {

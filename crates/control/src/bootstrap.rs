@@ -25,8 +25,16 @@ pub struct Initialised {
     pub api_key: ApiKeyToken,
 }
 
-/// Creates the first organisation with its default workspace and environments, its owner and its
-/// master key. An instance that has an organisation is left as it is: [`ControlError::Conflict`].
+/// A first organisation that is made up but not written, so that its secrets can be put somewhere
+/// safe first.
+pub struct Prepared {
+    made: Initialised,
+    user: User,
+    password_hash: Secret<String>,
+    key: ApiKey,
+}
+
+/// Creates the first organisation: [`prepare`], then [`Prepared::commit`].
 pub async fn bootstrap(
     db: &Db,
     pepper: &Pepper,
@@ -35,6 +43,18 @@ pub async fn bootstrap(
     organisation: &str,
     owner: &str,
 ) -> Result<Initialised> {
+    prepare(pepper, clock, dice, organisation, owner)?.commit(db).await
+}
+
+/// Makes up the first organisation with its default workspace and environments, its owner and its
+/// master key. Nothing is written.
+pub fn prepare(
+    pepper: &Pepper,
+    clock: &dyn Clock,
+    dice: &dyn Dice,
+    organisation: &str,
+    owner: &str,
+) -> Result<Prepared> {
     let name = organisation.trim();
     if !(1..=255).contains(&name.chars().count()) {
         return Err(ControlError::invalid("organisation", "must have 1 to 255 characters"));
@@ -84,7 +104,7 @@ pub async fn bootstrap(
         created_at: now,
     };
     let owner_password = password(dice);
-    let hash = password_hash(&owner_password, dice)?;
+    let password_hash = password_hash(&owner_password, dice)?;
     let api_key = ApiKeyToken::mint("master", dice);
     let key = ApiKey {
         id: Id::mint(clock, dice),
@@ -104,23 +124,42 @@ pub async fn bootstrap(
         created_at: now,
         updated_at: now,
     };
-    let operator = Actor::operator(organisation_id);
-    let permit =
-        operator.permit(Scope::OrganisationSettingsUpdate, Place::Organisation(organisation_id))?;
-    db.write(async |tx: &mut Tx| -> Result<()> {
-        if Reader::organisations(tx).count().await? > 0 {
-            let text = "the instance has an organisation already; nothing was changed";
-            return Err(ControlError::Conflict(text.to_owned()));
-        }
-        tx.organisations().insert(&permit, &organisation).await?;
-        tx.workspaces().insert(&permit, &workspace).await?;
-        tx.users().insert(&permit, &user, Some(&hash), OrganisationRole::Owner).await?;
-        tx.users().put_workspace_role(&permit, workspace.id, user.id, WorkspaceRole::Admin).await?;
-        tx.api_keys().insert(&permit, &key).await?;
-        Ok(())
-    })
-    .await?;
-    Ok(Initialised { organisation, workspace, owner_email: user.email, owner_password, api_key })
+    let owner_email = user.email.clone();
+    let made = Initialised { organisation, workspace, owner_email, owner_password, api_key };
+    Ok(Prepared { made, user, password_hash, key })
+}
+
+impl Prepared {
+    /// What [`Prepared::commit`] will have made.
+    pub fn made(&self) -> &Initialised {
+        &self.made
+    }
+
+    /// Writes it. An instance that has an organisation is left as it is:
+    /// [`ControlError::Conflict`].
+    pub async fn commit(self, db: &Db) -> Result<Initialised> {
+        let Self { made, user, password_hash, key } = self;
+        let (organisation, workspace) = (&made.organisation, &made.workspace);
+        let operator = Actor::operator(organisation.id);
+        let place = Place::Organisation(organisation.id);
+        let permit = operator.permit(Scope::OrganisationSettingsUpdate, place)?;
+        db.write(async |tx: &mut Tx| -> Result<()> {
+            if Reader::organisations(tx).count().await? > 0 {
+                let text = "the instance has an organisation already; nothing was changed";
+                return Err(ControlError::Conflict(text.to_owned()));
+            }
+            tx.organisations().insert(&permit, organisation).await?;
+            tx.workspaces().insert(&permit, workspace).await?;
+            let hash = Some(&password_hash);
+            tx.users().insert(&permit, &user, hash, OrganisationRole::Owner).await?;
+            let role = WorkspaceRole::Admin;
+            tx.users().put_workspace_role(&permit, workspace.id, user.id, role).await?;
+            tx.api_keys().insert(&permit, &key).await?;
+            Ok(())
+        })
+        .await?;
+        Ok(made)
+    }
 }
 
 /// 20 characters without look-alikes: 115 bits.

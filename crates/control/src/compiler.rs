@@ -4,7 +4,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use portcullis_domain::{Change, Live, Revision, Snapshot};
-use portcullis_store::{Db, Event, Reader, Subject};
+use portcullis_store::{Db, Error, Event, Reader, Subject};
 use tokio::sync::watch;
 
 use crate::Result;
@@ -21,7 +21,7 @@ const STEP: u32 = 1000;
 /// How long to wait after a failure of the database.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Loads everything.
+/// Loads everything that can be read; damaged rows are left out and logged.
 pub async fn load_snapshot(db: &Db) -> Result<Snapshot> {
     let mut reader = db.read().await?;
     // Before the rows: what changes while they are read is applied once more, which does no harm.
@@ -101,7 +101,8 @@ impl Compiler {
     }
 }
 
-/// What the events come to: each subject once, as it is now.
+/// What the events come to: each subject once, as it is now. One that cannot be read is taken out:
+/// a damaged row must not keep every later revocation from being applied.
 async fn changes(reader: &mut Reader, events: &[Event]) -> Result<Vec<Change>> {
     let mut seen = HashSet::new();
     let mut changes = Vec::new();
@@ -111,27 +112,40 @@ async fn changes(reader: &mut Reader, events: &[Event]) -> Result<Vec<Change>> {
         }
         let mut tenant = reader.tenant(event.organisation_id);
         changes.push(match event.subject {
-            Subject::Organisation(id) => match reader.organisations().find(id).await? {
+            Subject::Organisation(id) => match sound(event, reader.organisations().find(id).await)?
+            {
                 Some(row) => Change::Organisation(Arc::new(row)),
                 None => Change::OrganisationGone(id),
             },
-            Subject::Workspace(id) => match tenant.workspaces().find(id).await? {
+            Subject::Workspace(id) => match sound(event, tenant.workspaces().find(id).await)? {
                 Some(row) => Change::Workspace(Arc::new(row)),
                 None => Change::WorkspaceGone(id),
             },
-            Subject::ApiKey(id) => match tenant.api_keys().find(id).await? {
+            Subject::ApiKey(id) => match sound(event, tenant.api_keys().find(id).await)? {
                 Some(row) => Change::ApiKey(Arc::new(row)),
                 None => Change::ApiKeyGone(id),
             },
-            Subject::Integration(id) => match tenant.integrations().find(id).await? {
+            Subject::Integration(id) => match sound(event, tenant.integrations().find(id).await)? {
                 Some(row) => Change::Integration(Arc::new(row)),
                 None => Change::IntegrationGone(id),
             },
-            Subject::VirtualKey(id) => match tenant.virtual_keys().find(id).await? {
+            Subject::VirtualKey(id) => match sound(event, tenant.virtual_keys().find(id).await)? {
                 Some(row) => Change::VirtualKey(Arc::new(row)),
                 None => Change::VirtualKeyGone(id),
             },
         });
     }
     Ok(changes)
+}
+
+/// What was found, or nothing if it is there but cannot be read.
+fn sound<T>(event: &Event, found: portcullis_store::Result<Option<T>>) -> Result<Option<T>> {
+    match found {
+        Err(error @ Error::Corrupt(_)) => {
+            tracing::error!(%error, subject = ?event.subject, "a damaged row is left out of the \
+                configuration");
+            Ok(None)
+        }
+        other => Ok(other?),
+    }
 }

@@ -8,7 +8,7 @@ use portcullis_providers::{
 };
 use serde_json::{Map, Value};
 
-use crate::{ControlError, Parts, Result};
+use crate::{ControlError, Parts, Result, masking};
 
 /// What to change of a credential; `None` leaves a part as it is.
 #[derive(Default)]
@@ -37,6 +37,7 @@ pub(crate) fn hint(credential: &Credential) -> String {
 
 /// Checks what would only fail at the first call otherwise.
 pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> {
+    masking::refuse_masks(credential)?;
     if let Some(key) = &credential.key {
         let key = key.danger_expose();
         // A line break would end the header that carries it.
@@ -104,8 +105,8 @@ pub(crate) async fn open(
     integration: IntegrationId,
     sealed: &Sealed,
 ) -> Result<Credential> {
-    let ring = parts.vault.key_ring(Some(organisation)).await.map_err(unavailable)?;
-    let opened = ring.open(&place(organisation, integration), sealed).map_err(unavailable)?;
+    let opened = parts.vault.open(&place(organisation, integration), sealed).await;
+    let opened = opened.map_err(unavailable)?;
     Credential::parse(opened.danger_expose())
         .map_err(|error| ControlError::Internal(error.to_string()))
 }

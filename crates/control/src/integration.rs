@@ -8,7 +8,7 @@ use portcullis_providers::credential::{Credential, Settings};
 use portcullis_store::{IntegrationOwner, List, Page};
 use serde_json::Value;
 
-use crate::{ControlError, CredentialChange, Parts, Result, credential, workspace};
+use crate::{ControlError, CredentialChange, Parts, Result, credential, masking, workspace};
 
 /// Use cases of integrations.
 pub struct Integrations<'a> {
@@ -121,7 +121,7 @@ impl Integrations<'_> {
                 Ok(())
             })
             .await?;
-        self.parts.caught_up().await?;
+        self.parts.caught_up().await;
         Ok(integration)
     }
 
@@ -194,7 +194,7 @@ impl Integrations<'_> {
         let organisation = self.actor.organisation();
         let opened =
             credential::open(self.parts, organisation, integration.id, &integration.credential);
-        let settings = masked(&opened.await?.settings);
+        let settings = masking::masked(&opened.await?.settings);
         let mut workspaces = self.workspaces_using(&integration).await?;
         workspaces.dedup();
         Ok(IntegrationDetail { integration, settings, workspace_count: workspaces.len() })
@@ -262,7 +262,8 @@ impl Integrations<'_> {
                 Ok(())
             })
             .await?;
-        self.parts.caught_up().await
+        self.parts.caught_up().await;
+        Ok(())
     }
 
     /// Sets which models may be used. Listed ones are merged into the list by name.
@@ -347,7 +348,8 @@ impl Integrations<'_> {
                 Ok(())
             })
             .await?;
-        self.parts.caught_up().await
+        self.parts.caught_up().await;
+        Ok(())
     }
 
     async fn workspaces_using(&self, integration: &Integration) -> Result<Vec<WorkspaceId>> {
@@ -384,7 +386,8 @@ impl Integrations<'_> {
         if !there {
             return Err(ControlError::NotFound("integration"));
         }
-        self.parts.caught_up().await
+        self.parts.caught_up().await;
+        Ok(())
     }
 
     fn permit(&self, verb: Verb, owner: Option<WorkspaceId>) -> Result<Permit> {
@@ -459,29 +462,4 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     } else {
         Err(ControlError::invalid("name", "must have 1 to 255 characters"))
     }
-}
-
-/// Settings as they may be shown: what could be a secret is masked, nested values too.
-fn masked(settings: &Settings) -> Value {
-    fn walk(name: &str, value: &mut Value) {
-        let is_secret = ["secret", "token", "key", "password", "json", "header"]
-            .iter()
-            .any(|word| name.to_ascii_lowercase().contains(word));
-        match value {
-            Value::Object(members) => {
-                for (member, value) in members {
-                    // Headers carry credentials under any name.
-                    let name = if is_secret { name } else { member };
-                    walk(name, value);
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| walk(name, item)),
-            Value::String(text) if is_secret => *text = portcullis_domain::mask(text),
-            Value::Number(_) if is_secret => *value = Value::from("********"),
-            _ => {}
-        }
-    }
-    let mut value = serde_json::to_value(settings).unwrap_or_default();
-    walk("", &mut value);
-    value
 }

@@ -18,6 +18,7 @@ mod integration;
 mod log;
 mod log_sink;
 mod maintenance;
+mod masking;
 mod provider;
 mod virtual_key;
 mod workspace;
@@ -30,7 +31,7 @@ use portcullis_vault::{Pepper, Vault};
 use tokio::sync::watch;
 
 pub use api_key::{ApiKeyChange, ApiKeys, NewApiKey, Rotated};
-pub use bootstrap::{Initialised, bootstrap};
+pub use bootstrap::{Initialised, Prepared, bootstrap, prepare};
 pub use compiler::{Compiler, load_snapshot};
 pub use credential::CredentialChange;
 pub use data_keys::StoredDataKeys;
@@ -56,6 +57,9 @@ pub struct Control(Arc<Parts>);
 pub struct Parts {
     /// The database.
     pub db: Db,
+    /// The same for searching the logs, with connections of its own and a bound on how long one
+    /// statement may take: no search may keep the other use cases waiting.
+    pub logs: Db,
     /// Seals and opens.
     pub vault: Arc<Vault>,
     /// Digests API keys.
@@ -133,14 +137,21 @@ impl Control {
 
 impl Parts {
     /// Waits until this node's data plane knows what was just written, so that whoever creates a
-    /// key can use it at once. A snapshot that lags for longer is not an error of the write.
-    pub(crate) async fn caught_up(&self) -> Result<()> {
-        let written = self.db.read().await?.outbox().max_revision().await?;
-        let mut reached = self.reached.clone();
-        let wait = reached.wait_for(|revision| *revision >= written);
-        if tokio::time::timeout(READ_YOUR_WRITES, wait).await.is_err() {
-            tracing::warn!(revision = written, "the snapshot lags behind a write");
+    /// key can use it at once. Whatever goes wrong here is not an error of the write, which is
+    /// done: the answer may hold the only copy of a key.
+    pub(crate) async fn caught_up(&self) {
+        let caught_up = async {
+            let written = self.db.read().await?.outbox().max_revision().await?;
+            let mut reached = self.reached.clone();
+            let wait = reached.wait_for(|revision| *revision >= written).await;
+            Ok::<bool, portcullis_store::Error>(wait.is_ok())
+        };
+        match tokio::time::timeout(READ_YOUR_WRITES, caught_up).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) | Err(_) => tracing::warn!("the snapshot lags behind a write"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "whether the snapshot shows a write cannot be told");
+            }
         }
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use portcullis_domain::{
     Actor, CallId, Content, ContentPart, Log, Place, Scope, Sealed, SealedPlace,
 };
 use portcullis_store::{LogCursor, LogFilter};
-use portcullis_vault::KeyRing;
+use portcullis_vault::Vault;
 
 use crate::{ControlError, Parts, Result, workspace};
 
@@ -54,7 +54,7 @@ impl Logs<'_> {
         self.actor
             .permit(Scope::LogsList, place)
             .or_else(|_| self.actor.permit(Scope::LogsView, place))?;
-        let mut reader = self.parts.db.read().await?;
+        let mut reader = self.parts.logs.read().await?;
         let mut tenant = reader.tenant(organisation);
         let after = match after {
             None => None,
@@ -81,7 +81,7 @@ impl Logs<'_> {
         if !may_look.iter().any(|scope| scopes.contains(*scope)) {
             return Err(ControlError::ScopeMissing(Scope::LogsView));
         }
-        let mut reader = self.parts.db.read().await?;
+        let mut reader = self.parts.logs.read().await?;
         let mut tenant = reader.tenant(organisation);
         let log = tenant.logs().find(id).await?.filter(|log| self.sees(log));
         let log = log.ok_or(ControlError::NotFound("log"))?;
@@ -90,10 +90,8 @@ impl Logs<'_> {
         }
         let Content { request, response } = tenant.logs().content(id).await?;
         drop(reader);
-        let ring = self.parts.vault.key_ring(Some(organisation)).await;
-        let ring = ring.map_err(|error| ControlError::VaultUnavailable(error.to_string()))?;
-        let request = open(&ring, &log, ContentPart::Request, request)?;
-        let response = open(&ring, &log, ContentPart::Response, response)?;
+        let request = open(&self.parts.vault, &log, ContentPart::Request, request).await?;
+        let response = open(&self.parts.vault, &log, ContentPart::Response, response).await?;
         Ok(LogDetail { log, request, response })
     }
 
@@ -102,8 +100,8 @@ impl Logs<'_> {
     }
 }
 
-fn open(
-    ring: &KeyRing,
+async fn open(
+    vault: &Vault,
     log: &Log,
     part: ContentPart,
     sealed: Option<Sealed>,
@@ -115,8 +113,9 @@ fn open(
         row: log.id.uuid(),
         field: part.name(),
     };
-    let opened = ring
+    let opened = vault
         .open(&place, &sealed)
+        .await
         .map_err(|error| ControlError::VaultUnavailable(error.to_string()))?;
     Ok(Some(opened.danger_expose().clone()))
 }

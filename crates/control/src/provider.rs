@@ -43,7 +43,9 @@ pub struct ProviderChange {
 }
 
 impl Providers<'_> {
-    /// Creates a provider of an integration that the workspace may use.
+    /// Creates a provider of an integration that the workspace may use: its own, or one of the
+    /// organisation's that it was let use before. To let it use another one of those is for whoever
+    /// may change them.
     pub async fn create(&self, new: NewProvider) -> Result<VirtualKey> {
         let place = workspace::place(self.parts, self.actor, new.workspace.as_deref()).await?;
         let organisation = self.actor.organisation();
@@ -73,11 +75,29 @@ impl Providers<'_> {
         self.parts
             .db
             .write(async |tx| -> Result<()> {
+                // In the transaction, so that no withdrawal falls between look and write.
+                if integration.workspace_id.is_none() {
+                    let mut tenant = tx.tenant(organisation);
+                    let known = tenant.virtual_keys().list_of_integration(integration.id).await?;
+                    if !known.iter().any(|handle| handle.workspace_id == place.id) {
+                        self.permit_grant()?;
+                    }
+                }
                 Ok(tx.virtual_keys().insert(&permit, &provider).await?)
             })
             .await?;
-        self.parts.caught_up().await?;
+        self.parts.caught_up().await;
         Ok(provider)
+    }
+
+    /// Whether the actor may let a workspace use the organisation's integrations. To one confined
+    /// to a workspace these are known, so that it is told what is missing.
+    fn permit_grant(&self) -> Result<()> {
+        let scope = Scope::OrganisationIntegrationsUpdate;
+        match self.actor.permit(scope, Place::Organisation(self.actor.organisation())) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ControlError::ScopeMissing(scope)),
+        }
     }
 
     /// The providers the actor may list, newest first.
@@ -134,7 +154,7 @@ impl Providers<'_> {
         if !there {
             return Err(ControlError::NotFound("provider"));
         }
-        self.parts.caught_up().await?;
+        self.parts.caught_up().await;
         Ok(provider)
     }
 
@@ -149,6 +169,7 @@ impl Providers<'_> {
                 Ok(tx.virtual_keys().remove(&permit, detail.virtual_key.id).await?)
             })
             .await?;
-        self.parts.caught_up().await
+        self.parts.caught_up().await;
+        Ok(())
     }
 }

@@ -69,7 +69,7 @@ impl VirtualKeys<'_> {
                 Ok(())
             })
             .await?;
-        self.parts.caught_up().await?;
+        self.parts.caught_up().await;
         Ok(key)
     }
 
@@ -144,7 +144,8 @@ impl VirtualKeys<'_> {
                 if there { Ok(()) } else { Err(ControlError::NotFound("virtual key")) }
             })
             .await?;
-        self.parts.caught_up().await
+        self.parts.caught_up().await;
+        Ok(())
     }
 
     /// Deletes a virtual key, and its credential unless something else uses it.
@@ -167,7 +168,8 @@ impl VirtualKeys<'_> {
                 Ok(())
             })
             .await?;
-        self.parts.caught_up().await
+        self.parts.caught_up().await;
+        Ok(())
     }
 
     async fn load(

@@ -159,18 +159,25 @@ impl Config {
         })
     }
 
-    /// The database's address without a password, for people.
+    /// The database's address for people: scheme, user, host and path. Whatever else a URL may
+    /// say may be a password.
     pub(crate) fn shown_database(&self) -> String {
-        match self.database_url.split_once("://") {
-            Some((scheme, rest)) => match rest.rsplit_once('@') {
-                Some((login, place)) => {
-                    let user = login.split(':').next().unwrap_or_default();
-                    format!("{scheme}://{user}@{place}")
-                }
-                None => self.database_url.clone(),
-            },
-            None => String::new(),
+        shown_url(&self.database_url)
+    }
+}
+
+fn shown_url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let (shown, hidden) = rest.split_at(end);
+    match shown.rsplit_once('@') {
+        Some((login, place)) => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{place}")
         }
+        // The mark that ended it may have been one of a password's own.
+        None if hidden.contains('@') => format!("{scheme}://…"),
+        None => format!("{scheme}://{shown}"),
     }
 }
 
@@ -245,4 +252,26 @@ fn address(place: &str, text: &str) -> Result<SocketAddr, SettingsError> {
         SettingsError::new(place, what)
     })?;
     found.next().ok_or_else(|| SettingsError::new(place, format!("'{text}' has no address")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_url;
+
+    #[test]
+    fn a_database_is_shown_without_what_may_be_a_password() {
+        for (url, shown) in [
+            ("sqlite:///data/p.db?mode=rwc", "sqlite:///data/p.db"),
+            ("postgres://gate:hunter2@db.test/gate", "postgres://gate@db.test/gate"),
+            ("postgres://gate@db.test/gate?password=hunter2", "postgres://gate@db.test/gate"),
+            ("postgres://db.test/gate?user=a&password=hunter2#x", "postgres://db.test/gate"),
+            ("postgres://db.test?password=hunter2", "postgres://db.test"),
+            ("postgres://gate:hun/ter2@db.test/gate", "postgres://gate@db.test/gate"),
+            ("postgres://gate:hun@ter2@db.test/gate", "postgres://gate@db.test/gate"),
+            ("postgres://gate:hunter2?@db.test/gate", "postgres://…"),
+            ("postgres://gate:hunter2#@db.test/gate", "postgres://…"),
+        ] {
+            assert_eq!(shown_url(url), shown);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! An opened instance: its files, its database, its vault. Every command that touches data begins
 //! here.
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use portcullis_control::{StoredDataKeys, instance_pepper};
 use portcullis_domain::{Clock, Dice};
@@ -108,21 +108,4 @@ fn read_kms(which: &str, key: &VaultKey, dice: &Arc<dyn Dice>) -> Result<Arc<dyn
     };
     let kms = kms.map_err(|error| Failure::new(format!("vault.{which}_key_{form}: {error}")))?;
     Ok(Arc::new(kms))
-}
-
-/// Where `serve` leaves the first credentials of an instance that it initialised itself.
-pub(crate) fn credentials_file(config: &Config) -> PathBuf {
-    config.data_dir.join("first-credentials.json")
-}
-
-/// Writes a file that only its owner can read, and that must not exist yet.
-pub(crate) fn write_private(path: &PathBuf, text: &str) -> Result<(), Failure> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let written = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| Failure::new(format!("{}: cannot be written: {error}", path.display())))
 }

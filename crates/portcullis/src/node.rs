@@ -26,9 +26,16 @@ const VAULT_MAINTENANCE: Duration = Duration::from_secs(60);
 /// How often the database is relieved of what is past its time.
 const DATABASE_MAINTENANCE: Duration = Duration::from_secs(3600);
 
+/// How long one statement that searches the logs may take: what takes longer is not waited for.
+const LOG_SEARCH: Duration = Duration::from_secs(15);
+/// Connections for searching the logs.
+const LOG_SEARCHES: u32 = 4;
+
 /// A node that serves.
 pub(crate) struct Node {
     instance: Instance,
+    /// The same database for those who must not wait for each other.
+    databases: [Db; 2],
     tasks: Tasks,
     server: ServerHandle,
     ops: Option<ServerHandle>,
@@ -46,7 +53,9 @@ impl Node {
     ) -> Result<Self, Failure> {
         let tasks = Tasks::new();
         let live = Arc::new(Live::default());
-        let (compiler, reached) = Compiler::start(instance.db.clone(), Arc::clone(&live)).await?;
+        // Its own connections: a revocation must not wait behind slow requests for others.
+        let followed = instance.db.apart(1, None);
+        let (compiler, reached) = Compiler::start(followed.clone(), Arc::clone(&live)).await?;
         let shutdown = tasks.shutdown_signal();
         tasks.spawn("snapshot compiler", async move {
             tokio::select! {
@@ -123,8 +132,10 @@ impl Node {
             node: node_id,
             version: env!("CARGO_PKG_VERSION"),
         });
+        let searched = instance.db.apart(LOG_SEARCHES, Some(LOG_SEARCH));
         let control = Control::new(portcullis_control::Parts {
             db: instance.db.clone(),
+            logs: searched.clone(),
             vault: Arc::clone(&instance.vault),
             pepper,
             live: Arc::clone(&live),
@@ -158,7 +169,8 @@ impl Node {
                 Some(bound.serve(Ops::new(metrics, move || metrics::readiness(&draining)))?)
             }
         };
-        Ok(Self { instance, tasks, server, ops, shipper, drain: config.drain })
+        let databases = [followed, searched];
+        Ok(Self { instance, databases, tasks, server, ops, shipper, drain: config.drain })
     }
 
     /// Where it serves.
@@ -196,6 +208,9 @@ impl Node {
         }
         drop(self.shipper);
         drop(self.ops);
+        for db in self.databases {
+            db.close().await;
+        }
         self.instance.db.close().await;
     }
 }

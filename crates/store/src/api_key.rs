@@ -29,11 +29,7 @@ macro_rules! columns {
 impl Reader {
     /// Hands every API key of every organisation to `take`, one at a time: for the snapshot.
     pub async fn load_api_keys(&mut self, take: &mut (dyn FnMut(ApiKey) + Send)) -> Result<()> {
-        let mut take = |row: &Row| {
-            take(read(row)?);
-            Ok(())
-        };
-        self.each(concat!("SELECT ", columns!(), " FROM api_keys"), values![], &mut take).await
+        self.each_sound(concat!("SELECT ", columns!(), " FROM api_keys"), read, take).await
     }
 }
 

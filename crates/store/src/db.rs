@@ -40,6 +40,9 @@ pub struct Options {
     pub retry: Duration,
     /// How often [`crate::Changes`] looks for other nodes' changes when nobody tells.
     pub poll: Duration,
+    /// How long one statement may take: on PostgreSQL any, on SQLite those of [`Db::read`], which
+    /// also end there when nobody waits for them any more. No bound by default.
+    pub statement_timeout: Option<Duration>,
 }
 
 /// A transaction that writes. Also reads, through [`Reader`].
@@ -73,6 +76,7 @@ impl Options {
             wait: Duration::from_secs(5),
             retry: Duration::from_secs(10),
             poll: Duration::from_millis(500),
+            statement_timeout: None,
         }
     }
 }
@@ -96,15 +100,34 @@ impl Db {
         Self(Arc::new(Inner { pools, options, news, retrying: Mutex::new(()) }))
     }
 
+    /// Other connections to the same database, made when they are first used: what goes over them
+    /// never waits for what goes over these. They are told of the same commits.
+    pub fn apart(&self, connections: u32, statement_timeout: Option<Duration>) -> Self {
+        let options = Options { connections, statement_timeout, ..self.0.options.clone() };
+        let pools = match &self.0.pools {
+            Pools::Sqlite { writer, .. } => {
+                let file = (*writer.connect_options()).clone();
+                let (writer, readers) = sqlite_pools(&file, &options);
+                Pools::Sqlite { writer: writer.connect_lazy_with(file), readers }
+            }
+            Pools::Postgres(pool) => {
+                let server = (*pool.connect_options()).clone();
+                Pools::Postgres(postgres_pool(&options).connect_lazy_with(server))
+            }
+        };
+        let news = self.0.news.clone();
+        Self(Arc::new(Inner { pools, options, news, retrying: Mutex::new(()) }))
+    }
+
     /// As [`Db::connect`], without connecting: connections are made when they are first used, by
     /// whoever uses them. On SQLite their threads then have the priority of that thread.
     pub fn connect_lazily(url: &str, options: Options) -> Result<Self> {
         let pools = if url.starts_with("sqlite:") {
-            let (writer, readers, file) = sqlite_pools(url, &options)?;
+            let file = sqlite_file(url, &options)?;
+            let (writer, readers) = sqlite_pools(&file, &options);
             Pools::Sqlite { writer: writer.connect_lazy_with(file), readers }
         } else {
-            let (pool, server) = postgres_pool(url, &options)?;
-            Pools::Postgres(pool.connect_lazy_with(server))
+            Pools::Postgres(postgres_pool(&options).connect_lazy_with(postgres_server(url)?))
         };
         Ok(Self::over(pools, options))
     }
@@ -123,7 +146,9 @@ impl Db {
             Pools::Sqlite { readers, .. } => readers.acquire().await.map(Conn::Sqlite),
             Pools::Postgres(pool) => pool.acquire().await.map(Conn::Postgres),
         };
-        Ok(Reader::new(conn.map_err(classify)?, Arc::clone(&self.0.options.clock)))
+        let mut reader = Reader::new(conn.map_err(classify)?, Arc::clone(&self.0.options.clock));
+        reader.statement_timeout = self.0.options.statement_timeout;
+        Ok(reader)
     }
 
     /// Runs `work` in one serialisable transaction and commits it if it succeeds; an error or a
@@ -237,15 +262,12 @@ impl DerefMut for Tx {
 }
 
 async fn open_sqlite(url: &str, options: &Options) -> Result<Pools> {
-    let (writer, readers, file) = sqlite_pools(url, options)?;
+    let file = sqlite_file(url, options)?;
+    let (writer, readers) = sqlite_pools(&file, options);
     Ok(Pools::Sqlite { writer: writer.connect_with(file).await.map_err(classify)?, readers })
 }
 
-/// The writer, still to be connected with the last of the three, and the readers.
-fn sqlite_pools(
-    url: &str,
-    options: &Options,
-) -> Result<(SqlitePoolOptions, SqlitePool, SqliteConnectOptions)> {
+fn sqlite_file(url: &str, options: &Options) -> Result<SqliteConnectOptions> {
     let file = SqliteConnectOptions::from_str(url)
         .map_err(|_| Error::Url("the file's path cannot be read".to_owned()))?
         .create_if_missing(true)
@@ -255,26 +277,41 @@ fn sqlite_pools(
         .foreign_keys(true)
         .busy_timeout(options.wait)
         .disable_statement_logging();
+    Ok(file)
+}
+
+/// The writer, still to be connected to the file, and the readers.
+fn sqlite_pools(file: &SqliteConnectOptions, options: &Options) -> (SqlitePoolOptions, SqlitePool) {
     let pool = || SqlitePoolOptions::new().acquire_timeout(options.wait).test_before_acquire(false);
     let writer = pool().max_connections(1).idle_timeout(None).max_lifetime(None);
     let readers = pool().max_connections(options.connections.max(1));
-    let readers = readers.connect_lazy_with(file.clone().pragma("query_only", "ON"));
-    Ok((writer, readers, file))
+    (writer, readers.connect_lazy_with(file.clone().pragma("query_only", "ON")))
 }
 
 async fn open_postgres(url: &str, options: &Options) -> Result<Pools> {
-    let (pool, server) = postgres_pool(url, options)?;
-    Ok(Pools::Postgres(pool.connect_with(server).await.map_err(classify)?))
+    let server = postgres_server(url)?;
+    Ok(Pools::Postgres(postgres_pool(options).connect_with(server).await.map_err(classify)?))
 }
 
-fn postgres_pool(url: &str, options: &Options) -> Result<(PgPoolOptions, PgConnectOptions)> {
+fn postgres_server(url: &str) -> Result<PgConnectOptions> {
     let server = PgConnectOptions::from_str(url)
-        .map_err(|_| Error::Url("a part of it cannot be read".to_owned()))?
-        .application_name("portcullis")
-        .disable_statement_logging();
+        .map_err(|_| Error::Url("a part of it cannot be read".to_owned()))?;
+    Ok(server.application_name("portcullis").disable_statement_logging())
+}
+
+fn postgres_pool(options: &Options) -> PgPoolOptions {
     let pool = PgPoolOptions::new()
         // One is kept by the listener.
         .max_connections(options.connections.max(1) + 1)
         .acquire_timeout(options.wait);
-    Ok((pool, server))
+    let Some(bound) = options.statement_timeout else { return pool };
+    pool.after_connect(move |conn, _| {
+        Box::pin(async move {
+            sqlx::query("SELECT set_config('statement_timeout', $1, false)")
+                .bind(format!("{}ms", bound.as_millis()))
+                .execute(conn)
+                .await
+                .map(drop)
+        })
+    })
 }

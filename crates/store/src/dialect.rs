@@ -171,6 +171,12 @@ pub(crate) fn is_transient(error: &dyn sqlx::error::DatabaseError) -> bool {
     })
 }
 
+/// Whether a statement was ended for having run too long.
+pub(crate) fn is_broken_off(error: &dyn sqlx::error::DatabaseError) -> bool {
+    // PostgreSQL: query_canceled. SQLite: SQLITE_INTERRUPT.
+    error.code().is_some_and(|code| matches!(&*code, "57014" | "9"))
+}
+
 /// Whether the failure lies in a row's own values, so that leaving the row out can help. A full
 /// disk or a read-only server is not: rows given up for those would be lost for nothing.
 pub(crate) fn is_about_a_row(error: &Error) -> bool {

@@ -1,6 +1,9 @@
 //! The one place where statements meet the drivers.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::TryStreamExt;
 use portcullis_domain::Clock;
@@ -20,7 +23,12 @@ pub struct Reader {
     pub(crate) clock: Arc<dyn Clock>,
     /// Whether a statement failed in a way that running the transaction again can heal.
     pub(crate) is_conflicted: bool,
+    /// How long one statement may take on SQLite; PostgreSQL knows its bound itself.
+    pub(crate) statement_timeout: Option<Duration>,
 }
+
+/// Steps of SQLite's machine, about 0.1 ms, between two looks whether a statement is still wanted.
+const STEPS: i32 = 10_000;
 
 pub(crate) enum Conn {
     Sqlite(PoolConnection<Sqlite>),
@@ -44,7 +52,7 @@ enum Borrowed<'c> {
 
 impl Reader {
     pub(crate) fn new(conn: Conn, clock: Arc<dyn Clock>) -> Self {
-        Self { conn, clock, is_conflicted: false }
+        Self { conn, clock, is_conflicted: false, statement_timeout: None }
     }
 
     /// Which engine this is.
@@ -58,6 +66,7 @@ impl Reader {
     /// Runs a statement and says how many rows it changed.
     pub(crate) async fn execute(&mut self, sql: impl Into<Sql>, values: Vec<Value>) -> Result<u64> {
         let sql = sql.into();
+        let _awaited = self.limit().await?;
         let done = match self.borrow() {
             Borrowed::Sqlite(conn) => {
                 bound::<Sqlite>(sql, values).execute(conn).await.map(|done| done.rows_affected())
@@ -76,6 +85,7 @@ impl Reader {
         values: Vec<Value>,
     ) -> Result<Option<Row>> {
         let sql = sql.into();
+        let _awaited = self.limit().await?;
         let row = match self.borrow() {
             Borrowed::Sqlite(conn) => {
                 let row = bound::<Sqlite>(sql, values).fetch_optional(conn).await;
@@ -119,6 +129,7 @@ impl Reader {
         take: &mut (dyn FnMut(&Row) -> Result<()> + Send),
     ) -> Result<()> {
         let sql = sql.into();
+        let _awaited = self.limit().await?;
         let failure = match self.borrow() {
             Borrowed::Sqlite(conn) => {
                 let mut rows = bound::<Sqlite>(sql, values).fetch(conn);
@@ -142,6 +153,28 @@ impl Reader {
             }
         };
         Err(self.failed(failure))
+    }
+
+    /// Hands every row that can be read to `take`. One that cannot is left out and logged by its
+    /// id: damage to one must not keep the others from whoever loads everything.
+    pub(crate) async fn each_sound<T>(
+        &mut self,
+        sql: &'static str,
+        read: fn(&Row) -> Result<T>,
+        take: &mut (dyn FnMut(T) + Send),
+    ) -> Result<()> {
+        let mut read_and_take = |row: &Row| {
+            match read(row) {
+                Ok(sound) => take(sound),
+                Err(error @ Error::Corrupt(_)) => {
+                    let id = row.uuid("id").ok();
+                    tracing::error!(%error, ?id, "a damaged row is left out of: {sql}");
+                }
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        };
+        self.each(sql, Vec::new(), &mut read_and_take).await
     }
 
     /// Runs several statements without values: a migration.
@@ -175,6 +208,21 @@ impl Reader {
         }
     }
 
+    /// Has SQLite break off the next statement when its time is up, or when what this returns is
+    /// dropped: then nobody waits for it any more, and its thread must not count on for nothing.
+    async fn limit(&mut self) -> Result<Option<Arc<()>>> {
+        let Some(bound) = self.statement_timeout else { return Ok(None) };
+        let Borrowed::Sqlite(conn) = self.borrow() else { return Ok(None) };
+        let deadline = Instant::now() + bound;
+        let awaited = Arc::new(());
+        let waiting = Arc::downgrade(&awaited);
+        let mut handle = conn.lock_handle().await.map_err(classify)?;
+        handle.set_progress_handler(STEPS, move || {
+            waiting.strong_count() > 0 && Instant::now() < deadline
+        });
+        Ok(Some(awaited))
+    }
+
     fn borrow(&mut self) -> Borrowed<'_> {
         match &mut self.conn {
             Conn::Sqlite(conn) => Borrowed::Sqlite(conn),
@@ -200,6 +248,7 @@ pub(crate) fn classify(error: sqlx::Error) -> Error {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Error::Unavailable(error),
         sqlx::Error::Database(said) if dialect::is_transient(&**said) => Error::Busy,
+        sqlx::Error::Database(said) if dialect::is_broken_off(&**said) => Error::TookTooLong,
         sqlx::Error::Database(said) if said.is_unique_violation() => Error::Taken,
         sqlx::Error::Database(said) if said.is_foreign_key_violation() => Error::Referenced,
         sqlx::Error::Database(said) => Error::Refused {
@@ -235,4 +284,72 @@ where
         Value::Text(value) => query.bind(value),
         Value::Bytes(value) => query.bind(value),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use portcullis_domain::{Clock, Timestamp};
+    use portcullis_testkit::postgres::Postgres;
+    use tokio::time::{Instant, timeout};
+
+    use crate::{Db, Error, Options};
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(0)
+        }
+    }
+
+    const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 1 - i FROM n)
+         SELECT COUNT(*) AS count FROM n";
+
+    async fn is_usable(db: &Db) {
+        let mut reader = db.read().await.unwrap();
+        assert_eq!(
+            reader
+                .one("SELECT CAST(1 AS BIGINT) AS one", vec![])
+                .await
+                .unwrap()
+                .int("one")
+                .unwrap(),
+            1
+        );
+    }
+
+    async fn endless(db: &Db) -> Error {
+        let mut reader = db.read().await.unwrap();
+        reader.optional(ENDLESS, vec![]).await.map(drop).unwrap_err()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_statement_that_takes_too_long_is_broken_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = format!("sqlite://{}/portcullis.db", directory.path().display());
+        let fresh = tokio::task::spawn_blocking(|| Postgres::shared().fresh_database());
+        for url in [file, fresh.await.unwrap()] {
+            let db = Db::connect(&url, Options::new(Arc::new(Still))).await.unwrap();
+            let bounded = db.apart(1, Some(Duration::from_millis(50)));
+            for _ in 0..2 {
+                let error = timeout(Duration::from_secs(5), endless(&bounded)).await.unwrap();
+                assert!(matches!(error, Error::TookTooLong), "{error}");
+                is_usable(&bounded).await;
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_statement_that_nobody_waits_for_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/portcullis.db", directory.path().display());
+        let db = Db::connect(&url, Options::new(Arc::new(Still))).await.unwrap();
+        let bounded = db.apart(1, Some(Duration::from_secs(60)));
+        let begun = Instant::now();
+        assert!(timeout(Duration::from_millis(50), endless(&bounded)).await.is_err());
+        is_usable(&bounded).await;
+        assert!(begun.elapsed() < Duration::from_secs(3), "its one connection is free at once");
+    }
 }

@@ -14,6 +14,9 @@ pub enum Error {
     /// Others wrote the same rows at the same time, for longer than we retry.
     #[error("the database is busy with conflicting writes; try again")]
     Busy,
+    /// A statement took longer than it may.
+    #[error("the statement took too long and was broken off")]
+    TookTooLong,
     /// A unique value is taken.
     #[error("already exists: a slug, e-mail address or id is taken")]
     Taken,

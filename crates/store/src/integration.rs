@@ -44,11 +44,7 @@ impl Reader {
         &mut self,
         take: &mut (dyn FnMut(Integration) + Send),
     ) -> Result<()> {
-        let mut take = |row: &Row| {
-            take(read(row)?);
-            Ok(())
-        };
-        self.each(concat!("SELECT ", columns!(), " FROM integrations"), values![], &mut take).await
+        self.each_sound(concat!("SELECT ", columns!(), " FROM integrations"), read, take).await
     }
 }
 

@@ -29,11 +29,7 @@ impl Reader {
         take: &mut (dyn FnMut(Organisation) + Send),
     ) -> Result<()> {
         let sql = concat!("SELECT ", columns!(), " FROM organisations");
-        let mut take = |row: &Row| {
-            take(read(row)?);
-            Ok(())
-        };
-        self.each(sql, values![], &mut take).await
+        self.each_sound(sql, read, take).await
     }
 }
 

@@ -31,11 +31,7 @@ impl Reader {
         &mut self,
         take: &mut (dyn FnMut(VirtualKey) + Send),
     ) -> Result<()> {
-        let mut take = |row: &Row| {
-            take(read(row)?);
-            Ok(())
-        };
-        self.each(concat!("SELECT ", columns!(), " FROM virtual_keys"), values![], &mut take).await
+        self.each_sound(concat!("SELECT ", columns!(), " FROM virtual_keys"), read, take).await
     }
 }
 

@@ -33,17 +33,14 @@ impl Reader {
     ) -> Result<()> {
         let mut environments: HashMap<WorkspaceId, Vec<Environment>> = HashMap::new();
         let sql = "SELECT id, workspace_id, slug, name FROM environments ORDER BY id";
-        self.each(sql, values![], &mut |row| {
-            let of = environments.entry(row.id("workspace_id")?).or_default();
-            of.push(read_environment(row)?);
-            Ok(())
+        self.each_sound(sql, read_owned_environment, &mut |(workspace, environment)| {
+            environments.entry(workspace).or_default().push(environment);
         })
         .await?;
-        self.each(concat!("SELECT ", columns!(), " FROM workspaces"), values![], &mut |row| {
-            let mut workspace = read(row)?;
+        let sql = concat!("SELECT ", columns!(), " FROM workspaces");
+        self.each_sound(sql, read, &mut |mut workspace| {
             workspace.environments = environments.remove(&workspace.id).unwrap_or_default();
             take(workspace);
-            Ok(())
         })
         .await
     }
@@ -217,4 +214,8 @@ fn read(row: &Row) -> Result<Workspace> {
 
 fn read_environment(row: &Row) -> Result<Environment> {
     Ok(Environment { id: row.id("id")?, slug: row.slug("slug")?, name: row.text("name")? })
+}
+
+fn read_owned_environment(row: &Row) -> Result<(WorkspaceId, Environment)> {
+    Ok((row.id("workspace_id")?, read_environment(row)?))
 }

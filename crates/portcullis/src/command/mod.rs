@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod first_start;
 pub(crate) mod init;
 mod migrate;
 mod serve;

@@ -5,12 +5,8 @@ use portcullis_vault::process;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    cli::Serve,
-    command::init::{credentials, initialise},
-    config::Config,
-    failure::Failure,
-    instance::{Instance, credentials_file, write_private},
-    node::Node,
+    cli::Serve, command::first_start::first_start, config::Config, failure::Failure,
+    instance::Instance, node::Node,
 };
 
 pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
@@ -21,23 +17,7 @@ pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
     let instance = Instance::open(&config).await?;
     // After the vault's key is read: a descriptor could not be opened any more.
     keep_keys_off_the_disk();
-    if instance
-        .db
-        .read()
-        .await
-        .map_err(|e| Failure::database(&config, &e))?
-        .organisations()
-        .count()
-        .await
-        .map_err(|e| Failure::database(&config, &e))?
-        == 0
-    {
-        let made = initialise(&instance, "My organisation", "owner@portcullis.invalid").await?;
-        let path = credentials_file(&config);
-        write_private(&path, &format!("{:#}\n", credentials(&made)))?;
-        tracing::info!(file = %path.display(), "a first organisation was made; the file holds its \
-            master API key and the owner's password: move it to a safe place");
-    }
+    first_start(&config, &instance).await?;
     let pepper = instance.pepper().await?;
     let node = Node::start(&config, args.role, instance, pepper).await?;
     tracing::info!(

@@ -59,6 +59,25 @@ on_both_engines! {
         assert_eq!(world.db.read().await.unwrap().organisations().count().await.unwrap(), 1);
     }
 
+    async fn who_is_apart_waits_for_nobody_and_is_told_at_once(world) {
+        let apart = world.db.apart(1, None);
+        let mut changes = apart.listen().await.unwrap();
+        let a = world.tenant("acme").await;
+        let told = tokio::time::timeout(Duration::from_millis(300), changes.changed()).await;
+        assert!(told.is_ok());
+        let mut taken = Vec::new();
+        while let Ok(reader) =
+            tokio::time::timeout(Duration::from_millis(200), world.db.read()).await
+        {
+            taken.push(reader.unwrap());
+        }
+        let mut reader = apart.read().await.unwrap();
+        let found = reader.organisations().find(a.organisation.id).await.unwrap();
+        assert_eq!(found, Some(a.organisation));
+        drop((taken, reader, changes));
+        apart.close().await;
+    }
+
     async fn another_process_reads_what_was_committed(world) {
         let other = world.another().await;
         let mut changes = other.listen().await.unwrap();

@@ -1,7 +1,9 @@
 //! The admin API's router over a real control plane, without sockets. It lies here because only
 //! this crate may know all that a control plane is made of.
 
+mod damage;
 mod form;
+mod grant;
 mod log;
 mod maintenance;
 mod permission;
@@ -68,6 +70,7 @@ impl Admin {
         let pepper = Arc::new(pepper);
         let control = Control::new(Parts {
             db: db.clone(),
+            logs: db.apart(1, None),
             vault,
             pepper: Arc::clone(&pepper),
             live,

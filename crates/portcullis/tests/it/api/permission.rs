@@ -80,7 +80,7 @@ async fn every_route_opens_to_its_own_scopes_only() {
     admin.virtual_key("there-too").await;
     let shared = json!({
         "name": "shared", "slug": "shared", "ai_provider_id": "openai", "key": "sk-abcdefgh",
-        "create_default_provider": false,
+        "default_provider_slug": "granted",
     });
     admin.ok("POST /v1/integrations", shared).await;
     let none = || ScopeSet::parse([]).unwrap();
