@@ -1,11 +1,22 @@
-//! One damaged row must not keep the rest from working, least of all revocations.
+//! What goes wrong around a write: one damaged row must not keep the rest from working, least of
+//! all revocations, and what is done is not answered with an error.
+
+use std::time::Duration;
 
 use portcullis_control::load_snapshot;
 use portcullis_domain::{ApiKeyKind, ScopeSet};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 
+use tokio::time::timeout;
+
 use super::Admin;
+
+impl Admin {
+    fn url(&self) -> String {
+        format!("sqlite://{}", self._directory.path().join("portcullis.db").display())
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_cannot_be_read_stops_no_revocation() {
@@ -17,9 +28,7 @@ async fn a_row_that_cannot_be_read_stops_no_revocation() {
         async |key: &str| admin.call(key, "GET /v1/virtual-keys", &Value::Null).await.status;
     assert_eq!((status(&damaged).await, status(&revoked).await), (200, 200));
 
-    let file = admin._directory.path().join("portcullis.db");
-    let url = format!("sqlite://{}", file.display());
-    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    let mut conn = SqliteConnection::connect(&admin.url()).await.unwrap();
     for sql in [
         "UPDATE api_keys SET scopes = 'not json' WHERE rowid = (SELECT MIN(rowid) FROM api_keys
              WHERE name = 'a key')",
@@ -41,4 +50,26 @@ async fn a_row_that_cannot_be_read_stops_no_revocation() {
     let digest = |key: &str| admin.pepper.digest(key);
     assert!(snapshot.api_key_by_digest(&digest(&admin.master), now).is_some());
     assert!(snapshot.api_key_by_digest(&digest(&damaged), now).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_was_made_is_handed_out_whatever_fails_afterwards() {
+    let admin = Admin::start().await;
+    let mut conn = SqliteConnection::connect(&admin.url()).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut conn).await.unwrap();
+    let body = json!({"name": "new", "scopes": []});
+    let made = admin.call(&admin.master, "POST /v1/api-keys/workspace/service", &body);
+    let hindered = async {
+        // It has read what it needs, and waits to write. Then nobody can read any more.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut taken = Vec::new();
+        while let Ok(reader) = timeout(Duration::from_millis(200), admin.db.read()).await {
+            taken.push(reader.unwrap());
+        }
+        sqlx::query("ROLLBACK").execute(&mut conn).await.unwrap();
+        taken
+    };
+    let (made, _taken) = tokio::join!(made, hindered);
+    assert_eq!(made.status, 200, "{}", made.body);
+    assert!(made.body["key"].as_str().is_some_and(|key| !key.is_empty()), "{}", made.body);
 }
