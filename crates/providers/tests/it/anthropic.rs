@@ -385,13 +385,15 @@ fn effort_is_told_as_each_model_takes_it() {
 
 #[test]
 fn a_key_that_a_server_repeats_is_masked() {
-    let refused = br#"{"error":{"message":"no such key: sk-ant-api03-test"}}"#;
+    let refused = br#"{"error":{"message":"no such key: sk-ant-api03-test",
+        "type":"sk-ant-api03-test","param":"sk-ant-api03-test","code":"sk-ant-api03-test"}}"#;
     for (provider, endpoint) in
         [("anthropic", Endpoint::ChatComplete), ("openai", Endpoint::Messages)]
     {
         let reply = Call::new(provider, endpoint, Some(MINIMAL)).prepare().unwrap().reply;
         let (text, observed) = answer(reply, 401, "application/json", [&refused[..]]);
         assert!(text.contains("no such key: sk********est"), "{text}");
+        assert!(!text.contains("sk-ant-api03-test"), "{text}");
         assert_eq!(observed.error.as_deref(), Some("no such key: sk********est"));
     }
 }

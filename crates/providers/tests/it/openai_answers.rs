@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use portcullis_domain::{Fault, FaultKind, Retry, Usage};
-use portcullis_providers::adapter::Observed;
+use portcullis_providers::{Endpoint, adapter::Observed};
 
 use crate::call::{Call, head};
 
@@ -374,4 +374,43 @@ fn errors_come_in_one_form_unless_proxied() {
     let (given, seen) = call.answered_with(StatusCode::BAD_GATEWAY, "text/html", &[&long]);
     assert!(given.len() < 1000);
     assert!(seen.error.is_some_and(|error| error.len() <= 500));
+}
+
+#[test]
+fn what_goes_on_in_the_background_says_so() {
+    for (status, runs_on) in [("queued", true), ("in_progress", true), ("completed", false)] {
+        let document = format!(r#"{{"id":"r1","status":"{status}","usage":null}}"#);
+        let call = Call::post("openai", "/responses", "{}");
+        let (_, seen) = call.answered(JSON, &[document.as_bytes()]);
+        assert_eq!((seen.runs_on, seen.finish_reason.is_none()), (runs_on, runs_on), "{status}");
+    }
+}
+
+#[test]
+fn what_only_manages_repeats_usage_that_is_not_its_own() {
+    let document = br#"{"id":"r1","usage":{"input_tokens":7,"output_tokens":2}}"#;
+    for (path, is_own) in
+        [("/responses/r1/cancel", false), ("/chat/completions/c1", false), ("/other/c1", true)]
+    {
+        let (_, seen) = Call::post("openai", path, "{}").answered(JSON, &[document]);
+        assert_eq!(seen.usage != Usage::default(), is_own, "{path}");
+        assert_eq!(Endpoint::of(&Method::POST, path).is_managed_path(path), !is_own, "{path}");
+    }
+}
+
+#[test]
+fn hostile_words_are_cut_and_hostile_nesting_is_not_followed() {
+    let long = "x".repeat(1000);
+    let document = format!(
+        r#"{{"id":"{long}","model":"{long}","service_tier":"{long}",
+            "choices":[{{"finish_reason":"{long}"}}]}}"#
+    );
+    let (_, seen) = chat("openai").answered(JSON, &[document.as_bytes()]);
+    for word in [seen.id, seen.model, seen.service_tier, seen.finish_reason] {
+        assert_eq!(word.map(|word| word.len()), Some(256));
+    }
+    let deep = 200_000;
+    let nested = format!("{}{{}}{}", r#"{"response":"#.repeat(deep), "}".repeat(deep));
+    let (given, _) = chat("openai").answered(JSON, &[nested.as_bytes()]);
+    assert_eq!(given.len(), nested.len());
 }

@@ -63,7 +63,12 @@ impl Complaint {
             };
         }
         if let Some(key) = key.map(Secret::danger_expose).filter(|key| !key.is_empty()) {
-            complaint.message = complaint.message.replace(key, &mask(key));
+            let told = [&mut complaint.kind, &mut complaint.param, &mut complaint.code];
+            for text in told.into_iter().flatten().chain([&mut complaint.message]) {
+                if text.contains(key.as_str()) {
+                    *text = text.replace(key, &mask(key));
+                }
+            }
         }
         complaint
     }

@@ -173,8 +173,9 @@ impl Stream {
             observed.usage = self.stated.usage();
             observed.id = start.id.as_deref().map(noted);
             observed.model = start.model.as_deref().map(noted);
-            self.id = start.id.unwrap_or_else(|| asked.made_up_id());
-            self.model = start.model.unwrap_or_else(|| asked.model.clone());
+            // As noted, for each chunk repeats them.
+            self.id = observed.id.clone().unwrap_or_else(|| asked.made_up_id());
+            self.model = observed.model.clone().unwrap_or_else(|| asked.model.clone());
         }
         let delta = Object::default().with("role", "assistant").with("content", "");
         self.chunk(delta, Json::Null, asked, out);
