@@ -6,7 +6,7 @@ use portcullis_domain::{
 };
 use portcullis_store::{List, Page};
 
-use crate::{ControlError, Parts, Result, integration::check_name, workspace};
+use crate::{ControlError, Parts, Result, integration::check_name, unchanged, workspace};
 
 /// Use cases of API keys.
 pub struct ApiKeys<'a> {
@@ -250,15 +250,16 @@ impl ApiKeys<'_> {
     }
 
     async fn write(&self, permit: &Permit, mut key: ApiKey) -> Result<()> {
-        key.updated_at = self.parts.clock.now();
-        let there = self
-            .parts
+        let loaded = key.updated_at;
+        key.updated_at = self.parts.clock.now().max(loaded.plus_micros(1));
+        self.parts
             .db
-            .write(async |tx| -> Result<bool> { Ok(tx.api_keys().update(permit, &key).await?) })
+            .write(async |tx| -> Result<bool> {
+                let there = tx.tenant(permit.organisation()).api_keys().find(key.id).await?;
+                unchanged(there.map(|there| there.updated_at), loaded, "API key")?;
+                Ok(tx.api_keys().update(permit, &key).await?)
+            })
             .await?;
-        if !there {
-            return Err(ControlError::NotFound("API key"));
-        }
         self.parts.caught_up().await;
         Ok(())
     }

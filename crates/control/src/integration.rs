@@ -8,7 +8,9 @@ use portcullis_providers::credential::{Credential, Settings};
 use portcullis_store::{IntegrationOwner, List, Page};
 use serde_json::Value;
 
-use crate::{ControlError, CredentialChange, Parts, Result, credential, masking, workspace};
+use crate::{
+    ControlError, CredentialChange, Parts, Result, credential, masking, unchanged, workspace,
+};
 
 /// Use cases of integrations.
 pub struct Integrations<'a> {
@@ -204,7 +206,7 @@ impl Integrations<'_> {
     pub async fn update(&self, slug: &str, change: IntegrationChange) -> Result<()> {
         let (integration, permit) = self.load(slug, Verb::Update).await?;
         let changed = self.changed(integration, change).await?;
-        self.write(&permit, &changed).await
+        self.write(&permit, changed).await
     }
 
     /// Applies a change without writing it.
@@ -239,7 +241,6 @@ impl Integrations<'_> {
             integration.credential =
                 credential::seal(self.parts, organisation, integration.id, &open).await?;
         }
-        integration.updated_at = self.parts.clock.now();
         Ok(integration)
     }
 
@@ -287,14 +288,14 @@ impl Integrations<'_> {
         if let Some(allow_all) = allow_all {
             integration.models.allow_all = allow_all;
         }
-        self.write(&permit, &integration).await
+        self.write(&permit, integration).await
     }
 
     /// Takes models off the list.
     pub async fn delete_models(&self, slug: &str, models: &[&str]) -> Result<()> {
         let (mut integration, permit) = self.load(slug, Verb::Update).await?;
         integration.models.listed.retain(|model| !models.contains(&model.slug.as_str()));
-        self.write(&permit, &integration).await
+        self.write(&permit, integration).await
     }
 
     /// Which workspaces may use an integration.
@@ -375,17 +376,20 @@ impl Integrations<'_> {
         Ok((integration, permit))
     }
 
-    pub(crate) async fn write(&self, permit: &Permit, integration: &Integration) -> Result<()> {
-        let there = self
-            .parts
+    /// Writes an integration that was loaded and then changed; its `updated_at` is still the
+    /// loaded one.
+    async fn write(&self, permit: &Permit, mut integration: Integration) -> Result<()> {
+        let loaded = integration.updated_at;
+        integration.updated_at = self.parts.clock.now().max(loaded.plus_micros(1));
+        self.parts
             .db
             .write(async |tx| -> Result<bool> {
-                Ok(tx.integrations().update(permit, integration).await?)
+                let mut tenant = tx.tenant(permit.organisation());
+                let there = tenant.integrations().find(integration.id).await?;
+                unchanged(there.map(|there| there.updated_at), loaded, "integration")?;
+                Ok(tx.integrations().update(permit, &integration).await?)
             })
             .await?;
-        if !there {
-            return Err(ControlError::NotFound("integration"));
-        }
         self.parts.caught_up().await;
         Ok(())
     }

@@ -155,3 +155,20 @@ impl Parts {
         }
     }
 }
+
+/// Refuses to write over what somebody else has written since `loaded`: a whole row is written, and
+/// an older one would bring back a key that was rotated out, or scopes that were taken away.
+pub(crate) fn unchanged(
+    there: Option<Timestamp>,
+    loaded: Timestamp,
+    noun: &'static str,
+) -> Result<()> {
+    match there {
+        None => Err(ControlError::NotFound(noun)),
+        Some(there) if there == loaded => Ok(()),
+        Some(_) => Err(ControlError::Conflict(format!(
+            "the {noun} was changed by somebody else at the same time; read it again and repeat \
+             the change"
+        ))),
+    }
+}

@@ -6,7 +6,7 @@ use portcullis_store::{List, Page};
 use crate::{
     ControlError, Parts, Result, VirtualKeyDetail,
     integration::{check_name, handle_of, parse_slug},
-    virtual_key, workspace,
+    unchanged, virtual_key, workspace,
 };
 
 /// Use cases of providers.
@@ -143,17 +143,17 @@ impl Providers<'_> {
         if let Some(expires_at) = change.expires_at {
             provider.expires_at = expires_at;
         }
-        provider.updated_at = self.parts.clock.now();
-        let there = self
-            .parts
+        let loaded = provider.updated_at;
+        provider.updated_at = self.parts.clock.now().max(loaded.plus_micros(1));
+        self.parts
             .db
             .write(async |tx| -> Result<bool> {
+                let mut tenant = tx.tenant(permit.organisation());
+                let there = tenant.virtual_keys().find(provider.id).await?;
+                unchanged(there.map(|there| there.updated_at), loaded, "provider")?;
                 Ok(tx.virtual_keys().update(&permit, &provider).await?)
             })
             .await?;
-        if !there {
-            return Err(ControlError::NotFound("provider"));
-        }
         self.parts.caught_up().await;
         Ok(provider)
     }

@@ -9,7 +9,7 @@ use portcullis_store::{List, Page};
 use crate::{
     ControlError, CredentialChange, IntegrationChange, Integrations, NewIntegration, Parts, Result,
     integration::{check_name, handle_of, parse_slug},
-    workspace,
+    unchanged, workspace,
 };
 
 /// Use cases of virtual keys.
@@ -113,7 +113,9 @@ impl VirtualKeys<'_> {
             check_name(name)?;
             virtual_key.name.clone_from(name);
         }
-        virtual_key.updated_at = self.parts.clock.now();
+        let loaded = (virtual_key.updated_at, integration.updated_at);
+        let later = |loaded: Timestamp| self.parts.clock.now().max(loaded.plus_micros(1));
+        virtual_key.updated_at = later(loaded.0);
         let changes_credential =
             change.credential.key.is_some() || change.credential.settings.is_some();
         // A workspace's integration bears its virtual key's name; the organisation's has its own,
@@ -130,18 +132,26 @@ impl VirtualKeys<'_> {
         let changed = if changes_credential || name.is_some() {
             let change =
                 IntegrationChange { name, description: None, credential: change.credential };
-            Some(self.integrations().changed(integration, change).await?)
+            let mut changed = self.integrations().changed(integration, change).await?;
+            changed.updated_at = later(loaded.1);
+            Some(changed)
         } else {
             None
         };
         self.parts
             .db
             .write(async |tx| -> Result<()> {
-                let mut there = tx.virtual_keys().update(&permit, &virtual_key).await?;
+                let mut tenant = tx.tenant(permit.organisation());
+                let there = tenant.virtual_keys().find(virtual_key.id).await?;
+                unchanged(there.map(|there| there.updated_at), loaded.0, "virtual key")?;
+                tx.virtual_keys().update(&permit, &virtual_key).await?;
                 if let Some(integration) = &changed {
-                    there &= tx.integrations().update(&permit_for_integration, integration).await?;
+                    let mut tenant = tx.tenant(permit.organisation());
+                    let there = tenant.integrations().find(integration.id).await?;
+                    unchanged(there.map(|there| there.updated_at), loaded.1, "integration")?;
+                    tx.integrations().update(&permit_for_integration, integration).await?;
                 }
-                if there { Ok(()) } else { Err(ControlError::NotFound("virtual key")) }
+                Ok(())
             })
             .await?;
         self.parts.caught_up().await;

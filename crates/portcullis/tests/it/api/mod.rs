@@ -1,6 +1,7 @@
 //! The admin API's router over a real control plane, without sockets. It lies here because only
 //! this crate may know all that a control plane is made of.
 
+mod concurrency;
 mod damage;
 mod form;
 mod grant;
