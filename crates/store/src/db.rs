@@ -275,6 +275,8 @@ fn sqlite_file(url: &str, options: &Options) -> Result<SqliteConnectOptions> {
         // A commit that was acknowledged survives a power cut.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // A statement of several rows keeps a journal of its own; that needs no file.
+        .pragma("temp_store", "MEMORY")
         .busy_timeout(options.wait)
         .disable_statement_logging();
     Ok(file)
