@@ -7,6 +7,7 @@
 
 mod ambient;
 pub mod egress;
+mod http1;
 pub mod server;
 mod tasks;
 pub mod telemetry;

@@ -11,9 +11,13 @@ mod body;
 mod connect;
 mod connection;
 mod error;
+mod http1;
+mod http2;
+mod outgoing;
 mod policy;
 mod pool;
 mod resolve;
+mod stream;
 mod tls;
 
 use std::{
