@@ -38,7 +38,7 @@ pub use log::{Content, ContentPart, Log, LogState, StoredContent, Timings};
 pub use money::{NanoDollars, PicoDollars};
 pub use organisation::{Environment, Organisation, Workspace};
 pub use permission::{Actor, ActorKind, Denied, Permit, Place};
-pub use recorder::{RecordUnavailable, Recorder};
+pub use recorder::{Opened, RecordUnavailable, Recorder};
 pub use scope::{Scope, ScopeSet, UnknownScope};
 pub use sealed::{NotSealed, Sealed, SealedPlace};
 pub use secret::{Secret, mask};

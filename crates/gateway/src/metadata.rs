@@ -22,7 +22,7 @@ pub(crate) fn collect(headers: &HeaderMap, key: &ApiKey) -> BTreeMap<String, Str
         put(&mut metadata, name, value);
     }
     collect_own(headers, &mut metadata);
-    if let Some(baggage) = header::text(headers, "baggage") {
+    if let Some(baggage) = header::text(headers, header::BAGGAGE) {
         for pair in baggage.split(',') {
             let pair = pair.split(';').next().unwrap_or_default();
             if let Some((name, value)) = pair.split_once('=') {

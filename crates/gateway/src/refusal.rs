@@ -33,7 +33,7 @@ pub(crate) fn respond(fault: &Fault, trace_id: &HeaderValue) -> Response<Respons
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Without it, SDKs repeat a failed call (clients reference).
-    headers.insert(header::OUT_TRACE_ID, trace_id.clone());
+    headers.insert(header::TRACE_ID, trace_id.clone());
     headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
     if fault.origin == Origin::Gateway {
         headers.insert(header::OUT_GATEWAY_EXCEPTION, HeaderValue::from_static("true"));

@@ -5,11 +5,10 @@ use std::{convert::Infallible, net::SocketAddr};
 use axum::Router;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use portcullis_gateway::Gateway;
 use portcullis_runtime::{
     ShutdownSignal,
-    server::{App, ResponseBody},
+    server::{App, RequestBody, ResponseBody},
 };
 use tokio::runtime::Handle;
 
@@ -38,7 +37,11 @@ enum Surface {
 }
 
 impl App for Surfaces {
-    async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<ResponseBody> {
+    async fn call(
+        &self,
+        request: Request<RequestBody>,
+        peer: SocketAddr,
+    ) -> Response<ResponseBody> {
         match surface(request.uri().path()) {
             Surface::Gateway if self.role != Role::Control => {
                 self.gateway.call(request, peer.ip()).await
@@ -56,10 +59,14 @@ impl App for Surfaces {
             _ => json(StatusCode::NOT_FOUND, r#"{"message":"Not Found","ok":false}"#),
         }
     }
+
+    fn turn_ended(&self) {
+        self.gateway.turn_ended();
+    }
 }
 
 impl Surfaces {
-    async fn api(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+    async fn api(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
         use tower::Service as _;
         let mut api = self.api.clone();
         // Dropping the future when the client hangs up does not abort the task: an admin write

@@ -100,7 +100,7 @@ impl JsonRequest {
             if members.len() == MAX_MEMBERS {
                 return Err(MalformedJson::TooManyMembers);
             }
-            if !names.are_distinct_with(&key, &members, text) {
+            if !names.are_distinct_with(key.clone(), &members, text) {
                 return Err(MalformedJson::Duplicate);
             }
             members.push(Member { key: Text::of(key, text), value: member.place });
@@ -211,15 +211,15 @@ impl JsonRequest {
 struct Names<'a>(HashSet<Cow<'a, str>>);
 
 impl<'a> Names<'a> {
-    fn are_distinct_with(&mut self, key: &Cow<'a, str>, members: &[Member], text: &'a str) -> bool {
+    fn are_distinct_with(&mut self, key: Cow<'a, str>, members: &[Member], text: &'a str) -> bool {
         if members.len() < FEW_MEMBERS {
-            return members.iter().all(|known| known.key.within(text.as_bytes()) != key);
+            return members.iter().all(|known| known.key.within(text.as_bytes()) != &*key);
         }
         if self.0.is_empty() {
             let known = members.iter().map(|known| known.key.clone().resolved(text));
             self.0 = known.collect();
         }
-        self.0.insert(key.clone())
+        self.0.insert(key)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use portcullis_domain::{
     ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Organisation, Scope, Secret, Workspace,
 };
@@ -14,7 +14,7 @@ use crate::{Parts, header, stage::accept::Accepted};
 
 /// A call of a known key that may make it. The key itself is no longer among the headers.
 pub(crate) struct Identified {
-    pub(crate) accepted: Accepted,
+    pub(crate) accepted: Box<Accepted>,
     pub(crate) key: Arc<ApiKey>,
     pub(crate) organisation: Arc<Organisation>,
     pub(crate) workspace: Arc<Workspace>,
@@ -26,7 +26,7 @@ pub(crate) struct Identified {
 /// The text that the Python SDK sends when it has no provider key (clients reference).
 const PLACEHOLDER: &str = "OPENAI_API_KEY";
 
-pub(crate) fn identify(parts: &Parts, mut accepted: Accepted) -> Result<Identified, Fault> {
+pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Identified, Fault> {
     let presented = take_credentials(&mut accepted.headers);
     let Some(token) = presented.key else {
         let text = "No API key. Send it as 'x-portkey-api-key' or as 'Authorization: Bearer'";
@@ -85,10 +85,10 @@ struct Presented {
 /// our key from the provider's.
 fn take_credentials(headers: &mut HeaderMap) -> Presented {
     let own = take(headers, header::API_KEY);
-    let authorization = take(headers, AUTHORIZATION.as_str())
+    let authorization = take(headers, AUTHORIZATION)
         .map(|text| bearer(&text).to_owned())
         .filter(|text| text != PLACEHOLDER);
-    let anthropic = take(headers, "x-api-key");
+    let anthropic = take(headers, header::ANTHROPIC_KEY);
     let mut candidates = [own, authorization, anthropic];
     let [own, authorization, anthropic] = &candidates;
     // `x-api-key` is ours only when it looks so: Anthropic's SDK needs no extra header then.
@@ -112,7 +112,7 @@ fn take_credentials(headers: &mut HeaderMap) -> Presented {
     Presented { key: key.map(Secret::new), provider_secret }
 }
 
-fn take(headers: &mut HeaderMap, name: &str) -> Option<String> {
+fn take(headers: &mut HeaderMap, name: HeaderName) -> Option<String> {
     let value = headers.remove(name)?;
     let text = value.to_str().ok()?.trim();
     (!text.is_empty()).then(|| text.to_owned())

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -17,8 +18,8 @@ use http_body_util::Full;
 use portcullis_domain::{
     ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyToken, CallId, Change, Clock, Content, ContentPart,
     Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live, Log, LogState,
-    Noun, Organisation, RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace, Secret,
-    Slug, Snapshot, Timestamp, VirtualKey, Workspace, WorkspaceId,
+    Noun, Opened, Organisation, RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace,
+    Secret, Slug, Snapshot, Timestamp, VirtualKey, Workspace, WorkspaceId,
 };
 use portcullis_gateway::{Gateway, GatewaySettings, Parts};
 use portcullis_providers::credential::{Credential, Settings};
@@ -381,15 +382,21 @@ impl Recording {
 }
 
 impl Recorder for Recording {
-    fn open(&self, log: &Log) -> Result<(), RecordUnavailable> {
+    fn open(&self, log: &Log) -> Result<Opened, RecordUnavailable> {
         if self.fails.load(Relaxed) {
             return Err(RecordUnavailable("the disk is full".to_owned()));
         }
         assert_eq!(log.state, LogState::Open);
         let seen = self.upstream.count();
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push((log.clone(), seen));
-        Ok(())
+        Ok(Opened(0))
     }
+
+    fn poll_opened(&self, _: Opened, _: &mut Context<'_>) -> Poll<Result<(), RecordUnavailable>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn flush(&self) {}
 
     fn close(&self, log: &Log, content: Content) {
         assert_ne!(log.state, LogState::Open);

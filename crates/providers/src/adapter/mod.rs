@@ -106,8 +106,8 @@ pub trait Reply: Send {
         false
     }
 
-    /// What was observed so far.
-    fn observed(&self) -> &Observed;
+    /// What was observed so far. Looking may have been put off until somebody asks.
+    fn observed(&mut self) -> &Observed;
 }
 
 /// The beginning of a provider's word, as it is observed: names are short, and what pretends to be

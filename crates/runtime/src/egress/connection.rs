@@ -1,6 +1,7 @@
 //! An open connection to a provider, of either protocol, and how one call uses it.
 
-use http::{Request, Response, Uri};
+use http::{Request, Response};
+use tokio::time::{Instant, timeout_at};
 
 use super::{EgressError, InboundBody, OutboundBody, http1::H1, http2::H2, pool::Key};
 
@@ -14,29 +15,32 @@ pub(super) enum Connection {
 
 /// A failed exchange.
 pub(super) enum Failed {
-    /// The connection was gone before a byte of the request was written: here it is again.
-    Unsent(Box<Request<OutboundBody>>, EgressError),
+    /// The connection was gone before a byte of the request was written, which is whole again.
+    Unsent(EgressError),
+    /// It did not begin in time.
+    Late,
     /// Anything else.
     Lost(EgressError),
 }
 
 impl Connection {
-    /// Makes one call. Sets `sent` as soon as the provider may see the request. Dropping the future
-    /// closes the connection or resets the stream.
+    /// Makes one call, taking the request's body; the answer must begin before `until`. Sets `sent`
+    /// as soon as the provider may see the request. Dropping the future closes the connection or resets the stream.
     pub(super) async fn call(
         self,
-        request: Request<OutboundBody>,
-        uri: &Uri,
-        key: Key,
+        request: &mut Request<OutboundBody>,
+        key: &Key,
+        until: Instant,
         sent: &mut bool,
     ) -> Result<Response<InboundBody>, Failed> {
         match self {
             Self::H1(h1) => {
-                let (head, incoming) = h1.call(request, uri, key, sent).await?;
+                let (head, incoming) = h1.call(request, key, until, sent).await?;
                 Ok(Response::from_parts(head, InboundBody::http1(incoming)))
             }
             Self::H2(h2) => {
-                let (head, incoming, stream) = h2.call(request, uri, sent).await?;
+                let (head, incoming, stream) =
+                    timeout_at(until, h2.call(request, sent)).await.map_err(|_| Failed::Late)??;
                 Ok(Response::from_parts(head, InboundBody::http2(incoming, stream)))
             }
         }

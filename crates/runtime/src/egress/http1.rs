@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, response};
+use http::{HeaderValue, Method, Request, StatusCode, response};
 use tokio::{
     io::{AsyncRead as _, ReadBuf},
     time::Instant,
@@ -23,7 +23,10 @@ use super::{
     pool::{self, Key},
     stream::Stream,
 };
-use crate::http1::{self, Chunked, Length, Parsed};
+use crate::{
+    http1::{self, Chunked, Length, Parsed},
+    patience::Patience,
+};
 
 /// Bytes of an answer's head.
 const MAX_HEAD: usize = 128 * 1024;
@@ -37,6 +40,15 @@ pub(super) struct H1 {
     idle_timeout: Duration,
     max_idle: usize,
     idle_since: Instant,
+    /// With the answer that is waited for.
+    patience: Patience,
+}
+
+/// How a call ends without an answer.
+enum End {
+    Unsent,
+    Late,
+    Lost(String),
 }
 
 /// An answer's body on its way in, with what may be left of the request.
@@ -65,7 +77,8 @@ impl H1 {
         idle_timeout: Duration,
         max_idle: usize,
     ) -> Self {
-        Self { stream, host, idle_timeout, max_idle, idle_since: Instant::now() }
+        let (idle_since, patience) = (Instant::now(), Patience::default());
+        Self { stream, host, idle_timeout, max_idle, idle_since, patience }
     }
 
     /// How long it may wait for its next call.
@@ -87,30 +100,34 @@ impl H1 {
     /// Makes one call.
     pub(super) async fn call(
         mut self: Box<Self>,
-        request: Request<OutboundBody>,
-        uri: &Uri,
-        key: Key,
+        request: &mut Request<OutboundBody>,
+        key: &Key,
+        until: Instant,
         sent: &mut bool,
     ) -> Result<(response::Parts, Incoming), Failed> {
-        let (parts, body) = request.into_parts();
-        let length = outgoing::length(&parts.method, &parts.headers, &body);
+        let body = std::mem::take(request.body_mut());
+        let (method, headers) = (request.method(), request.headers());
+        let length = outgoing::length(method, headers, &body);
         let mut head = Vec::with_capacity(USUAL_HEAD);
-        let target = uri.path_and_query().map_or("/", |path| path.as_str());
-        http1::request_head(&mut head, &parts.method, target, &self.host, &parts.headers, length);
+        let target = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        http1::request_head(&mut head, method, target, &self.host, headers, length);
         let mut outgoing = Outgoing::new(head, length, body);
         let mut carried = Vec::new();
+        self.patience.begin(until);
         let answered = poll_fn(|cx| {
             let written = outgoing.poll(&mut self.stream, cx);
             *sent = !outgoing.is_unsent();
             if written.is_ready() && outgoing.is_unsent() {
-                return Poll::Ready(Err(None));
+                return Poll::Ready(Err(End::Unsent));
             }
             if outgoing.is_broken() {
-                return Poll::Ready(Err(Some(String::new())));
+                return Poll::Ready(Err(End::Lost(String::new())));
             }
             // Also while the request is still on its way: a refusal may come before its end.
-            let head = ready!(poll_head(&mut self.stream, &parts.method, &mut carried, cx));
-            Poll::Ready(head.map_err(Some))
+            match poll_head(&mut self.stream, method, &mut carried, cx) {
+                Poll::Ready(head) => Poll::Ready(head.map_err(End::Lost)),
+                Poll::Pending => self.patience.poll(cx).map(|()| Err(End::Late)),
+            }
         });
         match answered.await {
             Ok((parsed, first)) => {
@@ -120,15 +137,17 @@ impl H1 {
                     Length::Chunked => Framing::Chunked(Chunked::new()),
                     Length::UntilClose => Framing::UntilClose,
                 };
+                let key = key.clone();
                 let incoming = Incoming { h1: self, key, outgoing, first, framing, keeps_alive };
                 Ok((parsed.head, incoming))
             }
-            Err(None) => {
-                let request = Request::from_parts(parts, outgoing.into_body());
+            Err(End::Late) => Err(Failed::Late),
+            Err(End::Unsent) => {
+                *request.body_mut() = outgoing.into_body();
                 let error = EgressError::broken(false, "the connection was closed".to_owned());
-                Err(Failed::Unsent(Box::new(request), error))
+                Err(Failed::Unsent(error))
             }
-            Err(Some(detail)) => {
+            Err(End::Lost(detail)) => {
                 let detail = outgoing.failure().map_or(detail, str::to_owned);
                 Err(Failed::Lost(EgressError::broken(true, detail)))
             }
@@ -136,13 +155,16 @@ impl H1 {
     }
 }
 
+/// The head of an answer, and what was read behind it.
+type Begun = (Parsed<response::Parts>, Vec<u8>);
+
 /// Reads until a final head is there; with it comes what was read behind it.
 fn poll_head(
     stream: &mut Stream,
     asked: &Method,
     carried: &mut Vec<u8>,
     cx: &mut Context<'_>,
-) -> Poll<Result<(Parsed<response::Parts>, Vec<u8>), String>> {
+) -> Poll<Result<Begun, String>> {
     http1::with_read_buffer(|buffer| {
         loop {
             let read = match ready!(poll_read(stream, cx, buffer)) {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
-use http::{Request, Uri, Version, header::HOST, response};
+use http::{Request, Version, header::HOST, response};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::TokioExecutor;
 use tokio::{
@@ -79,16 +79,15 @@ impl H2 {
     /// Makes one call.
     pub(super) async fn call(
         self,
-        mut request: Request<OutboundBody>,
-        uri: &Uri,
+        request: &mut Request<OutboundBody>,
         sent: &mut bool,
     ) -> Result<(response::Parts, Incoming, Stream), Failed> {
         *sent = true;
-        *request.uri_mut() = uri.clone();
         *request.version_mut() = Version::HTTP_2;
         request.headers_mut().remove(HOST);
         let mut stream = Stream::open(self);
-        let answered = stream.0.sender.try_send_request(request).await;
+        let whole = std::mem::take(request);
+        let answered = stream.0.sender.try_send_request(whole).await;
         if !stream.0.streams.is_answered.swap(true, Relaxed) {
             stream.0.streams.look.wake();
         }
@@ -98,10 +97,9 @@ impl H2 {
                 Ok((head, incoming, stream))
             }
             Err(mut error) => Err(match error.take_message() {
-                Some(request) => {
-                    *sent = false;
-                    let error = EgressError::broken(false, chain(error.error()));
-                    Failed::Unsent(Box::new(request), error)
+                Some(whole) => {
+                    (*sent, *request) = (false, whole);
+                    Failed::Unsent(EgressError::broken(false, chain(error.error())))
                 }
                 None => Failed::Lost(EgressError::broken(true, chain(error.error()))),
             }),

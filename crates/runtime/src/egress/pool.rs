@@ -49,6 +49,7 @@ struct Pool {
 
 #[derive(Default)]
 struct Origin {
+    #[allow(clippy::vec_box, reason = "a connection moves between the pool and its calls")]
     h1: Vec<Box<H1>>,
     h2: Vec<H2>,
     speaks_h1_only: bool,
@@ -171,7 +172,7 @@ fn locked(pool: &Mutex<Pool>) -> MutexGuard<'_, Pool> {
 )]
 fn start_sweeping(every: Duration) {
     let Ok(pool) = POOL.try_with(Arc::clone) else { return };
-    let mut sweeping = Sweeping { pool, is_over: false };
+    let sweeping = Sweeping { pool, is_over: false };
     // Without a runtime nothing could look; the next connection that is kept tries again.
     let Ok(runtime) = Handle::try_current() else { return };
     runtime.spawn(async move {
@@ -185,8 +186,7 @@ fn start_sweeping(every: Duration) {
                 // Said while it is locked, so that a connection kept from here on is looked after.
                 pool.is_swept = false;
                 drop(pool);
-                sweeping.is_over = true;
-                return;
+                return sweeping.end();
             }
         }
     });
@@ -197,6 +197,12 @@ fn start_sweeping(every: Duration) {
 struct Sweeping {
     pool: Arc<Mutex<Pool>>,
     is_over: bool,
+}
+
+impl Sweeping {
+    fn end(mut self) {
+        self.is_over = true;
+    }
 }
 
 impl Drop for Sweeping {

@@ -213,7 +213,7 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
 }
 
 /// Whether the sender means to keep its connection (RFC 9112 §9.3).
-pub(crate) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
     let says = |word: &str| {
         headers.get_all(CONNECTION).iter().any(|value| {
             let mut options = value.as_bytes().split(|byte| *byte == b',');

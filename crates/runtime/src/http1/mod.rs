@@ -12,8 +12,10 @@ mod head;
 mod write;
 
 pub(crate) use chunked::Chunked;
-pub(crate) use head::{Length, Malformed, Parsed, keeps_alive, request, response};
-pub(crate) use write::{CHUNK_END, LAST_CHUNK, chunk_head, request_head, response_head};
+pub(crate) use head::{Length, Malformed, Parsed, request, response};
+pub(crate) use write::{
+    CHUNK_END, CHUNK_END_AND_LAST, LAST_CHUNK, chunk_head, request_head, response_head,
+};
 
 use std::cell::RefCell;
 

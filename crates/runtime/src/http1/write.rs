@@ -9,6 +9,8 @@ use super::Length;
 
 /// What ends a chunk.
 pub(crate) const CHUNK_END: &[u8] = b"\r\n";
+/// What ends a chunk that is followed by the last one.
+pub(crate) const CHUNK_END_AND_LAST: &[u8] = b"\r\n0\r\n\r\n";
 /// The last chunk, which holds nothing, and the end of the trailers, of which there are none.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -37,14 +39,14 @@ pub(crate) fn request_head(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends the head of an answer. `date` is the text of the `date` header, where the answer has
-/// none of its own.
+/// Appends the head of an answer. `connection` is what that header is to say, `date` the text of the
+/// `date` header, where the answer has none of its own.
 pub(crate) fn response_head(
     out: &mut Vec<u8>,
     status: StatusCode,
     headers: &HeaderMap,
     length: Option<Length>,
-    keeps_alive: bool,
+    connection: Option<&str>,
     date: &[u8],
 ) {
     let reason = status.canonical_reason().unwrap_or_default();
@@ -57,8 +59,8 @@ pub(crate) fn response_head(
         }
     }
     framing(out, length);
-    if !keeps_alive {
-        line(out, "connection", b"close");
+    if let Some(connection) = connection {
+        line(out, "connection", connection.as_bytes());
     }
     if !headers.contains_key(DATE) {
         line(out, "date", date);

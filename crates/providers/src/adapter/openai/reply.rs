@@ -407,7 +407,8 @@ impl Reply for OpenAiReply {
             Form::Document if self.endpoint == Endpoint::ListModels => {
                 out.push(models::list(&self.gathered(), self.provider));
             }
-            Form::Document => self.note_document(),
+            // Looked at when somebody asks.
+            Form::Document => {}
             Form::Error => {
                 let document = self.gathered();
                 let error = ProviderError::read(&document, self.key());
@@ -432,7 +433,10 @@ impl Reply for OpenAiReply {
         self.complete
     }
 
-    fn observed(&self) -> &Observed {
+    fn observed(&mut self) -> &Observed {
+        if self.form == Form::Document && !self.gathered.is_empty() {
+            self.note_document();
+        }
         &self.observed
     }
 }

@@ -88,7 +88,11 @@ pub(super) fn to_message(
 ) -> Result<Vec<u8>, Fault> {
     let completion: Completion = serde_json::from_slice(body)
         .map_err(|e| misread("The provider's answer is not a chat completion.", &e))?;
-    observed.usage = completion.usage.as_deref().map(|usage| openai::usage::read(usage.get())).unwrap_or_default();
+    observed.usage = completion
+        .usage
+        .as_deref()
+        .map(|usage| openai::usage::read(usage.get()))
+        .unwrap_or_default();
     observed.id = completion.id.as_deref().map(noted);
     observed.model = completion.model.as_deref().map(noted);
     let choice = completion
