@@ -1,6 +1,6 @@
 //! The record of one data-plane call. Fields and units follow `log-fields.md` of the reference.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,15 +25,15 @@ pub struct Log {
     /// The organisation.
     pub organisation_id: OrganisationId,
     /// The organisation's name at the time.
-    pub organisation_name: String,
+    pub organisation_name: Arc<str>,
     /// The workspace.
     pub workspace_id: WorkspaceId,
     /// The workspace's slug.
-    pub workspace_slug: String,
+    pub workspace_slug: Arc<str>,
     /// The environment.
     pub environment_id: EnvironmentId,
     /// The environment's slug.
-    pub environment: String,
+    pub environment: Arc<str>,
     /// The API key presented.
     pub api_key_id: ApiKeyId,
     /// The person behind a user-bound key.
@@ -86,7 +86,7 @@ pub struct Log {
     pub user_agent: Option<String>,
     /// The peer's IP address.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub client_address: Option<String>,
+    pub client_address: Option<IpAddr>,
 
     // Where it went.
     /// The provider's name.
@@ -94,7 +94,7 @@ pub struct Log {
     pub provider: Option<Cow<'static, str>>,
     /// The virtual key's slug.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub virtual_key: Option<String>,
+    pub virtual_key: Option<Arc<str>>,
     /// The virtual key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub virtual_key_id: Option<VirtualKeyId>,
@@ -146,7 +146,7 @@ pub struct Log {
     pub cost: Option<NanoDollars>,
     /// Which row of the price table was used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub price_origin: Option<String>,
+    pub price_origin: Option<Cow<'static, str>>,
     /// Bytes of the request body.
     pub request_bytes: u64,
     /// Bytes of body sent to the client.

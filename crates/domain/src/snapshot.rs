@@ -1,6 +1,6 @@
 //! The compiled, immutable configuration that the data plane reads.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 
@@ -24,8 +24,11 @@ pub struct Snapshot {
     digests: Shards<[u8; 32], Arc<ApiKey>>,
     integrations: Shards<IntegrationId, Arc<Integration>>,
     virtual_keys: Shards<VirtualKeyId, Arc<VirtualKey>>,
-    slugs: Shards<(WorkspaceId, Slug), Arc<VirtualKey>>,
+    slugs: Shards<WorkspaceId, Arc<BySlug>>,
 }
+
+/// The virtual keys of a workspace, by name.
+type BySlug = HashMap<Slug, Arc<VirtualKey>, foldhash::fast::RandomState>;
 
 /// One change of the configuration.
 #[derive(Clone, Debug)]
@@ -113,7 +116,9 @@ impl Snapshot {
             }
             Change::VirtualKey(key) => {
                 self.forget_virtual_key(key.id);
-                self.slugs.insert((key.workspace_id, key.slug.clone()), Arc::clone(&key));
+                let mut by_slug = self.slugs.remove(&key.workspace_id).unwrap_or_default();
+                Arc::make_mut(&mut by_slug).insert(key.slug.clone(), Arc::clone(&key));
+                self.slugs.insert(key.workspace_id, by_slug);
                 self.virtual_keys.insert(key.id, key);
             }
             Change::VirtualKeyGone(id) => self.forget_virtual_key(id),
@@ -131,7 +136,11 @@ impl Snapshot {
 
     fn forget_virtual_key(&mut self, id: VirtualKeyId) {
         if let Some(old) = self.virtual_keys.remove(&id) {
-            self.slugs.remove(&(old.workspace_id, old.slug.clone()));
+            let Some(mut by_slug) = self.slugs.remove(&old.workspace_id) else { return };
+            Arc::make_mut(&mut by_slug).remove(&old.slug);
+            if !by_slug.is_empty() {
+                self.slugs.insert(old.workspace_id, by_slug);
+            }
         }
     }
 
@@ -161,9 +170,9 @@ impl Snapshot {
     pub fn virtual_key(
         &self,
         workspace: WorkspaceId,
-        slug: &Slug,
+        slug: &str,
     ) -> Option<(&Arc<VirtualKey>, &Arc<Integration>)> {
-        let key = self.slugs.get(&(workspace, slug.clone()))?;
+        let key = self.slugs.get(&workspace)?.get(slug)?;
         Some((key, self.integrations.get(&key.integration_id)?))
     }
 

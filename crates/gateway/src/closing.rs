@@ -48,7 +48,7 @@ struct State {
 }
 
 impl Closing {
-    pub(crate) fn begin(parts: &Parts, identified: &Identified) -> Self {
+    pub(crate) fn begin(parts: &Parts, identified: &mut Identified) -> Self {
         let keeps = header::flag(&identified.accepted.headers, header::DEBUG) != Some(false)
             && parts.settings.max_kept_bytes > 0;
         Self(Box::new(State {
@@ -103,7 +103,7 @@ impl Closing {
         }
         log.user = log.metadata.get("_user").cloned();
         if let Some((key, integration)) = &target.virtual_key {
-            log.virtual_key = Some(key.slug.to_string());
+            log.virtual_key = Some(key.slug.shared());
             log.virtual_key_id = Some(key.id);
             log.integration_id = Some(integration.id);
         }
@@ -174,7 +174,7 @@ impl Closing {
     }
 
     /// The client got the whole answer, be it the provider's error.
-    pub(crate) fn finish(mut self, status: StatusCode, observed: &Observed) {
+    pub(crate) fn finish(mut self, status: StatusCode, observed: &mut Observed) {
         let log = &mut self.0.log;
         log.state = LogState::Finished;
         log.response_status = Some(status.as_u16());
@@ -187,7 +187,7 @@ impl Closing {
     }
 
     /// The provider broke off in the middle of its answer; the client has got `status`.
-    pub(crate) fn fail(mut self, fault: &Fault, status: u16, observed: &Observed) {
+    pub(crate) fn fail(mut self, fault: &Fault, status: u16, observed: &mut Observed) {
         self.0.note(fault);
         self.0.log.response_status = Some(status);
         self.0.close(Some(observed));
@@ -201,7 +201,7 @@ impl Closing {
     }
 
     /// The client went away in the middle of the answer.
-    pub(crate) fn hung_up(mut self, observed: &Observed) {
+    pub(crate) fn hung_up(mut self, observed: &mut Observed) {
         self.0.log.state = LogState::HungUp;
         self.0.log.error = Some(Cow::Borrowed(FaultKind::ClientGone.name()));
         self.0.close(Some(observed));
@@ -215,7 +215,7 @@ impl State {
         self.log.error_detail = (!fault.detail.is_empty()).then(|| plain(&fault.detail, 500));
     }
 
-    fn close(&mut self, observed: Option<&Observed>) {
+    fn close(&mut self, observed: Option<&mut Observed>) {
         self.ended = true;
         let now = self.clock.now();
         let log = &mut self.log;
@@ -234,7 +234,7 @@ impl State {
                 observed,
                 request: self.request.as_ref(),
             };
-            settle(log, &facts);
+            settle(log, facts);
         } else {
             log.cost = Some(NanoDollars(0));
         }
@@ -256,22 +256,23 @@ impl Drop for Closing {
     }
 }
 
-fn first_log(parts: &Parts, identified: &Identified) -> Log {
+/// Takes the names of the trace: nobody else needs them.
+fn first_log(parts: &Parts, identified: &mut Identified) -> Log {
+    let trace = std::mem::take(&mut identified.accepted.trace.names);
     let accepted = &identified.accepted;
     let text = |name| header::text(&accepted.headers, name).map(bounded);
     let metadata = metadata::collect(&accepted.headers, &identified.key);
-    let trace = &accepted.trace;
     let environment = identified.environment();
     Log {
         id: accepted.id,
         state: LogState::Open,
         created_at: accepted.at,
         organisation_id: identified.organisation.id,
-        organisation_name: identified.organisation.name.clone(),
+        organisation_name: identified.organisation.name.as_str().into(),
         workspace_id: identified.workspace.id,
-        workspace_slug: identified.workspace.slug.to_string(),
+        workspace_slug: identified.workspace.slug.shared(),
         environment_id: identified.key.environment_id,
-        environment: environment.map(|e| e.slug.to_string()).unwrap_or_default(),
+        environment: environment.map(|e| e.slug.shared()).unwrap_or_default(),
         api_key_id: identified.key.id,
         user_id: identified.key.user_id,
         user: metadata.get("_user").cloned(),
@@ -282,15 +283,15 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
         stream: false,
         model_asked: None,
         metadata,
-        trace_id: trace.trace_id.clone(),
-        span_id: trace.span_id.clone(),
-        parent_span_id: trace.parent_span_id.clone(),
-        span_name: trace.span_name.clone(),
+        trace_id: trace.trace_id,
+        span_id: trace.span_id,
+        parent_span_id: trace.parent_span_id,
+        span_name: trace.span_name,
         sdk_version: text(header::PACKAGE_VERSION),
         runtime: text(header::RUNTIME),
         runtime_version: text(header::RUNTIME_VERSION),
         user_agent: text(USER_AGENT),
-        client_address: Some(accepted.peer.to_string()),
+        client_address: Some(accepted.peer),
         provider: None,
         virtual_key: None,
         virtual_key_id: None,

@@ -9,7 +9,7 @@
 //! segments outlive an upgrade in either direction. Why not JSON: every call writes its log twice
 //! while its provider and its client wait.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use portcullis_domain::{
     CallId, Id, Log, LogState, NanoDollars, NodeId, Noun, StoredContent, Timestamp, Timings, Usage,
@@ -112,7 +112,7 @@ pub(crate) fn encode(log: &Log, out: &mut Vec<u8>) {
     put.text(25, runtime.as_deref());
     put.text(26, runtime_version.as_deref());
     put.text(27, user_agent.as_deref());
-    put.text(28, client_address.as_deref());
+    put.address(28, *client_address);
     put.text(29, provider.as_deref());
     put.text(30, virtual_key.as_deref());
     put.id(31, *virtual_key_id);
@@ -156,11 +156,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Log, Malformed> {
             2 => log.state = state_of(number(value)?)?,
             3 => log.created_at = Timestamp::from_micros(number(value)? as i64),
             4 => log.organisation_id = id(value)?,
-            5 => log.organisation_name = text(value)?,
+            5 => log.organisation_name = shared(value)?,
             6 => log.workspace_id = id(value)?,
-            7 => log.workspace_slug = text(value)?,
+            7 => log.workspace_slug = shared(value)?,
             8 => log.environment_id = id(value)?,
-            9 => log.environment = text(value)?,
+            9 => log.environment = shared(value)?,
             10 => log.api_key_id = id(value)?,
             11 => log.user_id = Some(id(value)?),
             12 => log.user = Some(text(value)?),
@@ -182,9 +182,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Log, Malformed> {
             25 => log.runtime = Some(text(value)?),
             26 => log.runtime_version = Some(text(value)?),
             27 => log.user_agent = Some(text(value)?),
-            28 => log.client_address = Some(text(value)?),
+            28 => log.client_address = Some(address(value)?),
             29 => log.provider = Some(word(value)?),
-            30 => log.virtual_key = Some(text(value)?),
+            30 => log.virtual_key = Some(shared(value)?),
             31 => log.virtual_key_id = Some(id(value)?),
             32 => log.integration_id = Some(id(value)?),
             33 => log.upstream_host = Some(text(value)?),
@@ -202,7 +202,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Log, Malformed> {
             45 => log.usage = usage(value)?,
             46 => log.usage_source = source_of(number(value)?)?,
             47 => log.cost = Some(NanoDollars(unzigzag(number(value)?))),
-            48 => log.price_origin = Some(text(value)?),
+            48 => log.price_origin = Some(word(value)?),
             49 => log.request_bytes = number(value)?,
             50 => log.response_bytes = number(value)?,
             51 => log.response_chunks = small(value)?,
@@ -239,6 +239,14 @@ impl Put<'_> {
     {
         if let Some(value) = value {
             self.bytes(tag, value.as_bytes());
+        }
+    }
+
+    fn address(&mut self, tag: u8, value: Option<IpAddr>) {
+        match value {
+            Some(IpAddr::V4(address)) => self.bytes(tag, &address.octets()),
+            Some(IpAddr::V6(address)) => self.bytes(tag, &address.octets()),
+            None => {}
         }
     }
 
@@ -395,6 +403,16 @@ fn word(value: &[u8]) -> Result<Cow<'static, str>, Malformed> {
     text(value).map(Cow::Owned)
 }
 
+fn shared(value: &[u8]) -> Result<Arc<str>, Malformed> {
+    std::str::from_utf8(value).map(Arc::from).map_err(|_| Malformed("a text is not UTF-8"))
+}
+
+fn address(value: &[u8]) -> Result<IpAddr, Malformed> {
+    let v4 = <[u8; 4]>::try_from(value).map(IpAddr::from);
+    let v6 = || <[u8; 16]>::try_from(value).map(IpAddr::from);
+    v4.or_else(|_| v6()).map_err(|_| Malformed("an address has neither 4 nor 16 bytes"))
+}
+
 fn id<N: Noun>(value: &[u8]) -> Result<Id<N>, Malformed> {
     let bytes = value.try_into().map_err(|_| Malformed("an id has not sixteen bytes"))?;
     Ok(Id::from_uuid(Uuid::from_bytes(bytes)))
@@ -520,11 +538,11 @@ fn blank() -> Log {
         state: LogState::Open,
         created_at: Timestamp::from_micros(0),
         organisation_id: Id::from_uuid(Uuid::nil()),
-        organisation_name: String::new(),
+        organisation_name: Arc::default(),
         workspace_id: Id::from_uuid(Uuid::nil()),
-        workspace_slug: String::new(),
+        workspace_slug: Arc::default(),
         environment_id: Id::from_uuid(Uuid::nil()),
-        environment: String::new(),
+        environment: Arc::default(),
         api_key_id: Id::from_uuid(Uuid::nil()),
         user_id: None,
         user: None,
@@ -604,11 +622,11 @@ mod tests {
             state: state_of(seed % 5 + 1).unwrap(),
             created_at: Timestamp::from_micros(number() as i64),
             organisation_id: Id::from_uuid(some_id(number())),
-            organisation_name: text(),
+            organisation_name: text().into(),
             workspace_id: Id::from_uuid(some_id(number())),
-            workspace_slug: text(),
+            workspace_slug: text().into(),
             environment_id: Id::from_uuid(some_id(number())),
-            environment: text(),
+            environment: text().into(),
             api_key_id: Id::from_uuid(some_id(number())),
             user_id: Some(Id::from_uuid(some_id(number()))),
             user: Some(text()),
@@ -627,9 +645,13 @@ mod tests {
             runtime: Some(text()),
             runtime_version: Some(text()),
             user_agent: Some(text()),
-            client_address: Some(text()),
+            client_address: Some(if seed.is_multiple_of(2) {
+                IpAddr::from([192, 0, 2, seed as u8])
+            } else {
+                IpAddr::from([seed as u8; 16])
+            }),
             provider: Some(text().into()),
-            virtual_key: Some(text()),
+            virtual_key: Some(text().into()),
             virtual_key_id: Some(Id::from_uuid(some_id(number()))),
             integration_id: Some(Id::from_uuid(some_id(number()))),
             upstream_host: Some(text()),
@@ -647,7 +669,7 @@ mod tests {
             usage,
             usage_source: source_of(seed % 3 + 1).unwrap(),
             cost: Some(NanoDollars(number() as i64)),
-            price_origin: Some(text()),
+            price_origin: Some(text().into()),
             request_bytes: number(),
             response_bytes: number(),
             response_chunks: number() as u32,

@@ -189,7 +189,7 @@ fn row_values(row: &LogRow<'_>) -> Vec<Value> {
         log.organisation_id,
         log.workspace_id,
         log.created_at,
-        log.environment.as_str(),
+        &*log.environment,
         log.api_key_id,
         log.user_id,
         log.user.as_deref(),

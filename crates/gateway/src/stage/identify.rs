@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use portcullis_domain::{
     ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Organisation, Scope, Secret, Workspace,
 };
@@ -28,16 +28,16 @@ const PLACEHOLDER: &str = "OPENAI_API_KEY";
 
 pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Identified, Fault> {
     let presented = take_credentials(&mut accepted.headers);
-    let Some(token) = presented.key else {
+    let Some(token) = presented.key.as_ref().map(text) else {
         let text = "No API key. Send it as 'x-portkey-api-key' or as 'Authorization: Bearer'";
         return Err(Fault::client(FaultKind::KeyUnknown, text));
     };
     // Form and checksum first: a mistyped key costs no digest and no look-up.
-    if let Err(malformed) = ApiKeyToken::check(token.danger_expose()) {
+    if let Err(malformed) = ApiKeyToken::check(token) {
         let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
         return Err(fault.with_detail(malformed));
     }
-    let digest = parts.pepper.digest(token.danger_expose());
+    let digest = parts.pepper.digest(token);
     let snapshot = &accepted.snapshot;
     let Some(key) = snapshot.api_key_by_digest(&digest, accepted.at) else {
         return Err(Fault::client(FaultKind::KeyUnknown, "Invalid API Key"));
@@ -77,7 +77,8 @@ impl Identified {
 }
 
 struct Presented {
-    key: Option<Secret<String>>,
+    /// Not copied out of the header: it is looked at once.
+    key: Option<HeaderValue>,
     provider_secret: Option<Secret<String>>,
 }
 
@@ -85,14 +86,15 @@ struct Presented {
 /// our key from the provider's.
 fn take_credentials(headers: &mut HeaderMap) -> Presented {
     let own = take(headers, header::API_KEY);
-    let authorization = take(headers, AUTHORIZATION)
-        .map(|text| bearer(&text).to_owned())
-        .filter(|text| text != PLACEHOLDER);
+    let authorization =
+        take(headers, AUTHORIZATION).filter(|authorization| text(authorization) != PLACEHOLDER);
     let anthropic = take(headers, header::ANTHROPIC_KEY);
     let mut candidates = [own, authorization, anthropic];
     let [own, authorization, anthropic] = &candidates;
     // `x-api-key` is ours only when it looks so: Anthropic's SDK needs no extra header then.
-    let resembles = |text: &Option<String>| text.as_deref().is_some_and(ApiKeyToken::resembles);
+    let resembles = |value: &Option<HeaderValue>| {
+        value.as_ref().is_some_and(|value| ApiKeyToken::resembles(text(value)))
+    };
     let which = if own.is_some() {
         0
     } else if authorization.is_some() && (resembles(authorization) || !resembles(anthropic)) {
@@ -103,23 +105,26 @@ fn take_credentials(headers: &mut HeaderMap) -> Presented {
         return Presented { key: None, provider_secret: None };
     };
     let key = candidates[which].take();
-    let rest = candidates.into_iter().flatten();
     // One of our keys never travels to a provider, wherever the caller put it.
-    let provider_secret = rest
-        .filter(|text| !ApiKeyToken::resembles(text) && Some(text) != key.as_ref())
-        .map(Secret::new)
+    let provider_secret = candidates
+        .iter()
+        .flatten()
+        .map(text)
+        .filter(|rest| !ApiKeyToken::resembles(rest) && Some(*rest) != key.as_ref().map(text))
+        .map(|rest| Secret::new(rest.to_owned()))
         .next();
-    Presented { key: key.map(Secret::new), provider_secret }
+    Presented { key, provider_secret }
 }
 
-fn take(headers: &mut HeaderMap, name: HeaderName) -> Option<String> {
-    let value = headers.remove(name)?;
-    let text = value.to_str().ok()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+/// Takes a header that says something.
+fn take(headers: &mut HeaderMap, name: HeaderName) -> Option<HeaderValue> {
+    headers.remove(name).filter(|value| !text(value).is_empty())
 }
 
-/// `Bearer x` or plain `x`: one SDK sends the value without the scheme.
-fn bearer(text: &str) -> &str {
+/// What a credential's header says: `Bearer x` or plain `x`, since one SDK sends the value without
+/// the scheme. Nothing when it is no text.
+fn text(value: &HeaderValue) -> &str {
+    let text = value.to_str().unwrap_or_default().trim();
     match text.split_at_checked(7) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer ") => rest.trim(),
         _ => text,
@@ -139,9 +144,8 @@ mod tests {
             pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
         let presented = take_credentials(&mut headers);
         assert!(headers.is_empty(), "credentials left behind: {headers:?}");
-        let text =
-            |secret: Option<super::Secret<String>>| secret.map(|s| s.danger_expose().clone());
-        (text(presented.key), text(presented.provider_secret))
+        let key = presented.key.as_ref().map(|key| super::text(key).to_owned());
+        (key, presented.provider_secret.map(|secret| secret.danger_expose().clone()))
     }
 
     #[test]

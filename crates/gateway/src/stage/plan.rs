@@ -4,9 +4,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
-use portcullis_domain::{
-    ApiKeyToken, Fault, FaultKind, Integration, SealedPlace, Slug, VirtualKey,
-};
+use portcullis_domain::{ApiKeyToken, Fault, FaultKind, Integration, SealedPlace, VirtualKey};
 use portcullis_providers::{
     catalog::{self, Provider},
     credential::Credential,
@@ -66,7 +64,7 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         })?,
     };
     let (provider, mut credential, virtual_key) = match named {
-        Named::VirtualKey(slug) => saved_target(parts, identified, &slug, &key_ring).await?,
+        Named::VirtualKey(slug) => saved_target(parts, identified, slug, &key_ring).await?,
         Named::Provider(name) => {
             let brought = identified.provider_secret.as_ref();
             let brought = brought.map(|secret| secret.danger_expose().as_str());
@@ -90,13 +88,9 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         }
         credential.settings.custom_host = Some(host.to_owned());
     }
-    let settings = &credential.settings;
-    let hosts =
-        [&settings.custom_host, &settings.huggingface_base_url, &settings.azure_foundry_url];
-    for host in hosts.into_iter().flatten() {
-        parts.egress.policy().check_url(host).map_err(|refused| {
-            Fault::client(FaultKind::HostRefused, format!("the custom host is refused: {refused}"))
-        })?;
+    if virtual_key.is_none() {
+        // A saved one was checked when it was saved, and is again with each connection.
+        check_hosts(parts, &credential)?;
     }
     let model = asked_model.as_ref().map(|asked| asked.bare);
     if let Some((_, integration)) = &virtual_key {
@@ -130,6 +124,19 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     Ok(Planned { received, target })
 }
 
+/// Refuses what the caller may not have called, before anything is recorded of it.
+fn check_hosts(parts: &Parts, credential: &Credential) -> Result<(), Fault> {
+    let settings = &credential.settings;
+    let hosts =
+        [&settings.custom_host, &settings.huggingface_base_url, &settings.azure_foundry_url];
+    for host in hosts.into_iter().flatten() {
+        parts.egress.policy().check_url(host).map_err(|refused| {
+            Fault::client(FaultKind::HostRefused, format!("the custom host is refused: {refused}"))
+        })?;
+    }
+    Ok(())
+}
+
 /// The custom host that the call names. One that is not plain text is refused rather than
 /// overlooked: the call would go elsewhere than its caller meant.
 fn custom_host<'a>(
@@ -154,13 +161,13 @@ type SavedTarget = (&'static Provider, Credential, Option<(Arc<VirtualKey>, Arc<
 async fn saved_target(
     parts: &Parts,
     identified: &Identified,
-    slug: &Slug,
+    slug: &str,
     key_ring: &KeyRing,
 ) -> Result<SavedTarget, Fault> {
     let accepted = &identified.accepted;
     let found = accepted.snapshot.virtual_key(identified.workspace.id, slug);
     let Some((key, integration)) = found else {
-        return Err(unknown_virtual_key(slug.as_str()));
+        return Err(unknown_virtual_key(slug));
     };
     if key.is_expired(accepted.at) {
         return Err(Fault::client(FaultKind::VirtualKeyExpired, "the virtual key has expired"));

@@ -107,7 +107,7 @@ pub trait Reply: Send {
     }
 
     /// What was observed so far. Looking may have been put off until somebody asks.
-    fn observed(&mut self) -> &Observed;
+    fn observed(&mut self) -> &mut Observed;
 }
 
 /// The beginning of a provider's word, as it is observed: names are short, and what pretends to be

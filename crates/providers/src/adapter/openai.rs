@@ -25,6 +25,13 @@ use crate::{
 };
 use reply::OpenAiReply;
 
+const ORGANIZATION: HeaderName = HeaderName::from_static("openai-organization");
+const PROJECT: HeaderName = HeaderName::from_static("openai-project");
+const BETA: HeaderName = HeaderName::from_static("openai-beta");
+const OUR_ORGANIZATION: HeaderName = HeaderName::from_static("x-portkey-openai-organization");
+const OUR_PROJECT: HeaderName = HeaderName::from_static("x-portkey-openai-project");
+const OUR_BETA: HeaderName = HeaderName::from_static("x-portkey-openai-beta");
+
 /// Speaks OpenAI's dialect.
 pub(crate) struct OpenAi;
 
@@ -156,14 +163,14 @@ pub(super) fn no_batch_output(ask: &Ask<'_>) -> Fault {
 fn openai_headers(headers: &mut HeaderMap, ask: &Ask<'_>) {
     let settings = &ask.credential.settings;
     for (name, prefixed, setting) in [
-        ("openai-organization", "x-portkey-openai-organization", &settings.openai_organization),
-        ("openai-project", "x-portkey-openai-project", &settings.openai_project),
-        ("openai-beta", "x-portkey-openai-beta", &None),
+        (ORGANIZATION, OUR_ORGANIZATION, &settings.openai_organization),
+        (PROJECT, OUR_PROJECT, &settings.openai_project),
+        (BETA, OUR_BETA, &None),
     ] {
         let set = setting.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
-        let given = || ask.headers.get(prefixed).or(ask.headers.get(name)).cloned();
+        let given = || ask.headers.get(prefixed).or(ask.headers.get(&name)).cloned();
         if let Some(value) = set.or_else(given) {
-            headers.insert(HeaderName::from_static(name), value);
+            headers.insert(name, value);
         }
     }
 }

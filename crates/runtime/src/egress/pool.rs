@@ -42,7 +42,7 @@ pub(super) enum Connecting {
 
 #[derive(Default)]
 struct Pool {
-    origins: HashMap<Key, Origin>,
+    origins: HashMap<Key, Origin, foldhash::fast::RandomState>,
     /// Whether a task looks after the idle connections.
     is_swept: bool,
 }

@@ -66,11 +66,11 @@ enum Form {
 
 /// What an event told besides what is noted of the answer.
 #[derive(Default)]
-struct Told {
+struct Told<'a> {
     /// Whether it is an error's.
     is_error: bool,
-    /// Whether it holds no choice.
-    is_bare: bool,
+    /// Its choices.
+    choices: Option<&'a str>,
     /// Where its usage is, and the value before it.
     usage: Option<(Option<Range<usize>>, Range<usize>)>,
 }
@@ -165,7 +165,8 @@ impl OpenAiReply {
         let Some((before, usage)) = told.usage else { return Fate::Keep };
         if &text[usage.clone()] != "null" {
             // Usage beside a choice comes unasked from some: nothing to hide.
-            return if told.is_bare { Fate::Drop } else { Fate::Keep };
+            let is_bare = told.choices.is_some_and(is_empty_list);
+            return if is_bare { Fate::Drop } else { Fate::Keep };
         }
         let Some(data_at) = event.data_range().map(|range| range.start) else { return Fate::Keep };
         let span = member_span(text.as_bytes(), Walk::inside(text), before, usage);
@@ -174,7 +175,7 @@ impl OpenAiReply {
 
     /// Notes what the members of an answer, or of an event of one, tell. The events of responses
     /// wrap the response; what that wraps is nobody's.
-    fn note(&mut self, text: &str) -> Result<Told, Malformed> {
+    fn note<'a>(&mut self, text: &'a str) -> Result<Told<'a>, Malformed> {
         let (mut members, mut told) = (Walk::object(text)?, Told::default());
         let mut before = None;
         while let Some(member) = members.member()? {
@@ -185,7 +186,7 @@ impl OpenAiReply {
                 }
                 "type" => told.is_error |= member.value == r#""error""#,
                 "usage" => told.usage = Some((before, member.place.clone())),
-                "choices" => told.is_bare = is_empty_list(member.value),
+                "choices" => told.choices = Some(member.value),
                 _ => {}
             }
             self.note_member(&member);
@@ -433,11 +434,11 @@ impl Reply for OpenAiReply {
         self.complete
     }
 
-    fn observed(&mut self) -> &Observed {
+    fn observed(&mut self) -> &mut Observed {
         if self.form == Form::Document && !self.gathered.is_empty() {
             self.note_document();
         }
-        &self.observed
+        &mut self.observed
     }
 }
 
