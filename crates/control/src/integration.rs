@@ -142,7 +142,7 @@ impl Integrations<'_> {
             Some(slug) => parse_slug(slug, "slug")?,
             None => self.free_slug(&Slug::from_name(&new.name, provider.name)).await?,
         };
-        let credential = Credential { key: new.key.clone(), settings: new.settings.clone() };
+        let credential = Credential::new(new.key.clone(), new.settings.clone());
         credential::check(provider, &credential)?;
         let now = clock.now();
         Ok(Integration {

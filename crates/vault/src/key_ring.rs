@@ -8,7 +8,7 @@ use std::sync::{
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk};
 use portcullis_domain::{DataKeyId, Dice, OrganisationId, Sealed, SealedPlace, Secret, Timestamp};
 
-use crate::{OpenError, SealError, envelope, kms::DATA_KEY_LEN};
+use crate::{OpenError, SealError, envelope, kms::DATA_KEY_LEN, readings::Readings};
 
 /// One organisation's data keys in the clear. It seals with the active one and opens with any.
 /// Hold it for one piece of work; ask the vault again for the next, so that keys which the KMS
@@ -19,6 +19,7 @@ pub struct KeyRing {
     pub(crate) active: DataKey,
     pub(crate) retired: Vec<DataKey>,
     pub(crate) dice: Arc<dyn Dice>,
+    pub(crate) readings: Readings,
 }
 
 /// One data key in the clear.
@@ -26,6 +27,17 @@ pub(crate) struct DataKey {
     pub(crate) id: DataKeyId,
     pub(crate) uses: Arc<Uses>,
     prk: Prk,
+}
+
+/// Why a sealed value could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError<E> {
+    /// It does not open.
+    #[error(transparent)]
+    Open(OpenError),
+    /// Whoever was to read it could not.
+    #[error("{0}")]
+    Read(E),
 }
 
 /// How often a data key has sealed. It outlives reloads of the ring.
@@ -61,6 +73,28 @@ impl KeyRing {
         }
         let key = self.key_of(sealed).ok_or(OpenError)?;
         envelope::open(&key.prk, place, sealed)
+    }
+
+    /// Opens a value and has it read, once for as long as the ring and the value live.
+    pub fn read<T, E>(
+        &self,
+        place: &SealedPlace,
+        sealed: &Sealed,
+        read: impl FnOnce(&Secret<Vec<u8>>) -> Result<T, E>,
+    ) -> Result<Arc<T>, ReadError<E>>
+    where
+        T: Send + Sync + 'static,
+    {
+        if place.organisation != self.organisation {
+            return Err(ReadError::Open(OpenError));
+        }
+        if let Some(said) = self.readings.find(place, sealed) {
+            return Ok(said);
+        }
+        let opened = self.open(place, sealed).map_err(ReadError::Open)?;
+        let said = Arc::new(read(&opened).map_err(ReadError::Read)?);
+        self.readings.keep(place, sealed, &said);
+        Ok(said)
     }
 
     /// Whose keys these are; `None` for the instance's own.

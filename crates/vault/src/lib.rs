@@ -31,6 +31,7 @@ mod key_ring;
 pub mod kms;
 mod pepper;
 pub mod process;
+mod readings;
 mod status;
 pub mod testing;
 mod vault;
@@ -40,7 +41,7 @@ pub use data_key::{
 };
 pub use envelope::{OpenError, SealError};
 pub use error::VaultError;
-pub use key_ring::KeyRing;
+pub use key_ring::{KeyRing, ReadError};
 pub use kms::{EncryptionContext, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture, Purpose};
 pub use pepper::{MalformedPepper, Pepper};
 pub use status::{DataKeyStatus, KeyStatus};

@@ -19,6 +19,7 @@ use crate::{
     KmsError, KmsFailure, Purpose, VaultError, WrappedDataKey, Wrapping,
     key_ring::{DataKey, Uses},
     kms::DATA_KEY_LEN,
+    readings::Readings,
 };
 
 /// Guards all sealed fields of the instance. Share it in an `Arc`.
@@ -384,7 +385,8 @@ impl Vault {
             }
         }
         let active = active.ok_or(VaultError::NoActiveKey)?;
-        Ok(KeyRing { organisation, loaded_at, active, retired, dice: Arc::clone(&self.dice) })
+        let (dice, readings) = (Arc::clone(&self.dice), Readings::default());
+        Ok(KeyRing { organisation, loaded_at, active, retired, dice, readings })
     }
 
     fn is_due(&self, key: &WrappedDataKey) -> bool {

@@ -4,12 +4,14 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
-use portcullis_domain::{ApiKeyToken, Fault, FaultKind, Integration, SealedPlace, VirtualKey};
+use portcullis_domain::{
+    ApiKeyToken, Fault, FaultKind, Integration, SealedPlace, Secret, VirtualKey,
+};
 use portcullis_providers::{
     catalog::{self, Provider},
     credential::Credential,
 };
-use portcullis_vault::KeyRing;
+use portcullis_vault::{KeyRing, ReadError};
 
 use crate::{
     Parts, header, multipart,
@@ -63,35 +65,34 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
             Fault::gateway(FaultKind::VaultUnavailable, text).with_detail(error)
         })?,
     };
-    let (provider, mut credential, virtual_key) = match named {
-        Named::VirtualKey(slug) => saved_target(parts, identified, slug, &key_ring).await?,
-        Named::Provider(name) => {
-            let brought = identified.provider_secret.as_ref();
-            let brought = brought.map(|secret| secret.danger_expose().as_str());
-            let secret = config.api_key.as_deref().or(brought);
-            let credential = Credential::from_headers(headers, secret);
-            if credential.secrets().any(ApiKeyToken::resembles) {
-                let text = "the provider's credential is one of the gateway's own keys, which no \
-                            provider may see: send the provider's key";
-                return Err(Fault::client(FaultKind::BadRequest, text));
-            }
-            (known_provider(name)?, credential, None)
-        }
-    };
-    if let Some(host) = custom_host(headers, &config)? {
-        if virtual_key.is_some() {
+    let host = custom_host(headers, &config)?;
+    let (provider, credential, virtual_key) = match named {
+        Named::VirtualKey(_) if host.is_some() => {
             // Whoever may use a credential must not be able to read it, and a host of the caller's
             // choice would.
             let text = "a custom host cannot be combined with a virtual key: its credential would \
                         be sent there. Set the custom host on the integration";
             return Err(Fault::client(FaultKind::HostRefused, text));
         }
-        credential.settings.custom_host = Some(host.to_owned());
-    }
-    if virtual_key.is_none() {
-        // A saved one was checked when it was saved, and is again with each connection.
-        check_hosts(parts, &credential)?;
-    }
+        Named::VirtualKey(slug) => saved_target(parts, identified, slug, &key_ring).await?,
+        Named::Provider(name) => {
+            let brought = identified.provider_secret.as_ref();
+            let brought = brought.map(|secret| secret.danger_expose().as_str());
+            let secret = config.api_key.as_deref().or(brought);
+            let mut credential = Credential::from_headers(headers, secret);
+            if credential.secrets().any(ApiKeyToken::resembles) {
+                let text = "the provider's credential is one of the gateway's own keys, which no \
+                            provider may see: send the provider's key";
+                return Err(Fault::client(FaultKind::BadRequest, text));
+            }
+            if let Some(host) = host {
+                credential.settings.custom_host = Some(host.to_owned());
+            }
+            // A saved one was checked when it was saved; each is again with each connection.
+            check_hosts(parts, &credential)?;
+            (known_provider(name)?, Arc::new(credential), None)
+        }
+    };
     let model = asked_model.as_ref().map(|asked| asked.bare);
     if let Some((_, integration)) = &virtual_key {
         allow_list::check(&integration.models, &received, asked_model.as_ref())?;
@@ -106,7 +107,7 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         timeout: timeout(parts, identified, &config)?,
         strict: header::flag(headers, header::STRICT).or(config.strict).unwrap_or(true),
         metadata: config.metadata,
-        credential: Arc::new(credential),
+        credential,
     });
     let headers = &mut received.identified.accepted.headers;
     if let Some(names) = &config.forward_headers
@@ -156,7 +157,8 @@ fn custom_host<'a>(
     }
 }
 
-type SavedTarget = (&'static Provider, Credential, Option<(Arc<VirtualKey>, Arc<Integration>)>);
+type SavedTarget =
+    (&'static Provider, Arc<Credential>, Option<(Arc<VirtualKey>, Arc<Integration>)>);
 
 async fn saved_target(
     parts: &Parts,
@@ -183,12 +185,16 @@ async fn saved_target(
             .with_detail(detail)
     };
     let sealed = &integration.credential;
-    let opened = match key_ring.open(&place, sealed) {
-        Ok(opened) => opened,
+    let parse = |opened: &Secret<Vec<u8>>| Credential::parse(opened.danger_expose());
+    let credential = match key_ring.read(&place, sealed, parse) {
+        Ok(credential) => credential,
+        Err(ReadError::Read(malformed)) => return Err(broken(&malformed)),
         // Another node may have sealed it with a data key that this ring does not hold yet.
-        Err(_) => parts.vault.open(&place, sealed).await.map_err(|e| broken(&e))?,
+        Err(ReadError::Open(_)) => {
+            let opened = parts.vault.open(&place, sealed).await.map_err(|e| broken(&e))?;
+            Arc::new(parse(&opened).map_err(|e| broken(&e))?)
+        }
     };
-    let credential = Credential::parse(opened.danger_expose()).map_err(|e| broken(&e))?;
     let saved = (Arc::clone(key), Arc::clone(integration));
     Ok((known_provider(&integration.provider)?, credential, Some(saved)))
 }

@@ -194,10 +194,8 @@ impl World {
         host: &str,
         models: IntegrationModels,
     ) {
-        let credential = Credential {
-            key: Some(Secret::new(secret.to_owned())),
-            settings: Settings { custom_host: Some(host.to_owned()), ..Settings::default() },
-        };
+        let settings = Settings { custom_host: Some(host.to_owned()), ..Settings::default() };
+        let credential = Credential::new(Some(Secret::new(secret.to_owned())), settings);
         let integration_id = Id::mint(&*self.clock, &*self.dice);
         let place = SealedPlace {
             organisation: Some(self.organisation.id),

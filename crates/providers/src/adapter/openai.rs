@@ -50,7 +50,10 @@ impl Adapter for OpenAi {
             url: url::join(&base, path, ask.query)?,
             auth: match (key, ask.provider.auth) {
                 (None, _) => None,
-                (Some(key), Auth::Bearer) => Some(bearer(key)?),
+                (Some(_), Auth::Bearer) => {
+                    let value = ask.credential.bearer().ok_or_else(unfit)?;
+                    Some((AUTHORIZATION, value.clone()))
+                }
                 (Some(key), Auth::Header(name)) => {
                     Some((HeaderName::from_static(name), secret_value(key)?))
                 }
@@ -134,12 +137,14 @@ pub(super) fn bearer(key: &str) -> Result<(HeaderName, HeaderValue), Fault> {
 
 /// A header value that no log shows.
 pub(super) fn secret_value(text: &str) -> Result<HeaderValue, Fault> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| {
-        let text = "the provider's key holds characters that no header can: save it again";
-        Fault::client(FaultKind::BadRequest, text)
-    })?;
+    let mut value = HeaderValue::from_str(text).map_err(|_| unfit())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+fn unfit() -> Fault {
+    let text = "the provider's key holds characters that no header can: save it again";
+    Fault::client(FaultKind::BadRequest, text)
 }
 
 /// The fault of an endpoint that a provider lacks.
