@@ -3,6 +3,7 @@
 use portcullis_domain::{
     Actor, CallId, Content, ContentPart, Log, Place, Scope, Sealed, SealedPlace,
 };
+use portcullis_record::body;
 use portcullis_store::{LogCursor, LogFilter};
 use portcullis_vault::Vault;
 
@@ -117,5 +118,6 @@ async fn open(
         .open(&place, &sealed)
         .await
         .map_err(|error| ControlError::VaultUnavailable(error.to_string()))?;
-    Ok(Some(opened.danger_expose().clone()))
+    let stored = opened.danger_expose().clone();
+    body::unpack(stored).map(Some).map_err(|error| ControlError::Internal(error.to_string()))
 }

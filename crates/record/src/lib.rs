@@ -20,6 +20,7 @@
 //! Invariants: nothing here knows SQL or HTTP; content arrives sealed and is never opened; a
 //! segment is deleted only after the sink confirmed all of it and the cursor says so.
 
+pub mod body;
 mod codec;
 mod cursor;
 mod dead_letter;

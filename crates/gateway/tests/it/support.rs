@@ -23,6 +23,7 @@ use portcullis_domain::{
 };
 use portcullis_gateway::{Gateway, GatewaySettings, Parts};
 use portcullis_providers::credential::{Credential, Settings};
+use portcullis_record::body;
 use portcullis_runtime::{
     egress::{Egress, EgressPolicy, EgressSettings},
     server::ResponseBody,
@@ -297,7 +298,7 @@ impl World {
             field: part.name(),
         };
         let opened = self.vault.open(&place, sealed).await.unwrap();
-        Bytes::copy_from_slice(opened.danger_expose())
+        body::unpack(opened.danger_expose().clone()).unwrap().into()
     }
 
     /// Waits until the upstream's one call ended so.

@@ -27,7 +27,7 @@ use super::{
     body::RequestBody,
     connection::Stream,
     date::with_date,
-    incoming::{Framing, Incoming, IncomingBody, locked},
+    incoming::{Framing, Incoming, IncomingBody, MAX_PIECE, locked},
     outgoing::Outgoing,
     phase::Phase,
 };
@@ -398,7 +398,13 @@ fn begin(
             Length::Known(length) => Framing::Known(length),
             Length::Chunked | Length::UntilClose => Framing::Chunked(Chunked::new()),
         };
-        incoming.ahead = rest.to_vec();
+        // With room for what else is sure to come soon.
+        let room = match incoming.framing {
+            Framing::Known(length) => usize::try_from(length).unwrap_or(usize::MAX).min(MAX_PIECE),
+            _ => 0,
+        };
+        incoming.ahead = Vec::with_capacity(if rest.is_empty() { 0 } else { room.max(rest.len()) });
+        incoming.ahead.extend_from_slice(rest);
         let waits = rest.is_empty() && head.version == Version::HTTP_11 && expects(&head.headers);
         incoming.go_on = if waits { CONTINUE } else { b"" };
         RequestBody::http1(IncomingBody::new(shared))

@@ -1,17 +1,21 @@
 //! What a client sends over HTTP/1.1: shared by the connection and the body of its present request.
 
 use std::{
+    future::Future as _,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::Bytes;
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use bytes::{BufMut as _, Bytes};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 
 use super::connection::Stream;
 use crate::http1::{self, Chunked, Malformed};
+
+/// Bytes of a piece of body at most.
+pub(super) const MAX_PIECE: usize = 256 * 1024;
 
 /// The stream, and how far the present request has been read.
 pub(super) struct Incoming {
@@ -75,6 +79,7 @@ impl Incoming {
                 ready!(self.poll_new(cx))
             } else {
                 let mut bytes = std::mem::take(&mut self.ahead);
+                self.fill(&mut bytes, cx);
                 self.take(&mut bytes).map(|(read, data)| {
                     self.ahead = bytes.split_off(read);
                     bytes.truncate(data);
@@ -88,6 +93,21 @@ impl Incoming {
                     self.enter(Framing::Broken);
                     return Poll::Ready(Some(Err(error)));
                 }
+            }
+        }
+    }
+
+    /// Adds to the beginning of a body of known length what else of it is there by now: a piece that
+    /// is whole need not be put together.
+    fn fill(&mut self, bytes: &mut Vec<u8>, cx: &mut Context<'_>) {
+        let Framing::Known(left) = self.framing else { return };
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(MAX_PIECE);
+        while let Some(room @ 1..) = most.checked_sub(bytes.len()) {
+            let mut bytes = bytes.limit(room);
+            let read = pin!(self.stream.read_buf(&mut bytes)).poll(cx);
+            // Whatever is wrong shows again when there is nothing else to give.
+            if !matches!(read, Poll::Ready(Ok(1..))) {
+                return;
             }
         }
     }
