@@ -141,6 +141,8 @@ nouns! {
     CallId = CallNoun "log";
     /// Names a data key of the vault.
     DataKeyId = DataKeyNoun "data key";
+    /// Names an organisation's connection to a KMS key of its own.
+    KmsConnectionId = KmsConnectionNoun "KMS connection";
     /// Names one running process of the product.
     NodeId = NodeNoun "node";
 }

@@ -31,8 +31,8 @@ pub use api_key::{
 };
 pub use fault::{Fault, FaultKind, Origin, Retry};
 pub use id::{
-    ApiKeyId, CallId, DataKeyId, EnvironmentId, Id, IntegrationId, MalformedId, NodeId, Noun,
-    OrganisationId, UserId, VirtualKeyId, WorkspaceId,
+    ApiKeyId, CallId, DataKeyId, EnvironmentId, Id, IntegrationId, KmsConnectionId, MalformedId,
+    NodeId, Noun, OrganisationId, UserId, VirtualKeyId, WorkspaceId,
 };
 pub use log::{Content, ContentPart, Log, LogState, StoredContent, Timings};
 pub use money::{NanoDollars, PicoDollars};

@@ -8,7 +8,7 @@ use aws_lc_rs::{
 };
 use portcullis_domain::{DataKeyId, Sealed, SealedPlace};
 use portcullis_vault::{
-    DataKeyState, DataKeyStore, EncryptionContext, KeyRing, Kms, OpenError, Purpose, SealError,
+    DataKeyState, DataKeyStore, EncryptionContext, KeyRing, Kms, OpenError, SealError,
     WrappedDataKey, Wrapping,
 };
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ async fn opens_what_it_sealed() {
 
 #[test]
 fn any_value_comes_back_and_its_plaintext_is_not_in_the_envelope() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let ring = runtime.block_on(ring(1));
     proptest!(|(plaintext in prop::collection::vec(any::<u8>(), 0..600), row in any::<u128>())| {
         let place = SealedPlace { row: Uuid::from_u128(row), ..place(1) };
@@ -171,10 +171,10 @@ fn by_hand(id: DataKeyId, plaintext: &[u8], forge: impl FnOnce(&mut [u8])) -> Se
 async fn the_format_is_as_documented_and_a_wrong_commitment_is_refused() {
     let stage = Stage::new();
     let id = DataKeyId::from_uuid(Uuid::from_u128(5));
-    let context =
-        EncryptionContext { organisation: organisation(1), purpose: Purpose::SealedFields };
+    let context = EncryptionContext::sealed_fields(organisation(1));
     let data_key = portcullis_domain::Secret::new(DATA_KEY.to_vec());
     let wrapping = Wrapping {
+        connection: None,
         kms: stage.kms.name().to_owned(),
         kms_key_id: stage.kms.key_id().to_owned(),
         bytes: stage.kms.wrap(context, &data_key).await.unwrap(),
@@ -186,8 +186,9 @@ async fn the_format_is_as_documented_and_a_wrong_commitment_is_refused() {
         state: DataKeyState::Active,
         uses: 0,
         created_at: portcullis_domain::Clock::now(&*stage.clock),
+        retired_at: None,
     };
-    stage.store.insert(key, None).await.unwrap();
+    stage.store.insert(key, None, false).await.unwrap();
 
     let right = by_hand(id, b"canary", |_| {});
     stage.reads(&place(1), &right).await;
