@@ -81,7 +81,7 @@ pub struct KmsDocument {
 /// Makes clients of the key management services that this build knows.
 pub trait KmsFactory: Send + Sync {
     /// All of them.
-    fn providers(&self) -> &'static [&'static KmsProvider];
+    fn providers(&self) -> &[&'static KmsProvider];
 
     /// Makes the client of a connection, checking its settings. Does no I/O.
     fn connect(
@@ -97,7 +97,7 @@ pub trait KmsFactory: Send + Sync {
 pub struct NoKmsFactory;
 
 impl KmsFactory for NoKmsFactory {
-    fn providers(&self) -> &'static [&'static KmsProvider] {
+    fn providers(&self) -> &[&'static KmsProvider] {
         &[]
     }
 

@@ -158,7 +158,7 @@ impl Kms for TestKms {
 pub(crate) struct TestFactory(pub(crate) Mutex<Vec<Arc<TestKms>>>);
 
 impl KmsFactory for TestFactory {
-    fn providers(&self) -> &'static [&'static KmsProvider] {
+    fn providers(&self) -> &[&'static KmsProvider] {
         &[]
     }
 

@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "control",
             "domain",
             "gateway",
+            "kms",
             "providers",
             "record",
             "runtime",
@@ -26,6 +27,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &["control", "domain"]),
     ("gateway", &["domain", "providers", "record", "runtime", "vault"]),
     ("control", &["domain", "providers", "record", "runtime", "store", "vault"]),
+    // A leaf: only the binary links the AWS SDK.
+    ("kms", &["domain", "runtime", "vault"]),
     ("vault", &["domain", "runtime"]),
     ("record", &["domain", "runtime"]),
     ("providers", &["domain"]),
