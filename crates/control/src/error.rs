@@ -70,6 +70,7 @@ impl From<portcullis_store::Error> for ControlError {
             Error::Taken => Self::Conflict("the slug is taken; choose another".to_owned()),
             Error::Referenced => Self::Conflict("something else still uses it".to_owned()),
             Error::ForeignPlace => Self::NotFound("resource"),
+            Error::Superseded => Self::Conflict(error.to_string()),
             // Only the logs are searched under a bound.
             Error::TookTooLong => {
                 Self::invalid("filter", "the search takes too long; narrow it, for example in time")

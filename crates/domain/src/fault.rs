@@ -73,6 +73,10 @@ pub enum FaultKind {
     UpstreamBroken,
     /// The vault cannot open the credential now.
     VaultUnavailable,
+    /// The organisation's key service does not answer, and its keys' time in memory is over.
+    KmsUnavailable,
+    /// The organisation's key service refuses the use of its key.
+    KmsRefused,
     /// The record cannot be written.
     RecordUnavailable,
     /// A bug of ours.
@@ -126,7 +130,11 @@ impl FaultKind {
             Self::ClientGone => 499,
             Self::Internal => 500,
             Self::UpstreamBroken => 502,
-            Self::UpstreamUnreachable | Self::VaultUnavailable | Self::RecordUnavailable => 503,
+            Self::UpstreamUnreachable
+            | Self::VaultUnavailable
+            | Self::KmsUnavailable
+            | Self::KmsRefused
+            | Self::RecordUnavailable => 503,
         }
     }
 
@@ -148,6 +156,8 @@ impl FaultKind {
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
             Self::VaultUnavailable => "vault_unavailable",
+            Self::KmsUnavailable => "kms_unavailable",
+            Self::KmsRefused => "kms_refused",
             Self::RecordUnavailable => "record_unavailable",
             Self::Internal => "internal",
         }

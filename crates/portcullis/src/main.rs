@@ -10,6 +10,7 @@ mod metrics;
 mod node;
 mod router;
 mod settings;
+mod vault_tasks;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use portcullis_gateway::{Gateway, Parts};
 use portcullis_record::{RecordSettings, SegmentRecorder, Shipper, ShipperSettings};
 use portcullis_runtime::{
     Tasks,
-    egress::{Egress, EgressSettings, ExtraCa},
+    egress::Egress,
     server::{Server, ServerHandle, ServerSettings},
     telemetry::Ops,
 };
@@ -18,10 +18,8 @@ use tokio::runtime::Handle;
 
 use crate::{
     cli::Role, config::Config, failure::Failure, instance::Instance, metrics, router::Surfaces,
+    vault_tasks,
 };
-
-/// How often the vault persists its counts and forgets what is past its time.
-const VAULT_MAINTENANCE: Duration = Duration::from_secs(60);
 
 /// How often the database is relieved of what is past its time.
 const DATABASE_MAINTENANCE: Duration = Duration::from_secs(3600);
@@ -84,14 +82,7 @@ impl Node {
         .map_err(|error| Failure::new(format!("record: {error}")))?;
         let (recorder, shipper) = (Arc::new(recorder), Arc::new(shipper));
 
-        let vault = Arc::clone(&instance.vault);
-        let shutdown = tasks.shutdown_signal();
-        tasks.spawn("vault maintenance", async move {
-            while tokio::time::timeout(VAULT_MAINTENANCE, shutdown.clone()).await.is_err() {
-                vault.maintain().await;
-            }
-            vault.maintain().await;
-        });
+        vault_tasks::start(&tasks, &instance.vault);
 
         let (db, clock) = (instance.db.clone(), Arc::clone(&instance.clock));
         let shutdown = tasks.shutdown_signal();
@@ -104,21 +95,7 @@ impl Node {
             }
         });
 
-        let extra_ca = match &config.ca_file {
-            None => ExtraCa::default(),
-            Some(path) => {
-                let complain = |error: &dyn std::fmt::Display| {
-                    Failure::new(format!("egress.ca_file: {}: {error}", path.display()))
-                };
-                let pem = std::fs::read(path).map_err(|error| complain(&error))?;
-                ExtraCa::parse_pem(&pem).map_err(|error| complain(&error))?
-            }
-        };
-        let egress = EgressSettings {
-            connect_timeout: config.connect_timeout,
-            extra_ca,
-            ..EgressSettings::default()
-        };
+        let egress = config.egress_settings()?;
         let pepper = Arc::new(pepper);
         let gateway = Gateway::new(Parts {
             live: Arc::clone(&live),
@@ -150,7 +127,7 @@ impl Node {
             control: Handle::current(),
             draining: tasks.shutdown_signal(),
         };
-        let metrics = metrics::register(&live, &recorder, &shipper);
+        let metrics = metrics::register(&live, &recorder, &shipper, &instance.vault);
         let settings = ServerSettings {
             workers: config.workers,
             max_connections: config.max_connections,

@@ -26,6 +26,9 @@ pub enum Error {
     /// The permit does not hold for the row. Answer as if it did not exist.
     #[error("not found")]
     ForeignPlace,
+    /// The organisation has connected another KMS key meanwhile.
+    #[error("the organisation's KMS connection was changed at the same time; try again")]
+    Superseded,
     /// The schema was made by a later release.
     #[error(
         "the database has schema {found}, but this release knows only up to {known}: \

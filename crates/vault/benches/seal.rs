@@ -6,9 +6,7 @@ use aws_lc_rs::rand;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_domain::{Clock, Dice, OrganisationId, SealedPlace, Secret, Timestamp};
 use portcullis_vault::{
-    Unobserved, Vault, VaultParts, VaultSettings,
-    kms::{NoKmsFactory, local::LocalKms},
-    testing::MemoryDataKeys,
+    Vault, VaultParts, VaultSettings, kms::local::LocalKms, testing::MemoryDataKeys,
 };
 use uuid::Uuid;
 
@@ -33,16 +31,7 @@ fn seal_and_open(c: &mut Criterion) {
     let key = Secret::new(vec![7; 32]);
     let kms = LocalKms::try_new(&key, "a bench".to_owned(), dice.clone()).expect("32 bytes");
     let keys = Arc::new(MemoryDataKeys::default());
-    let parts = VaultParts {
-        kms: Arc::new(kms),
-        former_kms: Vec::new(),
-        factory: Arc::new(NoKmsFactory),
-        keys: keys.clone(),
-        sealed: keys,
-        observer: Arc::new(Unobserved),
-        clock: Arc::new(StoppedClock),
-        dice,
-    };
+    let parts = VaultParts::new(Arc::new(kms), keys, Arc::new(StoppedClock), dice);
     let vault = Vault::new(parts, VaultSettings::default());
     let organisation = Some(OrganisationId::from_uuid(Uuid::from_u128(1)));
     let place =

@@ -58,6 +58,25 @@ impl Vault {
         }
     }
 
+    /// Loads the key rings of up to `most` organisations, one after the other, so that their first
+    /// calls find them. Each data key is unwrapped once at most.
+    pub async fn warm(&self, most: usize) -> Result<(), VaultError> {
+        let holdings = self.keys.list_all().await?;
+        let mut organisations: Vec<_> = holdings
+            .keys
+            .iter()
+            .filter(|key| key.state == DataKeyState::Active)
+            .map(|key| key.organisation)
+            .collect();
+        organisations.truncate(most);
+        for organisation in organisations {
+            if let Err(error) = self.key_ring(organisation).await {
+                tracing::debug!(?organisation, %error, "its data keys are not there yet");
+            }
+        }
+        Ok(())
+    }
+
     /// Takes over what was changed of an organisation's keys, at once.
     pub async fn reload(&self, organisation: Option<OrganisationId>) -> Result<(), VaultError> {
         let slot = self.slot(organisation);

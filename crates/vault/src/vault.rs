@@ -20,7 +20,10 @@ use uuid::Uuid;
 
 use crate::{
     DataKeyStore, Holdings, KeyRing, Kms, SealedStore, VaultError, VaultEvent, VaultObserver,
-    VaultStats, envelope, keepers::Client, kms::KmsFactory, observe::Counters,
+    VaultStats, envelope,
+    keepers::Client,
+    kms::{KmsFactory, NoKmsFactory},
+    observe::{Counters, Unobserved},
 };
 
 /// Guards all sealed fields of the instance. Share it in an `Arc`.
@@ -132,6 +135,27 @@ impl Default for VaultSettings {
             kms_timeout: Duration::from_secs(10),
             reseal_per_second: 500,
             keep_empty: 30 * day,
+        }
+    }
+}
+
+impl VaultParts {
+    /// A vault whose organisations all use one KMS, and to whose events nobody listens.
+    pub fn new<S: DataKeyStore + SealedStore + 'static>(
+        kms: Arc<dyn Kms>,
+        store: Arc<S>,
+        clock: Arc<dyn Clock>,
+        dice: Arc<dyn Dice>,
+    ) -> Self {
+        Self {
+            kms,
+            former_kms: Vec::new(),
+            factory: Arc::new(NoKmsFactory),
+            keys: Arc::clone(&store) as Arc<dyn DataKeyStore>,
+            sealed: store,
+            observer: Arc::new(Unobserved),
+            clock,
+            dice,
         }
     }
 }

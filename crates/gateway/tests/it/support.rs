@@ -27,7 +27,7 @@ use portcullis_runtime::{
     server::ResponseBody,
 };
 use portcullis_testkit::upstream::{End, Recorded, Upstream};
-use portcullis_vault::{Pepper, Vault, VaultSettings, kms::local::LocalKms, testing};
+use portcullis_vault::{Pepper, Vault, VaultParts, VaultSettings, kms::local::LocalKms, testing};
 
 pub(crate) use crate::ask::{Answer, Ask, Stalled, form};
 
@@ -330,8 +330,8 @@ fn vault(
 ) -> Arc<Vault> {
     let key = Secret::new(vec![7; 32]);
     let kms = LocalKms::try_new(&key, "a test".to_owned(), dice.clone()).ok().unwrap();
-    let settings = VaultSettings::default();
-    Arc::new(Vault::new(Arc::new(kms), data_keys.clone(), clock.clone(), dice.clone(), settings))
+    let parts = VaultParts::new(Arc::new(kms), data_keys.clone(), clock.clone(), dice.clone());
+    Arc::new(Vault::new(parts, VaultSettings::default()))
 }
 
 pub(crate) fn id<N: Noun>(n: u128) -> Id<N> {

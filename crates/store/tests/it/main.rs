@@ -5,6 +5,7 @@
 mod configuration;
 mod logs;
 mod schema;
+mod sealed_fields;
 mod support;
 mod tenancy;
 mod transactions;

@@ -24,9 +24,11 @@ on_both_engines! {
             state: DataKeyState::Active,
             uses: 0,
             created_at: tenant.organisation.created_at,
+            connection_id: None,
+            retired_at: None,
         };
         let done: Result<_> =
-            world.db.write(async |tx| tx.data_keys().insert(&key, None).await).await;
+            world.db.write(async |tx| tx.data_keys().insert(&key, None, false).await).await;
         done.unwrap();
         // Each reads the count, and takes one only while fewer than a hundred are taken.
         let mut tasks = JoinSet::new();

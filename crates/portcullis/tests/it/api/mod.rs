@@ -23,7 +23,7 @@ use portcullis_domain::{
 };
 use portcullis_runtime::{SystemClock, SystemDice};
 use portcullis_store::{Db, Options, Tx};
-use portcullis_vault::{Pepper, Vault, VaultSettings, kms::local::LocalKms};
+use portcullis_vault::{Pepper, Vault, VaultParts, VaultSettings, kms::local::LocalKms};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet};
@@ -58,9 +58,9 @@ impl Admin {
         let key = directory.path().join("vault.key");
         let kms = LocalKms::from_file_or_create(&key, Arc::clone(&dice)).unwrap();
         let keys = Arc::new(StoredDataKeys::new(db.clone()));
-        let (clock, settings) = (Arc::new(SystemClock), VaultSettings::default());
-        let vault =
-            Arc::new(Vault::new(Arc::new(kms), keys, clock.clone(), Arc::clone(&dice), settings));
+        let clock = Arc::new(SystemClock);
+        let parts = VaultParts::new(Arc::new(kms), keys, clock.clone(), Arc::clone(&dice));
+        let vault = Arc::new(Vault::new(parts, VaultSettings::default()));
         let pepper = instance_pepper(&db, &vault, &*dice).await.unwrap();
         let made = bootstrap(&db, &pepper, &SystemClock, &*dice, "Acme", "a@acme.test").await;
         let made = made.unwrap();
