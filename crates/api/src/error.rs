@@ -106,6 +106,17 @@ fn control(error: &ControlError) -> (StatusCode, &'static str, Option<&'static s
         ControlError::Invalid { .. } => {
             (StatusCode::BAD_REQUEST, "invalid_request_error", None, message)
         }
+        ControlError::InvalidParameter { .. } => {
+            (StatusCode::BAD_REQUEST, "invalid_request_error", None, message)
+        }
+        ControlError::Kms(error) => {
+            let (status, kind) = if error.failure.is_transient() {
+                (StatusCode::SERVICE_UNAVAILABLE, "kms_unavailable")
+            } else {
+                (StatusCode::BAD_REQUEST, "kms_refused")
+            };
+            (status, kind, Some(error.failure.code()), message)
+        }
         ControlError::Conflict(_) => (StatusCode::CONFLICT, "conflict_error", None, message),
         ControlError::DatabaseUnavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", None, message)

@@ -23,6 +23,7 @@ pub fn router(control: Control) -> Router {
         .merge(resource::provider::routes())
         .merge(resource::integration::routes())
         .merge(resource::api_key::routes())
+        .merge(resource::kms::routes())
         .merge(resource::log::routes());
     Router::new()
         .nest("/v1", routes.clone())

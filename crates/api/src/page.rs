@@ -32,6 +32,11 @@ impl Query {
         values.next_back().map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Every parameter, in order.
+    pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
+        self.pairs
+    }
+
     /// A parameter parsed as `T`.
     pub(crate) fn parse<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };

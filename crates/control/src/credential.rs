@@ -93,9 +93,9 @@ pub(crate) async fn seal(
     integration: IntegrationId,
     credential: &Credential,
 ) -> Result<Sealed> {
-    let ring = parts.vault.key_ring(Some(organisation)).await.map_err(unavailable)?;
+    let ring = parts.vault.key_ring(Some(organisation)).await?;
     ring.seal(&place(organisation, integration), credential.to_json().danger_expose())
-        .map_err(unavailable)
+        .map_err(|error| ControlError::VaultUnavailable(error.to_string()))
 }
 
 /// Opens a credential, to change a part of it.
@@ -105,8 +105,7 @@ pub(crate) async fn open(
     integration: IntegrationId,
     sealed: &Sealed,
 ) -> Result<Credential> {
-    let opened = parts.vault.open(&place(organisation, integration), sealed).await;
-    let opened = opened.map_err(unavailable)?;
+    let opened = parts.vault.open(&place(organisation, integration), sealed).await?;
     Credential::parse(opened.danger_expose())
         .map_err(|error| ControlError::Internal(error.to_string()))
 }
@@ -118,8 +117,4 @@ fn place(organisation: OrganisationId, integration: IntegrationId) -> SealedPlac
         row: integration.uuid(),
         field: "credential",
     }
-}
-
-fn unavailable(error: impl std::fmt::Display) -> ControlError {
-    ControlError::VaultUnavailable(error.to_string())
 }

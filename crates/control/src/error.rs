@@ -1,6 +1,7 @@
 //! Why a use case failed.
 
 use portcullis_domain::{Denied, Scope};
+use portcullis_vault::{KmsError, VaultError};
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,17 @@ pub enum ControlError {
         /// What is wrong and what would be right.
         message: String,
     },
+    /// A parameter of an extension makes no sense.
+    #[error("{parameter}: {message}")]
+    InvalidParameter {
+        /// The parameter, as the API spells it.
+        parameter: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// A key management service does not do as asked.
+    #[error("{0}")]
+    Kms(KmsError),
     /// It clashes with what is there.
     #[error("{0}")]
     Conflict(String),
@@ -81,6 +93,15 @@ impl From<portcullis_store::Error> for ControlError {
             | Error::Corrupt(_)
             | Error::Refused { .. }
             | Error::Driver(_) => Self::Internal(format!("{error:?}")),
+        }
+    }
+}
+
+impl From<VaultError> for ControlError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Kms(error) => Self::Kms(error),
+            other => Self::VaultUnavailable(other.to_string()),
         }
     }
 }

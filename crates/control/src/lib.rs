@@ -15,6 +15,7 @@ mod data_keys;
 mod error;
 mod instance;
 mod integration;
+mod kms;
 mod log;
 mod log_sink;
 mod maintenance;
@@ -41,6 +42,7 @@ pub use integration::{
     IntegrationChange, IntegrationDetail, IntegrationScope, Integrations, NewIntegration,
     WorkspaceAccess,
 };
+pub use kms::{KmsDetail, KmsKeys};
 pub use log::{LogDetail, LogPage, Logs};
 pub use log_sink::StoredLogs;
 pub use maintenance::forget_the_old;
@@ -127,6 +129,11 @@ impl Control {
     /// Integrations: the credentials.
     pub fn integrations<'a>(&'a self, actor: &'a Actor) -> Integrations<'a> {
         Integrations { parts: &self.0, actor }
+    }
+
+    /// The organisation's own KMS key.
+    pub fn kms<'a>(&'a self, actor: &'a Actor) -> KmsKeys<'a> {
+        KmsKeys { parts: &self.0, actor }
     }
 
     /// Logs.

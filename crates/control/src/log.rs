@@ -113,9 +113,6 @@ async fn open(
         row: log.id.uuid(),
         field: part.name(),
     };
-    let opened = vault
-        .open(&place, &sealed)
-        .await
-        .map_err(|error| ControlError::VaultUnavailable(error.to_string()))?;
+    let opened = vault.open(&place, &sealed).await?;
     Ok(Some(opened.danger_expose().clone()))
 }

@@ -87,6 +87,14 @@ impl Vault {
         }
     }
 
+    /// Why the organisation's data keys could not be had when they were last asked for, if they
+    /// could not, and that was not mended since.
+    pub fn failure(&self, organisation: Option<OrganisationId>) -> Option<VaultError> {
+        let slots = self.slots.load();
+        let failure = slots.get(&organisation)?.failure.load_full()?;
+        Some(failure.error.clone())
+    }
+
     /// Persists use counts and drops data keys whose time, grace included, is over. To be called
     /// every minute or so, and at shutdown.
     pub async fn maintain(&self) {

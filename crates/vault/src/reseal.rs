@@ -10,7 +10,7 @@ use crate::{
     work::{Work, WorkState},
 };
 
-/// Values per transaction.
+/// Values per transaction at most.
 const BATCH: u32 = 32;
 
 impl Vault {
@@ -54,13 +54,15 @@ impl Vault {
         work.total = work.total.max(work.done + left);
         work.done = work.total - left;
         (work.failed, work.error) = (0, None);
+        // Some batches a second, so that progress shows and the work stays ours.
+        let batch = (self.settings.reseal_per_second / 4).clamp(1, BATCH);
         for key in &leaving {
             let mut after: Option<SealedPlace> = None;
             loop {
                 if !go_on() {
                     return Ok(WorkState::Stopped);
                 }
-                let values = self.sealed.under(organisation, key.id, after, BATCH).await?;
+                let values = self.sealed.under(organisation, key.id, after, batch).await?;
                 let Some(last) = values.last() else { break };
                 after = Some(last.place);
                 let seen = values.len();

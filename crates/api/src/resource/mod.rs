@@ -2,18 +2,18 @@
 
 pub(crate) mod api_key;
 pub(crate) mod integration;
+pub(crate) mod kms;
 pub(crate) mod log;
 pub(crate) mod provider;
 pub(crate) mod virtual_key;
 
 /// First path segments that are served.
-pub(crate) const SERVED: [&str; 5] =
-    ["api-keys", "integrations", "logs", "providers", "virtual-keys"];
+pub(crate) const SERVED: [&str; 6] =
+    ["admin", "api-keys", "integrations", "logs", "providers", "virtual-keys"];
 
 /// First path segments of the admin reference that this version does not serve. They are answered
 /// as such, and never proxied to a provider.
-pub const NOT_SERVED: [&str; 18] = [
-    "admin",
+pub const NOT_SERVED: [&str; 17] = [
     "analytics",
     "audit-logs",
     "collections",

@@ -114,7 +114,9 @@ pub(super) async fn principal(surroundings: &Surroundings, region: &str) -> Opti
     let base = config(surroundings, region, None).await;
     let mut sts = aws_sdk_sts::config::Builder::from(&base)
         .http_client(http::client(surroundings.own.clone()));
-    sts.set_endpoint_url(surroundings.aws.sts_endpoint.clone());
+    if let Some(endpoint) = &surroundings.aws.sts_endpoint {
+        sts.set_endpoint_url(Some(endpoint.clone()));
+    }
     let asked = aws_sdk_sts::Client::from_conf(sts.build()).get_caller_identity().send().await;
     let arn = asked.ok()?.arn?;
     Some(role_of_session(&arn).unwrap_or(arn))

@@ -178,6 +178,18 @@ impl ConnectionSettings {
         self.get(name).ok_or_else(|| KmsSettingsError::new(name, "is missing"))
     }
 
+    /// What was given, secrets left out: those of `provider`'s parameters that may be shown.
+    pub fn public<'a>(&'a self, provider: &KmsProvider) -> Vec<(&'a str, &'a str)> {
+        let is_public = |name: &str| {
+            provider.parameters.iter().any(|parameter| parameter.name == name && !parameter.secret)
+        };
+        self.parameters
+            .iter()
+            .filter(|(name, _)| is_public(name))
+            .map(|(name, value)| (name.as_str(), value.danger_expose().as_str()))
+            .collect()
+    }
+
     /// As JSON, to be sealed.
     pub fn to_json(&self) -> Secret<Vec<u8>> {
         let parameters: Map<String, Value> = self

@@ -1,0 +1,306 @@
+//! An organisation's own KMS key, its whole life long: with emulators of AWS KMS behind a proxy that
+//! fails when told to.
+
+use std::time::{Duration, Instant};
+
+use portcullis_testkit::{
+    client,
+    kms::{Account, Emulator, Fault, FaultProxy, KeyKind},
+};
+use serde_json::{Value, json};
+
+use crate::world::{Engine, PATIENCE, World, refused, succeed, until_status};
+
+const KMS: &str = "/v1/admin/organisation/kms";
+
+/// A gate that is that account's user, whose key rings live for a second, and a proxy before the
+/// emulator.
+async fn gate(emulator: Emulator, engine: Engine) -> (World, Account, FaultProxy) {
+    let account = Account::at(emulator).await;
+    let world = World::start_with(engine, |setup| {
+        setup
+            .env("AWS_ACCESS_KEY_ID", &account.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &account.secret_access_key)
+            .env("AWS_ENDPOINT_URL_STS", account.url())
+            .env("PORTCULLIS_VAULT__CACHE_S", "1")
+            .env("PORTCULLIS_VAULT__GRACE_S", "2")
+    })
+    .await;
+    world.virtual_key("openai", "openai").await;
+    let proxy = FaultProxy::before(account.url()).await;
+    (world, account, proxy)
+}
+
+/// Asks again and again until the organisation's keys stand so.
+async fn until(world: &World, status: &str) -> Value {
+    let begun = Instant::now();
+    loop {
+        let answer = succeed(world.get(KMS)).await;
+        if answer["status"] == status {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not {status}: {answer}\n{}", world.gate.output());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn code(answer: &client::Answer) -> Value {
+    answer.json()["error"]["code"].clone()
+}
+
+async fn whole_life(emulator: Emulator, engine: Engine) {
+    let (world, account, proxy) = gate(emulator, engine).await;
+    let key = account.key(KeyKind::Symmetric).await;
+    succeed(world.chat("gpt-4o-mini")).await;
+    let before = succeed(world.get(KMS)).await;
+    assert_eq!((&before["status"], &before["provider"]), (&json!("default"), &json!("local")));
+    assert_eq!(before["providers"][0]["name"], "aws");
+
+    // What has to be granted, and to whom.
+    let path = format!("{KMS}/guide?provider=aws&key_arn={}", key.arn);
+    let guide = succeed(world.get(&path)).await;
+    // Who we are is only told where there is a token service.
+    let us = guide["principal"].as_str();
+    assert_eq!(us.is_some_and(|us| us.ends_with(":user/gate")), emulator == Emulator::Moto);
+    let bound = &guide["documents"][0]["json"][0]["Condition"]["StringEquals"];
+    assert_eq!(bound["kms:EncryptionContext:organisation"], world.made.organisation_id);
+
+    // Keys that cannot serve, each with its reason; nothing changes.
+    let connect = |parameters: Value| world.put(KMS, &parameters);
+    let (rsa, mac) = (account.key(KeyKind::Rsa).await, account.key(KeyKind::Hmac).await);
+    let disabled = account.key(KeyKind::Symmetric).await;
+    account.disable(&disabled).await;
+    let leaving = account.key(KeyKind::Symmetric).await;
+    account.schedule_deletion(&leaving).await;
+    let missing = key.arn.replace(&key.id, "00000000-0000-0000-0000-000000000000");
+    for (arn, expected) in [
+        (&rsa.arn, "key_asymmetric"),
+        (&mac.arn, "key_usage_wrong"),
+        (&disabled.arn, "key_disabled"),
+        (&leaving.arn, "key_pending_deletion"),
+        (&missing, "key_not_found"),
+    ] {
+        let body = json!({"provider": "aws", "key_arn": arn, "endpoint": proxy.url()});
+        let answer = refused(connect(body), 400).await;
+        assert_eq!(code(&answer), expected, "{}", answer.text());
+    }
+    for (fault, status, expected) in [
+        (Fault::throttling(), 503, "throttled"),
+        (Fault::clock_skew(), 503, "clock_skew"),
+        (Fault::expired_credentials(), 503, "credentials_expired"),
+        (Fault::Reset, 503, "unreachable"),
+        (
+            Fault::Error { status: 400, code: "AccessDeniedException", message: "" },
+            400,
+            "access_denied",
+        ),
+    ] {
+        proxy.set(fault);
+        let body = json!({"provider": "aws", "key_arn": key.arn, "endpoint": proxy.url()});
+        let answer = refused(connect(body), status).await;
+        assert_eq!(code(&answer), expected, "{}", answer.text());
+    }
+    proxy.set(Fault::Pass);
+    for body in [
+        json!({}),
+        json!({"provider": "none"}),
+        json!({"provider": "aws"}),
+        json!({"provider": "aws", "key_arn": key.arn, "region": "eu-west-1"}),
+        json!({"provider": "aws", "key_arn": key.arn, "endpoint": "http://169.254.169.254"}),
+        json!({"provider": "aws", "key_arn": key.arn, "key": "x"}),
+    ] {
+        refused(connect(body), 400).await;
+    }
+    assert_eq!(succeed(world.get(KMS)).await["status"], "default");
+
+    // Connected by an alias, which is pinned to the key it means.
+    let name = format!("life-{}", key.id);
+    let alias = account.alias(&name, &key).await;
+    let body = json!({"provider": "aws", "key_arn": alias, "endpoint": proxy.url()});
+    let connected = succeed(connect(body)).await;
+    assert_eq!((&connected["key_id"], &connected["key_arn"]), (&json!(key.arn), &json!(alias)));
+    let active = until(&world, "active").await;
+    assert!(active["verified_at"].is_string(), "{active}");
+    for data_key in active["data_keys"].as_array().unwrap() {
+        assert_eq!(data_key["kms_key_id"], key.arn);
+    }
+    succeed(world.chat("gpt-4o-mini")).await;
+    let verified = succeed(world.post(&format!("{KMS}/verify"), &json!({}))).await;
+    assert_eq!((&verified["status"], &verified["key_id"]), (&json!("ok"), &json!(key.arn)));
+
+    // The alias moves: verifying follows it.
+    let next = account.key(KeyKind::Symmetric).await;
+    account.move_alias(&name, &next).await;
+    let verified = succeed(world.post(&format!("{KMS}/verify"), &json!({}))).await;
+    assert_eq!(verified["key_id"], next.arn);
+    until(&world, "active").await;
+
+    // A new data key; what the old one sealed is sealed anew.
+    let logs = world.logs_of(2).await;
+    let rotated = succeed(world.post(&format!("{KMS}/rotate"), &json!({}))).await;
+    let id = rotated["data_key_id"].clone();
+    until(&world, "active").await;
+    let status = vault_status(&world);
+    let ours = status.iter().find(|s| s["organisation_id"] == world.made.organisation_id).unwrap();
+    for data_key in ours["data_keys"].as_array().unwrap() {
+        let count = data_key["sealed"].as_object().unwrap().len();
+        assert_eq!(count > 0, data_key["id"] == id, "{data_key}");
+    }
+    assert_eq!((&ours["kms"], &ours["kms_key_id"]), (&json!("aws"), &json!(next.arn)));
+    assert_eq!(ours["kms_key_enabled"], true, "{ours}");
+    for log in &logs {
+        let path = format!("/v1/logs/{}", log["id"].as_str().unwrap());
+        assert!(succeed(world.get(&path)).await["request"]["body"].is_object());
+    }
+    succeed(world.chat("gpt-4o-mini")).await;
+
+    // The customer takes the key away, and gives it back. moto lets disabled keys work.
+    if emulator == Emulator::LocalStack {
+        account.disable(&next).await;
+        until_status(|| world.chat("gpt-4o-mini"), 503).await;
+        let answer = refused(world.chat("gpt-4o-mini"), 503).await;
+        assert_eq!(answer.json()["error"]["type"], "kms_refused", "{}", answer.text());
+        assert!(answer.text().contains("disabled"), "{}", answer.text());
+        let unusable = until(&world, "unusable").await;
+        assert_eq!(unusable["error"]["code"], "key_disabled", "{unusable}");
+        // Neither can secrets be written, nor the connection be left.
+        let body = json!({"name": "x", "slug": "x", "provider": "openai", "key": "sk-x"});
+        let answer = refused(world.post("/v1/virtual-keys", &body), 400).await;
+        assert_eq!(code(&answer), "key_disabled");
+        let answer = refused(world.delete(KMS), 400).await;
+        assert_eq!(code(&answer), "key_disabled");
+        account.enable(&next).await;
+        until_status(|| world.chat("gpt-4o-mini"), 200).await;
+        until(&world, "active").await;
+    }
+
+    // An outage longer than lifetime and grace, and its end.
+    proxy.set(Fault::Reset);
+    succeed(world.chat("gpt-4o-mini")).await;
+    let took = until_status(|| world.chat("gpt-4o-mini"), 503).await;
+    assert!(took >= Duration::from_secs(1), "the grace is used: {took:?}");
+    let answer = refused(world.chat("gpt-4o-mini"), 503).await;
+    assert_eq!(answer.json()["error"]["type"], "kms_unavailable", "{}", answer.text());
+    assert_eq!(succeed(world.get(KMS)).await["error"]["code"], "unreachable");
+    proxy.set(Fault::Pass);
+    until_status(|| world.chat("gpt-4o-mini"), 200).await;
+
+    let metrics = client::get(format!("http://{}/metrics", world.gate.metrics_address()));
+    let metrics = metrics.send().await.unwrap().text();
+    for wanted in [
+        "portcullis_kms_calls_total{kms=\"aws\",operation=\"unwrap\",outcome=\"ok\"}",
+        "portcullis_kms_calls_total{kms=\"aws\",operation=\"unwrap\",outcome=\"unreachable\"}",
+        "portcullis_kms_latency_seconds_bucket{",
+        "portcullis_vault_cache_hits_total",
+    ] {
+        assert!(metrics.contains(wanted), "{wanted} in {metrics}");
+    }
+
+    // Back to the instance's key: the customer's is not asked any more.
+    succeed(world.delete(KMS)).await;
+    until(&world, "default").await;
+    proxy.set(Fault::Hang);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    succeed(world.chat("gpt-4o-mini")).await;
+    refused(world.delete(KMS), 404).await;
+}
+
+fn vault_status(world: &World) -> Vec<Value> {
+    let said = world.gate.setup().run(&["vault", "status", "--json"]).unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    serde_json::from_slice(&said.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_life_of_a_key_at_localstack_on_sqlite() {
+    whole_life(Emulator::LocalStack, Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_life_of_a_key_at_moto_on_postgres() {
+    whole_life(Emulator::Moto, Engine::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_in_the_middle_of_sealing_anew_it_goes_on_where_it_was() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let world =
+            World::start_with(engine, |setup| setup.env("PORTCULLIS_VAULT__RESEAL_PER_S", "40"));
+        let mut world = world.await;
+        world.virtual_key("openai", "openai").await;
+        for _ in 0..60 {
+            succeed(world.chat("gpt-4o-mini")).await;
+        }
+        let logs = world.logs_of(60).await;
+        succeed(world.post(&format!("{KMS}/rotate"), &json!({}))).await;
+        let begun = Instant::now();
+        loop {
+            let answer = succeed(world.get(KMS)).await;
+            if answer["progress"][0]["done"].as_u64().unwrap_or(0) >= 30 {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{answer}\n{}", world.gate.output());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        world.gate.kill();
+        world.gate.start_again().await;
+        let answer = succeed(world.get(KMS)).await;
+        assert_eq!(answer["status"], "resealing", "it was cut off: {answer}");
+        succeed(world.chat("gpt-4o-mini")).await;
+        let path = format!("/v1/logs/{}", logs[30]["id"].as_str().unwrap());
+        assert!(succeed(world.get(&path)).await["request"]["body"].is_object());
+        until(&world, "default").await;
+        for log in &logs {
+            let path = format!("/v1/logs/{}", log["id"].as_str().unwrap());
+            let detail = succeed(world.get(&path)).await;
+            assert!(detail["request"]["body"].is_object(), "{detail}");
+            assert!(detail["response"]["body"].is_object(), "{detail}");
+        }
+        let status = vault_status(&world);
+        let ours = &status.iter().find(|s| !s["organisation_id"].is_null()).unwrap()["data_keys"];
+        assert_eq!(ours[0]["sealed"], json!({}), "{ours}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_instances_own_key_can_be_in_a_kms_and_move_there_and_back() {
+    let account = Account::at(Emulator::LocalStack).await;
+    let key = account.key(KeyKind::Symmetric).await;
+    let settings = json!({"key_arn": key.arn, "endpoint": account.url()}).to_string();
+    let with = |setup: portcullis_testkit::process::Setup| {
+        setup
+            .env("AWS_ACCESS_KEY_ID", &account.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &account.secret_access_key)
+    };
+    let mut world = World::start_with(Engine::Sqlite, with).await;
+    world.virtual_key("openai", "openai").await;
+    succeed(world.chat("gpt-4o-mini")).await;
+    let file = world.gate.setup().data_dir().join("vault.key").display().to_string();
+    let to_kms = [
+        ("PORTCULLIS_VAULT__KMS", "aws"),
+        ("PORTCULLIS_VAULT__KMS_SETTINGS", &*settings),
+        ("PORTCULLIS_VAULT__FORMER_KEY_FILE", &*file),
+    ];
+    let back = [
+        ("PORTCULLIS_VAULT__KMS", "local"),
+        ("PORTCULLIS_VAULT__KMS_SETTINGS", ""),
+        ("PORTCULLIS_VAULT__FORMER_KEY_FILE", ""),
+        ("PORTCULLIS_VAULT__FORMER_KMS", "aws"),
+        ("PORTCULLIS_VAULT__FORMER_KMS_SETTINGS", &*settings),
+    ];
+    for (environment, kms) in [(&to_kms[..], "aws"), (&back[..], "local")] {
+        world.gate.terminate();
+        assert!(world.gate.ended_within(PATIENCE).await.success());
+        world.gate.set_env(environment);
+        let rewrapped = world.gate.setup().run(&["vault", "rewrap"]).unwrap();
+        assert!(rewrapped.status.success(), "{}", String::from_utf8_lossy(&rewrapped.stderr));
+        for status in vault_status(&world) {
+            assert_eq!(status["kms"], kms);
+            for data_key in status["data_keys"].as_array().unwrap() {
+                assert_eq!((&data_key["kms"], &data_key["unwraps"]), (&json!(kms), &json!(true)));
+            }
+        }
+        world.gate.start_again().await;
+        succeed(world.chat("gpt-4o-mini")).await;
+    }
+}
