@@ -18,7 +18,10 @@
 //! Exchanges with the service go into `fixtures/<name>/`.
 
 mod aws;
+mod azure;
+mod google;
 mod rest;
+mod transit;
 
 use std::sync::Arc;
 
@@ -66,7 +69,8 @@ pub trait Entry: Sync {
 }
 
 /// Every service there is.
-pub const PROVIDERS: &[&dyn Entry] = &[&aws::Aws];
+pub const PROVIDERS: &[&dyn Entry] =
+    &[&aws::Aws, &transit::Transit, &google::Google, &azure::Azure];
 
 /// Makes clients of all of [`PROVIDERS`].
 pub struct Factory {

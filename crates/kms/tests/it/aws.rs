@@ -2,7 +2,7 @@
 
 use portcullis_testkit::kms::{Account, Emulator, FaultProxy, KeyKind};
 use portcullis_vault::{
-    EncryptionContext, Kms, KmsError, KmsFailure, Wrapping,
+    EncryptionContext, KmsError, KmsFailure, Wrapping,
     kms::{KmsFactory as _, verify},
 };
 use serde_json::json;

@@ -4,4 +4,5 @@
 mod aws;
 mod aws_faults;
 mod contract;
+mod recorded;
 mod support;
