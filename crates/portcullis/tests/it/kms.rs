@@ -304,3 +304,167 @@ async fn the_instances_own_key_can_be_in_a_kms_and_move_there_and_back() {
         succeed(world.chat("gpt-4o-mini")).await;
     }
 }
+
+const ORGANISATIONS: usize = 100;
+const VIRTUAL_KEYS: usize = 100;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_with_10_000_virtual_keys_unwraps_each_data_key_once() {
+    let account = Account::at(Emulator::LocalStack).await;
+    let key = account.key(KeyKind::Symmetric).await;
+    let proxy = FaultProxy::before(account.url()).await;
+    let settings = json!({"key_arn": key.arn, "endpoint": proxy.url()}).to_string();
+    let world = World::start_with(Engine::Sqlite, |setup| {
+        setup
+            .env("AWS_ACCESS_KEY_ID", &account.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &account.secret_access_key)
+            .env("PORTCULLIS_VAULT__KMS", "aws")
+            .env("PORTCULLIS_VAULT__KMS_SETTINGS", &settings)
+    });
+    let mut world = world.await;
+    world.virtual_key("openai", "openai").await;
+    world.gate.kill();
+    let url = format!("sqlite://{}", world.gate.setup().data_dir().join("portcullis.db").display());
+    seed(&url, &account, &settings).await;
+
+    proxy.forget();
+    let begun = Instant::now();
+    world.gate.start_again().await;
+    println!("ready after {:?}", begun.elapsed());
+    let rings = || async {
+        let metrics = client::get(format!("http://{}/metrics", world.gate.metrics_address()));
+        let text = metrics.send().await.unwrap().text();
+        let line = text.lines().find(|line| line.starts_with("portcullis_vault_rings "));
+        line.and_then(|line| line.split(' ').nth(1)?.parse::<usize>().ok()).unwrap_or(0)
+    };
+    // The instance's, the first organisation's, and the seeded ones'.
+    let data_keys = ORGANISATIONS + 2;
+    while rings().await < data_keys {
+        assert!(begun.elapsed() < PATIENCE, "{} rings\n{}", rings().await, world.gate.output());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    println!("all data keys unwrapped after {:?}", begun.elapsed());
+    for _ in 0..20 {
+        succeed(world.chat("gpt-4o-mini")).await;
+    }
+    assert_eq!(proxy.count("Decrypt"), data_keys, "one for each live data key");
+    assert_eq!(proxy.seen().len(), data_keys, "and nothing else");
+}
+
+/// Organisations with virtual keys, whose credentials are sealed under data keys of their own.
+async fn seed(url: &str, account: &Account, kms: &str) {
+    use std::sync::Arc;
+
+    use portcullis_control::StoredDataKeys;
+    use portcullis_domain::{
+        Actor, Clock as _, Environment, Id, Integration, IntegrationModels, Organisation, Place,
+        Scope, SealedPlace, Secret, Slug, VirtualKey, Workspace,
+    };
+    use portcullis_kms::{AwsIdentity, Factory, StaticCredentials, Surroundings};
+    use portcullis_runtime::{
+        SystemClock, SystemDice,
+        egress::{EgressPolicy, EgressSettings},
+    };
+    use portcullis_store::{Db, Options};
+    use portcullis_vault::{Vault, VaultParts, VaultSettings, kms::KmsFactory as _};
+
+    let (clock, dice) = (Arc::new(SystemClock), Arc::new(SystemDice));
+    let identity = AwsIdentity {
+        credentials: Some(StaticCredentials {
+            access_key_id: account.access_key_id.clone(),
+            secret_access_key: Secret::new(account.secret_access_key.clone()),
+            session_token: None,
+        }),
+        sts_endpoint: None,
+    };
+    let policy = EgressPolicy::parse("127.0.0.1/32").unwrap();
+    let egress = EgressSettings::default();
+    let surroundings = Surroundings::new(policy, egress, identity, clock.clone(), dice.clone());
+    let factory = Factory::new(surroundings);
+    let given: Value = serde_json::from_str(kms).unwrap();
+    let settings = factory.providers()[0].read(None, given.as_object().unwrap()).ok().unwrap();
+    let kms = factory.connect(&settings).unwrap();
+    let db = Db::connect(url, Options::new(clock.clone())).await.unwrap();
+    let keys = Arc::new(StoredDataKeys::new(db.clone()));
+    let parts = VaultParts::new(kms, keys, clock.clone(), dice.clone());
+    let vault = Vault::new(parts, VaultSettings::default());
+    for n in 0..ORGANISATIONS {
+        let now = clock.now();
+        let environment = Environment {
+            id: Id::mint(&*clock, &*dice),
+            slug: Slug::parse("production").unwrap(),
+            name: "Production".to_owned(),
+        };
+        let workspace_id = Id::mint(&*clock, &*dice);
+        let organisation = Organisation {
+            id: Id::mint(&*clock, &*dice),
+            slug: Slug::parse(&format!("org-{n}")).unwrap(),
+            name: format!("Organisation {n}"),
+            default_workspace: workspace_id,
+            created_at: now,
+        };
+        let workspace = Workspace {
+            id: workspace_id,
+            organisation_id: organisation.id,
+            slug: Slug::parse("ws-main").unwrap(),
+            name: "Main".to_owned(),
+            description: None,
+            default_environment: environment.id,
+            environments: vec![environment],
+            created_at: now,
+            updated_at: now,
+        };
+        let ring = vault.key_ring(Some(organisation.id)).await.unwrap();
+        let place = Place::Organisation(organisation.id);
+        let operator = Actor::operator(organisation.id);
+        let permit = operator.permit(Scope::WorkspacesUpdate, place).unwrap();
+        let done: portcullis_store::Result<()> = db
+            .write(async |tx| {
+                tx.organisations().insert(&permit, &organisation).await?;
+                tx.workspaces().insert(&permit, &workspace).await?;
+                for n in 0..VIRTUAL_KEYS {
+                    let id = Id::mint(&*clock, &*dice);
+                    let place = SealedPlace {
+                        organisation: Some(organisation.id),
+                        table: "integrations",
+                        row: id.uuid(),
+                        field: "credential",
+                    };
+                    let slug = Slug::parse(&format!("key-{n}")).unwrap();
+                    let integration = Integration {
+                        id,
+                        organisation_id: organisation.id,
+                        workspace_id: Some(workspace.id),
+                        slug: slug.clone(),
+                        name: slug.to_string(),
+                        description: None,
+                        provider: "openai".to_owned(),
+                        credential: ring.seal(&place, br#"{"key":"sk-x"}"#).unwrap(),
+                        key_hint: "sk********x".to_owned(),
+                        models: IntegrationModels::default(),
+                        created_at: now,
+                        updated_at: now,
+                    };
+                    let virtual_key = VirtualKey {
+                        id: Id::mint(&*clock, &*dice),
+                        organisation_id: organisation.id,
+                        workspace_id: workspace.id,
+                        slug,
+                        name: integration.name.clone(),
+                        note: None,
+                        integration_id: id,
+                        expires_at: None,
+                        created_at: now,
+                        updated_at: now,
+                    };
+                    tx.integrations().insert(&permit, &integration).await?;
+                    tx.virtual_keys().insert(&permit, &virtual_key).await?;
+                }
+                Ok(())
+            })
+            .await;
+        done.unwrap();
+    }
+    vault.maintain().await;
+    db.close().await;
+}
