@@ -48,6 +48,12 @@ pub(crate) enum Command {
     Migrate(Common),
     /// Look after the vault's keys.
     Vault(Vault),
+    /// Delete an organisation for good: its keys, configuration and logs.
+    ///
+    /// Its data keys are destroyed first of all, so that what they sealed opens nowhere any more:
+    /// in a backup, only with what wrapped them. For an organisation with a KMS key of its own that
+    /// is the customer's. A running server stops serving it within a second.
+    Erase(Erase),
     /// Print a completion script for a shell.
     ///
     /// For bash: portcullis completions bash > /etc/bash_completion.d/portcullis
@@ -114,6 +120,18 @@ pub(crate) struct Demo {
     /// End after the story instead of staying up.
     #[arg(long)]
     pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The organisation, by its slug.
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) organisation: String,
+    /// The slug once more: nothing of it comes back.
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) confirm: String,
 }
 
 #[derive(Debug, Args)]

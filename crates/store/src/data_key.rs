@@ -114,7 +114,8 @@ impl DataKeys<'_, Tx> {
     /// marked to be emptied, and the work is noted.
     ///
     /// Fails with [`Error::Superseded`] when the key was wrapped by another connection than the
-    /// organisation's active one.
+    /// organisation's active one, and with [`Error::Referenced`] when there is no such
+    /// organisation: one that was erased gets no data key again.
     pub async fn insert(
         &mut self,
         key: &DataKey,
@@ -122,6 +123,7 @@ impl DataKeys<'_, Tx> {
         reseal: bool,
     ) -> Result<DataKeyId> {
         self.check_connection(key.organisation_id, key.connection_id).await?;
+        self.check_owner(key.organisation_id).await?;
         let sql = "SELECT id FROM data_keys
              WHERE organisation_id IS NOT DISTINCT FROM $1 AND state = 'active'";
         let row = self.0.optional(sql, values![key.organisation_id]).await?;
@@ -249,6 +251,15 @@ impl DataKeys<'_, Tx> {
 }
 
 impl DataKeys<'_, Tx> {
+    async fn check_owner(&mut self, organisation: Option<OrganisationId>) -> Result<()> {
+        if organisation.is_none() {
+            return Ok(());
+        }
+        let sql = "SELECT id FROM organisations WHERE id = $1";
+        let found = self.0.optional(sql, values![organisation]).await?;
+        found.map(drop).ok_or(Error::Referenced)
+    }
+
     async fn check_connection(
         &mut self,
         organisation: Option<OrganisationId>,

@@ -53,7 +53,7 @@ pub struct Tx {
 }
 
 pub(crate) struct Inner {
-    pools: Pools,
+    pub(crate) pools: Pools,
     pub(crate) options: Options,
     /// Told after every commit that put something into the outbox.
     pub(crate) news: watch::Sender<()>,

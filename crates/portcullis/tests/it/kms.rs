@@ -305,6 +305,89 @@ async fn the_instances_own_key_can_be_in_a_kms_and_move_there_and_back() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erased_organisations_backup_is_unreadable_without_its_kms() {
+    const CANARY: &str = "sk-Kanarienvogel-4711-Schluessel";
+    const EXTERNAL_ID: &str = "Kanarienvogel-0815";
+    let (mut world, account, proxy) = gate(Emulator::Moto, Engine::Sqlite).await;
+    let upstream = world.upstream.base_url();
+    world.virtual_key_with("openai", "canary", CANARY, &upstream).await;
+    let key = account.key(KeyKind::Symmetric).await;
+    let uses = json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*"});
+    let role = account.role("erased", &uses).await;
+    let body = json!({
+        "provider": "aws", "key_arn": key.arn, "endpoint": proxy.url(), "role_arn": role,
+        "external_id": EXTERNAL_ID,
+    });
+    succeed(world.put(KMS, &body)).await;
+    until(&world, "active").await;
+    let chat = |world: &World| {
+        let call = world.post("/v1/chat/completions", &crate::world::chat_body("gpt-4o-mini"));
+        call.header("x-portkey-virtual-key", "canary")
+    };
+    succeed(chat(&world)).await;
+    world.logs_of(1).await;
+    world.gate.terminate();
+    assert!(world.gate.ended_within(PATIENCE).await.success());
+
+    // The backup, the instance's own key included.
+    let backup = tempfile::tempdir().unwrap();
+    let data = world.gate.setup().data_dir();
+    for name in ["portcullis.db", "vault.key"] {
+        std::fs::copy(data.join(name), backup.path().join(name)).unwrap();
+    }
+    let live = || std::fs::read(data.join("portcullis.db")).unwrap();
+    let holds = |haystack: &[u8], needle: &[u8]| memchr::memmem::find(haystack, needle).is_some();
+    for canary in [CANARY, EXTERNAL_ID] {
+        assert!(!holds(&live(), canary.as_bytes()), "{canary}");
+    }
+    let wrapped = wrapped_keys(&data.join("portcullis.db"), &world.made.organisation_id).await;
+    assert!(!wrapped.is_empty() && wrapped.iter().all(|key| holds(&live(), key)));
+
+    let slug = world.made.organisation_slug.clone();
+    let erase = |confirm: &str| {
+        let words = ["erase", "--organisation", &slug, "--confirm", confirm];
+        world.gate.setup().run(&words).unwrap()
+    };
+    assert!(!erase("another").status.success());
+    assert!(!erase("").status.success());
+    let erased = erase(&slug);
+    assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
+    assert!(!erase(&slug).status.success(), "it is gone");
+    assert!(wrapped.iter().all(|key| !holds(&live(), key)), "a wrapped data key is left");
+    world.gate.start_again().await;
+    refused(chat(&world), 401).await;
+    world.gate.terminate();
+    assert!(world.gate.ended_within(PATIENCE).await.success());
+
+    // Restored without the KMS, nothing of it opens; with it, everything does.
+    for name in ["portcullis.db", "vault.key"] {
+        std::fs::copy(backup.path().join(name), data.join(name)).unwrap();
+    }
+    proxy.set(Fault::Reset);
+    world.gate.start_again().await;
+    let answer = refused(chat(&world), 503).await;
+    assert_eq!(answer.json()["error"]["type"], "kms_unavailable", "{}", answer.text());
+    let logs = world.logs_of(1).await;
+    let path = format!("/v1/logs/{}", logs[0]["id"].as_str().unwrap());
+    refused(world.get(&path), 503).await;
+    proxy.set(Fault::Pass);
+    until_status(|| chat(&world), 200).await;
+    succeed(world.get(&path)).await;
+}
+
+async fn wrapped_keys(database: &std::path::Path, organisation: &str) -> Vec<Vec<u8>> {
+    use sqlx::{Connection as _, Row as _};
+    let url = format!("sqlite://{}", database.display());
+    let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let id = organisation.replace('-', "").to_uppercase();
+    let sql = "SELECT wrapped FROM data_keys WHERE HEX(organisation_id) = $1";
+    let rows = sqlx::query(sql).bind(id).fetch_all(&mut conn).await.unwrap();
+    let keys = rows.iter().map(|row| row.get(0)).collect();
+    conn.close().await.unwrap();
+    keys
+}
+
 const ORGANISATIONS: usize = 100;
 const VIRTUAL_KEYS: usize = 100;
 
@@ -414,14 +497,19 @@ async fn seed(url: &str, account: &Account, kms: &str) {
             created_at: now,
             updated_at: now,
         };
-        let ring = vault.key_ring(Some(organisation.id)).await.unwrap();
         let place = Place::Organisation(organisation.id);
         let operator = Actor::operator(organisation.id);
         let permit = operator.permit(Scope::WorkspacesUpdate, place).unwrap();
         let done: portcullis_store::Result<()> = db
             .write(async |tx| {
                 tx.organisations().insert(&permit, &organisation).await?;
-                tx.workspaces().insert(&permit, &workspace).await?;
+                tx.workspaces().insert(&permit, &workspace).await
+            })
+            .await;
+        done.unwrap();
+        let ring = vault.key_ring(Some(organisation.id)).await.unwrap();
+        let done: portcullis_store::Result<()> = db
+            .write(async |tx| {
                 for n in 0..VIRTUAL_KEYS {
                     let id = Id::mint(&*clock, &*dice);
                     let place = SealedPlace {

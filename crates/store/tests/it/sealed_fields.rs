@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use portcullis_store::SEALED_COLUMNS;
+use portcullis_store::{ERASED_OTHERWISE, ERASED_TABLES, SEALED_COLUMNS};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use crate::support::World;
 
+/// What it is, table and column if it is kept, and words of tables that would keep it.
+type Wanted = (&'static str, Option<(&'static str, &'static str)>, &'static [&'static str]);
+
 /// What the design wants sealed, and where it is kept. `None`: this version has no such resource;
 /// the words say how its table would be recognised.
-const WANTED: &[(&str, Option<(&str, &str)>, &[&str])] = &[
+const WANTED: &[Wanted] = &[
     ("config template", None, &["config"]),
     ("virtual-key credential and auth configuration", Some(("integrations", "credential")), &[]),
     ("prompt template", None, &["prompt"]),
@@ -66,4 +69,18 @@ async fn every_field_on_the_list_is_sealed_and_every_column_of_bytes_is_known() 
             || column.ends_with("_hash");
         assert!(kind != "BLOB" || is_known, "{table}.{column}: sealed, or not secret? List it.");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_of_tenants_is_erased_with_them() {
+    let world = World::sqlite().await;
+    let mut conn = SqliteConnection::connect(&world.url).await.unwrap();
+    let sql = "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+        WHERE m.type = 'table' AND c.name = 'organisation_id'";
+    let rows = sqlx::query(sql).fetch_all(&mut conn).await.unwrap();
+    let tables: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    let erased = ERASED_TABLES.iter().map(|table| table.name);
+    let erased: BTreeSet<String> =
+        erased.chain(ERASED_OTHERWISE.iter().copied()).map(str::to_owned).collect();
+    assert_eq!(tables, erased, "a table is erased with its organisation, or said to be otherwise");
 }

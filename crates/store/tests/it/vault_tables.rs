@@ -14,7 +14,8 @@ use crate::support::{World, on_both_engines, sealed};
 
 on_both_engines! {
     async fn one_data_key_is_active_at_a_time(world) {
-        for organisation in [None, Some(world.id())] {
+        let owner = world.tenant("owner").await.organisation.id;
+        for organisation in [None, Some(owner)] {
             let first = draw(world, organisation);
             let second = draw(world, organisation);
             let late = draw(world, organisation);
@@ -247,6 +248,57 @@ on_both_engines! {
         let integration = integration.unwrap();
         assert_eq!(integration.updated_at, tenant.integration.updated_at);
         assert_eq!(integration.credential, under(new, 9));
+    }
+
+    async fn an_erased_organisation_leaves_nothing_and_gets_no_data_key_again(world) {
+        let (tenant, other) = (world.tenant("acme").await, world.tenant("other").await);
+        let id = tenant.organisation.id;
+        let permit = world.permit(id);
+        let keys = [draw(world, Some(id)), draw(world, Some(other.organisation.id))];
+        let call: CallId = world.id();
+        let value = under(Uuid::from_u128(5), 1);
+        let done: Result<()> = world.db.write(async |tx| {
+            for key in &keys {
+                tx.data_keys().insert(key, None, false).await?;
+            }
+            tx.kms_connections().connect(&permit, &connection(world, id)).await?;
+            let body = LogBody {
+                log_id: call, organisation_id: id, created_at: world.time.now(),
+                part: ContentPart::Request, sealed: &value,
+            };
+            tx.logs().insert_batch(&[], &[body]).await.map(drop)
+        }).await;
+        done.unwrap();
+        let before = world.db.read().await.unwrap().outbox().max_revision().await.unwrap();
+        assert!(world.db.erase_organisation(&permit).await.unwrap());
+        assert!(!world.db.erase_organisation(&permit).await.unwrap());
+
+        let mut reader = world.db.read().await.unwrap();
+        assert_eq!(reader.organisations().find(id).await.unwrap(), None);
+        assert_eq!(reader.data_keys().list(Some(id)).await.unwrap(), []);
+        assert_eq!(reader.kms_connections().list(id).await.unwrap(), []);
+        assert_eq!(reader.vault_work().list().await.unwrap(), []);
+        assert!(reader.sealed_values().count(Some(id)).await.unwrap().is_empty());
+        let told = reader.outbox().after(before, 99).await.unwrap();
+        let told: Vec<_> = told.iter().map(|event| event.subject).collect();
+        for subject in [
+            Subject::ApiKey(tenant.api_key.id),
+            Subject::VirtualKey(tenant.virtual_key.id),
+            Subject::Integration(tenant.integration.id),
+            Subject::Organisation(id),
+        ] {
+            assert!(told.contains(&subject), "{subject:?} in {told:?}");
+        }
+        // The other one is as it was.
+        let theirs = other.organisation.id;
+        assert_eq!(reader.data_keys().list(Some(theirs)).await.unwrap().len(), 1);
+        let mut tenant = reader.tenant(theirs);
+        assert!(tenant.virtual_keys().find(other.virtual_key.id).await.unwrap().is_some());
+        drop(reader);
+        let late = draw(world, Some(id));
+        let refused: Result<_> =
+            world.db.write(async |tx| tx.data_keys().insert(&late, None, false).await).await;
+        assert!(matches!(refused, Err(Error::Referenced)), "{refused:?}");
     }
 
     async fn emptied_keys_are_destroyed_and_an_organisations_keys_are_erased(world) {
