@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use portcullis_domain::{Actor, DataKeyId, KmsConnectionId, Permit, Place, Scope, Timestamp};
+use portcullis_domain::{
+    Actor, ActorKind, AuditAction, AuditActor, AuditActorKind, AuditEvent, AuditResource,
+    DataKeyId, KmsConnectionId, Permit, Place, Scope, Timestamp,
+};
 use portcullis_store::{KmsConnection, KmsConnectionState, Tx};
 use portcullis_vault::{
     EncryptionContext, KeyStatus, Kms, KmsDescription, KmsError, KmsFailure, KmsOperation,
     StatusDepth, Vault, VaultError,
     kms::{ConnectionSettings, KmsGuide, KmsProvider, KmsSettingsError},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{ControlError, Parts, Result};
 
@@ -136,13 +139,17 @@ impl KmsKeys<'_> {
     pub async fn disconnect(&self) -> Result<KmsDetail> {
         let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
         let organisation = Some(self.actor.organisation());
-        if self.connection().await?.is_none() {
+        let before = self.connection().await?;
+        if before.is_none() {
             return Err(ControlError::NotFound("KMS connection"));
         }
         self.parts.vault.verify(organisation).await?;
         let now = self.parts.clock.now();
+        let event = self.event(AuditAction::Delete, before, None);
         let write = async |tx: &mut Tx| -> Result<bool> {
-            Ok(tx.kms_connections().disconnect(&permit, now).await?)
+            let left = tx.kms_connections().disconnect(&permit, now).await?;
+            tx.audit_chains().append(&*self.parts.audit, &event).await?;
+            Ok(left)
         };
         if !self.parts.db.write(write).await? {
             return Err(ControlError::NotFound("KMS connection"));
@@ -184,16 +191,49 @@ impl KmsKeys<'_> {
             verified_at: now,
             created_at: now,
         };
+        let before = self.connection().await?;
+        let action = if before.is_some() { AuditAction::Update } else { AuditAction::Create };
+        let event = self.event(action, before, Some(&connection));
         let write = async |tx: &mut Tx| -> Result<()> {
-            Ok(tx.kms_connections().connect(permit, &connection).await?)
+            tx.kms_connections().connect(permit, &connection).await?;
+            tx.audit_chains().append(&*self.parts.audit, &event).await?;
+            Ok(())
         };
         self.parts.db.write(write).await?;
         self.taken_over().await;
         Ok(described)
     }
 
+    /// The audit event of a changed connection; what is sealed of it is not in it.
+    fn event(
+        &self,
+        action: AuditAction,
+        before: Option<KmsConnection>,
+        after: Option<&KmsConnection>,
+    ) -> AuditEvent {
+        let actor = match self.actor.kind() {
+            ActorKind::ApiKey(id, user) => AuditActor::api_key(id, user, ""),
+            ActorKind::Operator => AuditActor::nameless(AuditActorKind::Operator),
+        };
+        let organisation = Some(self.actor.organisation());
+        let view = |connection: &KmsConnection| {
+            json!({
+                "id": connection.id,
+                "provider": connection.provider,
+                "key_id": connection.key_id,
+            })
+        };
+        let mut event = AuditEvent::new(organisation, actor, action, AuditResource::Kms);
+        event.resource_id = after.or(before.as_ref()).map(|connection| connection.id.to_string());
+        event.scope = Some(Scope::OrganisationSettingsUpdate);
+        event.before = before.as_ref().map(view);
+        event.after = after.map(view);
+        event
+    }
+
     /// This node follows at once, others when they load the organisation's keys next.
     async fn taken_over(&self) {
+        self.parts.vault.ring();
         let organisation = self.actor.organisation();
         if let Err(error) = self.parts.vault.reload(Some(organisation)).await {
             tracing::warn!(%organisation, %error, "the changed connection is not in use yet");

@@ -8,6 +8,7 @@
 //! To add a noun: `<noun>.rs` here with its commands and use cases, and an accessor below.
 
 mod api_key;
+mod audit;
 mod bootstrap;
 mod compiler;
 mod credential;
@@ -21,6 +22,7 @@ mod log_sink;
 mod maintenance;
 mod masking;
 mod provider;
+mod vault_trail;
 mod virtual_key;
 mod workspace;
 
@@ -28,16 +30,17 @@ use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::{Actor, ApiKeyToken, CallId, Clock, Dice, Live, Revision, Timestamp};
 use portcullis_store::Db;
-use portcullis_vault::{Pepper, Vault};
+use portcullis_vault::{AuditKey, Pepper, Vault};
 use tokio::sync::watch;
 
 pub use api_key::{ApiKeyChange, ApiKeys, NewApiKey, Rotated};
+pub use audit::StoredAuditTrail;
 pub use bootstrap::{Initialised, Prepared, bootstrap, prepare};
 pub use compiler::{Compiler, load_snapshot};
 pub use credential::CredentialChange;
 pub use data_keys::StoredDataKeys;
 pub use error::{ControlError, Result};
-pub use instance::instance_pepper;
+pub use instance::{instance_audit_key, instance_pepper};
 pub use integration::{
     IntegrationChange, IntegrationDetail, IntegrationScope, Integrations, NewIntegration,
     WorkspaceAccess,
@@ -49,6 +52,7 @@ pub use maintenance::forget_the_old;
 pub use portcullis_providers::credential::{AzureDeployment, Settings as ProviderSettings};
 pub use portcullis_store::{List, LogFilter, Page};
 pub use provider::{NewProvider, ProviderChange, Providers};
+pub use vault_trail::{VaultTrail, VaultTrailWriter};
 pub use virtual_key::{NewVirtualKey, VirtualKeyChange, VirtualKeyDetail, VirtualKeys};
 
 /// The control plane. Cheap to clone.
@@ -66,6 +70,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// Digests API keys.
     pub pepper: Arc<Pepper>,
+    /// Signs the audit trail.
+    pub audit: Arc<AuditKey>,
     /// The data plane's configuration: who calls is looked up there, so that a database outage
     /// never turns a good key away.
     pub live: Arc<Live>,

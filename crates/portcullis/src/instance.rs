@@ -3,13 +3,16 @@
 
 use std::{path::Path, sync::Arc};
 
-use portcullis_control::{StoredDataKeys, instance_pepper};
+use portcullis_control::{
+    StoredAuditTrail, StoredDataKeys, VaultTrail, VaultTrailWriter, instance_audit_key,
+    instance_pepper,
+};
 use portcullis_domain::{Clock, Dice};
 use portcullis_kms::{AwsIdentity, Factory, Surroundings};
 use portcullis_runtime::{SystemClock, SystemDice};
 use portcullis_store::Db;
 use portcullis_vault::{
-    DataKeyState, DataKeyStatus, Kms, Pepper, StatusDepth, Vault, VaultParts,
+    AuditKey, DataKeyState, DataKeyStatus, Kms, Pepper, StatusDepth, Vault, VaultParts,
     kms::{KmsFactory, local::LocalKms},
 };
 
@@ -24,6 +27,8 @@ pub(crate) struct Instance {
     pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dice: Arc<dyn Dice>,
+    /// What the vault has done and the audit trail does not know yet.
+    pub(crate) trail: VaultTrailWriter,
     vault_kms: VaultKms,
 }
 
@@ -54,13 +59,15 @@ impl Instance {
         let former = config.former_vault_kms.iter();
         let former = former.map(|kms| connect("former_kms", kms, &factory, &dice));
         let keys = Arc::new(StoredDataKeys::new(db.clone()));
+        let (observer, trail) = VaultTrail::new();
         let parts = VaultParts {
+            observer: Arc::new(observer),
             former_kms: former.collect::<Result<_, _>>()?,
             factory,
             ..VaultParts::new(kms, keys, Arc::clone(&clock), Arc::clone(&dice))
         };
         let vault = Arc::new(Vault::new(parts, config.vault.clone()));
-        Ok(Self { db, vault, clock, dice, vault_kms: config.vault_kms.clone() })
+        Ok(Self { db, vault, clock, dice, trail, vault_kms: config.vault_kms.clone() })
     }
 
     /// The pepper of API-key digests. Says so if the vault's key is not the one that this database
@@ -68,6 +75,18 @@ impl Instance {
     pub(crate) async fn pepper(&self) -> Result<Pepper, Failure> {
         self.check_key().await?;
         Ok(instance_pepper(&self.db, &self.vault, &*self.dice).await?)
+    }
+
+    /// The key that signs the audit trail. After the pepper, so that a wrong vault key was told.
+    pub(crate) async fn audit_key(&self) -> Result<Arc<AuditKey>, Failure> {
+        Ok(Arc::new(instance_audit_key(&self.db, &self.vault, &*self.dice).await?))
+    }
+
+    /// Audits what the vault has done so far. For commands, at their end.
+    pub(crate) async fn audit(&mut self) -> Result<(), Failure> {
+        let trail = StoredAuditTrail::new(self.db.clone(), self.audit_key().await?);
+        self.trail.drain(&trail).await;
+        Ok(())
     }
 
     async fn check_key(&self) -> Result<(), Failure> {

@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use portcullis_control::{Compiler, Control, StoredLogs, forget_the_old};
-use portcullis_domain::{Live, NodeId};
+use portcullis_control::{Compiler, Control, StoredAuditTrail, StoredLogs, forget_the_old};
+use portcullis_domain::{Clock, Dice, Live, NodeId};
 use portcullis_gateway::{Gateway, Parts};
 use portcullis_record::{RecordSettings, SegmentRecorder, Shipper, ShipperSettings};
 use portcullis_runtime::{
@@ -13,7 +13,7 @@ use portcullis_runtime::{
     telemetry::Ops,
 };
 use portcullis_store::Db;
-use portcullis_vault::Pepper;
+use portcullis_vault::{Pepper, Vault};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -29,9 +29,17 @@ const LOG_SEARCH: Duration = Duration::from_secs(15);
 /// Connections for searching the logs.
 const LOG_SEARCHES: u32 = 4;
 
+/// What a node uses of its instance.
+struct Opened {
+    db: Db,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    dice: Arc<dyn Dice>,
+}
+
 /// A node that serves.
 pub(crate) struct Node {
-    instance: Instance,
+    instance: Opened,
     /// The same database for those who must not wait for each other.
     databases: [Db; 2],
     tasks: Tasks,
@@ -50,6 +58,9 @@ impl Node {
         pepper: Pepper,
     ) -> Result<Self, Failure> {
         let tasks = Tasks::new();
+        let audit = instance.audit_key().await?;
+        let Instance { db, vault, clock, dice, mut trail, .. } = instance;
+        let instance = Opened { db, vault, clock, dice };
         let live = Arc::new(Live::default());
         // Its own connections: a revocation must not wait behind slow requests for others.
         let followed = instance.db.apart(1, None);
@@ -83,6 +94,15 @@ impl Node {
         let (recorder, shipper) = (Arc::new(recorder), Arc::new(shipper));
 
         vault_tasks::start(&tasks, &instance.vault);
+        let stored = StoredAuditTrail::new(instance.db.clone(), Arc::clone(&audit) as Arc<_>);
+        let shutdown = tasks.shutdown_signal();
+        tasks.spawn("audit of the vault", async move {
+            tokio::select! {
+                () = trail.run(&stored) => {}
+                () = shutdown => {}
+            }
+            trail.drain(&stored).await;
+        });
 
         let (db, clock) = (instance.db.clone(), Arc::clone(&instance.clock));
         let shutdown = tasks.shutdown_signal();
@@ -115,6 +135,7 @@ impl Node {
             logs: searched.clone(),
             vault: Arc::clone(&instance.vault),
             pepper,
+            audit,
             live: Arc::clone(&live),
             reached,
             clock: Arc::clone(&instance.clock),

@@ -71,7 +71,12 @@ type Piece = (Option<OrganisationId>, WorkKind);
 async fn work(vault: Arc<Vault>, shutdown: ShutdownSignal) {
     // Work that could not be done, when to try again, and how long to wait after that.
     let mut stuck: HashMap<Piece, (Instant, Duration)> = HashMap::new();
-    while tokio::time::timeout(WORK, shutdown.clone()).await.is_err() {
+    loop {
+        tokio::select! {
+            () = shutdown.clone() => return,
+            () = vault.rung() => {}
+            () = tokio::time::sleep(WORK) => {}
+        }
         let all = match vault.work().await {
             Ok(all) => all,
             // The database does not answer, which others tell of.

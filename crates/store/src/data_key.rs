@@ -212,12 +212,10 @@ impl DataKeys<'_, Tx> {
         organisation: Option<OrganisationId>,
         id: DataKeyId,
     ) -> Result<bool> {
-        // Written over first: what is deleted may stay readable in the file for long.
-        let blank = "UPDATE data_keys SET wrapped = $3
-             WHERE organisation_id IS NOT DISTINCT FROM $1 AND id = $2 AND state = 'empty'";
-        if self.0.execute(blank, values![organisation, id, vec![0_u8; 512]]).await? == 0 {
-            return Ok(false);
-        }
+        let keys = self.0.reader().data_keys().list(organisation).await?;
+        let is_it = |key: &&DataKey| key.id == id && key.state == DataKeyState::Empty;
+        let Some(key) = keys.iter().find(is_it) else { return Ok(false) };
+        self.blank(key).await?;
         let sql = "DELETE FROM data_keys
              WHERE organisation_id IS NOT DISTINCT FROM $1 AND id = $2 AND state = 'empty'";
         Ok(self.0.execute(sql, values![organisation, id]).await? == 1)
@@ -227,8 +225,9 @@ impl DataKeys<'_, Tx> {
     /// whatever they sealed, wherever it lies, opens no more. Says how many keys there were. The
     /// organisation's row can go after this.
     pub async fn erase(&mut self, organisation: OrganisationId) -> Result<u64> {
-        let blank = "UPDATE data_keys SET wrapped = $2 WHERE organisation_id = $1";
-        self.0.execute(blank, values![organisation, vec![0_u8; 512]]).await?;
+        for key in self.0.reader().data_keys().list(Some(organisation)).await? {
+            self.blank(&key).await?;
+        }
         let sql = "DELETE FROM data_keys WHERE organisation_id = $1";
         let erased = self.0.execute(sql, values![organisation]).await?;
         self.0.execute("DELETE FROM vault_work WHERE scope = $1", values![organisation]).await?;
@@ -251,6 +250,14 @@ impl DataKeys<'_, Tx> {
 }
 
 impl DataKeys<'_, Tx> {
+    /// Writes over a wrapped key before its row goes: with as many bytes, so that SQLite does so in
+    /// place.
+    async fn blank(&mut self, key: &DataKey) -> Result<()> {
+        let sql = "UPDATE data_keys SET wrapped = $2 WHERE id = $1";
+        self.0.execute(sql, values![key.id, vec![0_u8; key.wrapped.len()]]).await?;
+        Ok(())
+    }
+
     async fn check_owner(&mut self, organisation: Option<OrganisationId>) -> Result<()> {
         if organisation.is_none() {
             return Ok(());

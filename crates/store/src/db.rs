@@ -275,6 +275,8 @@ fn sqlite_file(url: &str, options: &Options) -> Result<SqliteConnectOptions> {
         // A commit that was acknowledged survives a power cut.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is deleted or moved within a page is wiped there: wrapped data keys, for one.
+        .pragma("secure_delete", "FAST")
         // A statement of several rows keeps a journal of its own; that needs no file.
         .pragma("temp_store", "MEMORY")
         .busy_timeout(options.wait)

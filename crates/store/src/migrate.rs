@@ -21,7 +21,8 @@ macro_rules! migrations {
 /// In order, without gaps. A released one never changes.
 const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_first.sql",
-    2 "0002_kms.sql",
+    2 "0002_audit.sql",
+    3 "0003_kms.sql",
 };
 
 const LATEST: i64 = MIGRATIONS.len() as i64;

@@ -36,6 +36,7 @@
 //! pair of [`EncryptionContext::pairs`], and sort failures into [`KmsFailure`] with care.
 
 mod after;
+mod audit_key;
 mod data_key;
 mod envelope;
 mod error;
@@ -54,6 +55,7 @@ pub mod testing;
 mod vault;
 mod work;
 
+pub use audit_key::{AuditKey, AuditPublicKey, MalformedAuditKey};
 pub use data_key::{
     ConnectionState, DataKeyState, DataKeyStore, DataKeyStoreError, Holdings, KmsConnection,
     StoreFuture, WrappedDataKey, Wrapping,

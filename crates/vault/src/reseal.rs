@@ -27,6 +27,7 @@ impl Vault {
         let keepers = self.keepers(organisation, &holdings).await;
         let (holdings, _) = self.create(organisation, holdings, keepers, true).await?;
         let id = holdings.active().ok_or(VaultError::NoActiveKey)?.id;
+        self.ring();
         // The key is in place; if it cannot be taken into use now, the next load does.
         if let Err(error) = self.load_into(&slot, organisation, &mut loading).await {
             tracing::warn!(?organisation, %error, "rotated, but the new data key is not in use yet");

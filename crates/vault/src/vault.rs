@@ -39,6 +39,8 @@ pub struct Vault {
     pub(crate) settings: VaultSettings,
     /// By which this process holds work.
     pub(crate) id: Uuid,
+    /// Rung when there is new work.
+    pub(crate) bell: tokio::sync::Notify,
     pub(crate) counters: Counters,
     /// Clients of organisations' connections.
     pub(crate) clients: std::sync::Mutex<HashMap<KmsConnectionId, Client>>,
@@ -177,6 +179,7 @@ impl Vault {
             dice,
             settings,
             id: Uuid::from_bytes(id),
+            bell: tokio::sync::Notify::new(),
             counters: Counters::default(),
             clients: std::sync::Mutex::default(),
             slots: ArcSwap::default(),

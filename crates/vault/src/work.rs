@@ -75,6 +75,16 @@ impl Vault {
         Ok(self.keys.work().await?)
     }
 
+    /// Tells whoever does this process's work that there is some.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Returns when there may be new work.
+    pub async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
     /// Does one piece of work as far as it can be done, unless another node is at it. `go_on` is
     /// asked between steps.
     pub async fn perform(

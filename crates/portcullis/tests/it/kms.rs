@@ -203,6 +203,42 @@ async fn whole_life(emulator: Emulator, engine: Engine) {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     succeed(world.chat("gpt-4o-mini")).await;
     refused(world.delete(KMS), 404).await;
+    if engine == Engine::Sqlite {
+        assert_audited(world).await;
+    }
+}
+
+/// Every kind of call and of change is in the audit trail.
+async fn assert_audited(mut world: World) {
+    use sqlx::{Connection as _, Row as _};
+    world.gate.terminate();
+    assert!(world.gate.ended_within(PATIENCE).await.success());
+    let path = world.gate.setup().data_dir().join("portcullis.db");
+    let url = format!("sqlite://{}", path.display());
+    let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let sql = "SELECT resource || ' ' || action || ' ' || outcome || ' ' || path, COUNT(*)
+        FROM audit_events WHERE HEX(chain) = $1 GROUP BY 1";
+    let chain = world.made.organisation_id.replace('-', "").to_uppercase();
+    let rows = sqlx::query(sql).bind(chain).fetch_all(&mut conn).await.unwrap();
+    let told: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    for wanted in [
+        // Connecting, following the alias, leaving.
+        "kms create success ",
+        "kms update success ",
+        "kms delete success ",
+        // What the KMS was asked.
+        "kms create success kms generate",
+        "kms read success kms unwrap",
+        "kms read failed kms unwrap",
+        // What became of data keys.
+        "data_key create success ",
+        "data_key update success ",
+        "data_key disable success ",
+        "data_key update success vault rewrap",
+        "data_key update success vault reseal",
+    ] {
+        assert!(told.iter().any(|one| one == wanted), "{wanted:?} in {told:#?}");
+    }
 }
 
 fn vault_status(world: &World) -> Vec<Value> {
@@ -312,6 +348,8 @@ async fn an_erased_organisations_backup_is_unreadable_without_its_kms() {
     let (mut world, account, proxy) = gate(Emulator::Moto, Engine::Sqlite).await;
     let upstream = world.upstream.base_url();
     world.virtual_key_with("openai", "canary", CANARY, &upstream).await;
+    let database = world.gate.setup().data_dir().join("portcullis.db");
+    let before = wrapped_keys(&database, &world.made.organisation_id).await;
     let key = account.key(KeyKind::Symmetric).await;
     let uses = json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*"});
     let role = account.role("erased", &uses).await;
@@ -341,8 +379,11 @@ async fn an_erased_organisations_backup_is_unreadable_without_its_kms() {
     for canary in [CANARY, EXTERNAL_ID] {
         assert!(!holds(&live(), canary.as_bytes()), "{canary}");
     }
-    let wrapped = wrapped_keys(&data.join("portcullis.db"), &world.made.organisation_id).await;
+    let mut wrapped = wrapped_keys(&data.join("portcullis.db"), &world.made.organisation_id).await;
     assert!(!wrapped.is_empty() && wrapped.iter().all(|key| holds(&live(), key)));
+    // As they were wrapped before the key was connected, which the instance's key still opens.
+    assert!(!before.is_empty() && before.iter().all(|key| !wrapped.contains(key)));
+    wrapped.extend(before);
 
     let slug = world.made.organisation_slug.clone();
     let erase = |confirm: &str| {

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use axum::{Router, body::Body};
 use http::{Method, Request, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
-use portcullis_control::{Compiler, Control, Parts, StoredDataKeys, bootstrap, instance_pepper};
+use portcullis_control::{
+    Compiler, Control, Parts, StoredDataKeys, bootstrap, instance_audit_key, instance_pepper,
+};
 use portcullis_domain::{
     Actor, ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyToken, Clock as _, Dice, Environment, Id,
     Live, Organisation, OrganisationId, Permit, Place, Revision, Scope, ScopeSet, Slug, Workspace,
@@ -62,6 +64,7 @@ impl Admin {
         let parts = VaultParts::new(Arc::new(kms), keys, clock.clone(), Arc::clone(&dice));
         let vault = Arc::new(Vault::new(parts, VaultSettings::default()));
         let pepper = instance_pepper(&db, &vault, &*dice).await.unwrap();
+        let audit = Arc::new(instance_audit_key(&db, &vault, &*dice).await.unwrap());
         let made = bootstrap(&db, &pepper, &SystemClock, &*dice, "Acme", "a@acme.test").await;
         let made = made.unwrap();
         let live = Arc::new(Live::default());
@@ -74,6 +77,7 @@ impl Admin {
             logs: db.apart(1, None),
             vault,
             pepper: Arc::clone(&pepper),
+            audit,
             live,
             reached: reached.clone(),
             clock,
