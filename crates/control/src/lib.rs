@@ -8,6 +8,7 @@
 //! To add a noun: `<noun>.rs` here with its commands and use cases, and an accessor below.
 
 mod api_key;
+mod audit;
 mod bootstrap;
 mod compiler;
 mod credential;
@@ -31,12 +32,13 @@ use portcullis_vault::{Pepper, Vault};
 use tokio::sync::watch;
 
 pub use api_key::{ApiKeyChange, ApiKeys, NewApiKey, Rotated};
+pub use audit::StoredAuditTrail;
 pub use bootstrap::{Initialised, Prepared, bootstrap, prepare};
 pub use compiler::{Compiler, load_snapshot};
 pub use credential::CredentialChange;
 pub use data_keys::StoredDataKeys;
 pub use error::{ControlError, Result};
-pub use instance::instance_pepper;
+pub use instance::{instance_audit_key, instance_pepper};
 pub use integration::{
     IntegrationChange, IntegrationDetail, IntegrationScope, Integrations, NewIntegration,
     WorkspaceAccess,

@@ -8,6 +8,7 @@
 //! `api/resource` where those layers know it.
 
 mod api_key;
+mod audit;
 mod fault;
 mod id;
 mod log;
@@ -28,6 +29,11 @@ mod virtual_key;
 
 pub use api_key::{
     ApiKey, ApiKeyDefaults, ApiKeyDigest, ApiKeyKind, ApiKeyToken, MalformedApiKey, PreviousDigest,
+};
+pub use audit::{
+    AuditAction, AuditActor, AuditActorKind, AuditEvent, AuditLink, AuditOrigin, AuditOutcome,
+    AuditProof, AuditRecord, AuditResource, AuditSigner, AuditTrail, AuditTrailFuture,
+    AuditUnavailable, ChainCheck, ChainHead, Tampering, canonical,
 };
 pub use fault::{Fault, FaultKind, Origin, Retry};
 pub use id::{

@@ -15,7 +15,9 @@
 //! engines; a line in `MIGRATIONS`; if the data plane must know it, a [`Subject`].
 
 mod api_key;
+mod audit;
 mod changes;
+mod conditions;
 mod data_key;
 mod db;
 mod dialect;
@@ -35,6 +37,7 @@ mod virtual_key;
 mod workspace;
 
 pub use api_key::{ApiKeys, ApiKeysOf};
+pub use audit::{AuditChains, AuditFilter, AuditTrailOf, StoredRecord};
 pub use changes::Changes;
 pub use data_key::{DataKey, DataKeyState, DataKeys};
 pub use db::{Db, Options, Tx};

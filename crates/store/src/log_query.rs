@@ -7,7 +7,8 @@ use portcullis_domain::{
 
 use crate::{
     Error, Reader, Result,
-    value::{Row, Value, values},
+    conditions::Conditions,
+    value::{Row, values},
 };
 
 /// One organisation's logs.
@@ -83,12 +84,6 @@ pub struct LogCursor {
     pub id: CallId,
 }
 
-/// Conditions put together from pieces of the source.
-struct Conditions {
-    text: String,
-    values: Vec<Value>,
-}
-
 impl LogsOf<'_> {
     /// The log of that id.
     pub async fn find(&mut self, id: CallId) -> Result<Option<Log>> {
@@ -156,8 +151,7 @@ impl LogsOf<'_> {
     }
 
     fn conditions(&self, filter: &LogFilter) -> Conditions {
-        let values = values![self.organisation];
-        let mut all = Conditions { text: "organisation_id = $1".to_owned(), values };
+        let mut all = Conditions::of("organisation_id", self.organisation);
         all.compare("created_at >=", filter.from);
         all.compare("created_at <", filter.until);
         all.compare("workspace_id =", filter.workspace);
@@ -209,28 +203,6 @@ impl LogCursor {
     /// The cursor that asks for what comes after `log`.
     pub const fn after(log: &Log) -> Self {
         Self { created_at: log.created_at, id: log.id }
-    }
-}
-
-impl Conditions {
-    fn bind(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        format!("${}", self.values.len())
-    }
-
-    fn compare(&mut self, left: &str, right: Option<impl Into<Value>>) {
-        if let Some(right) = right {
-            let right = self.bind(right);
-            self.text.push_str(&format!(" AND {left} {right}"));
-        }
-    }
-
-    /// Nothing when the list is empty.
-    fn within(&mut self, column: &str, list: impl Iterator<Item = Value>) {
-        let places: Vec<String> = list.map(|value| self.bind(value)).collect();
-        if !places.is_empty() {
-            self.text.push_str(&format!(" AND {column} IN ({})", places.join(", ")));
-        }
     }
 }
 

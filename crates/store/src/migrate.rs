@@ -21,6 +21,7 @@ macro_rules! migrations {
 /// In order, without gaps. A released one never changes.
 const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_first.sql",
+    2 "0002_audit.sql",
 };
 
 const LATEST: i64 = MIGRATIONS.len() as i64;

@@ -3,7 +3,8 @@
 use portcullis_domain::{OrganisationId, Permit, WorkspaceId};
 
 use crate::{
-    ApiKeysOf, Error, IntegrationsOf, LogsOf, Reader, Result, UsersOf, VirtualKeysOf, WorkspacesOf,
+    ApiKeysOf, AuditTrailOf, Error, IntegrationsOf, LogsOf, Reader, Result, UsersOf, VirtualKeysOf,
+    WorkspacesOf,
     value::{Row, Value},
 };
 
@@ -62,6 +63,8 @@ nouns! {
     virtual_keys VirtualKeysOf;
     /// Its logs.
     logs LogsOf;
+    /// Its audit trail.
+    audit_trail AuditTrailOf;
 }
 
 impl Page {

@@ -24,6 +24,7 @@
 //!    *denied* and *disabled* drop keys at once, *unreachable* and *throttled* do not.
 //! 2. A `pub mod` line in `src/kms/mod.rs`, and its settings in the binary.
 
+mod audit_key;
 mod data_key;
 mod envelope;
 mod error;
@@ -35,6 +36,7 @@ mod status;
 pub mod testing;
 mod vault;
 
+pub use audit_key::{AuditKey, AuditPublicKey, MalformedAuditKey};
 pub use data_key::{
     DataKeyState, DataKeyStore, DataKeyStoreError, StoreFuture, WrappedDataKey, Wrapping,
 };
