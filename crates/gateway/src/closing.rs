@@ -259,7 +259,12 @@ impl Drop for Closing {
 fn first_log(parts: &Parts, identified: &Identified) -> Log {
     let accepted = &identified.accepted;
     let text = |name| header::text(&accepted.headers, name).map(bounded);
-    let metadata = metadata::collect(&accepted.headers, &identified.key);
+    let metadata = metadata::collect(
+        &accepted.headers,
+        &identified.key,
+        &identified.workspace,
+        identified.member.as_deref(),
+    );
     let trace = &accepted.trace;
     let environment = identified.environment();
     Log {

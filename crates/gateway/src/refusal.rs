@@ -59,7 +59,7 @@ const fn error_type(kind: FaultKind) -> &'static str {
             "invalid_request_error"
         }
         FaultKind::KeyUnknown | FaultKind::KeyExpired => "authentication_error",
-        FaultKind::ScopeMissing => "permission_error",
+        FaultKind::ScopeMissing | FaultKind::AddressRefused => "permission_error",
         FaultKind::RouteUnknown => "not_found_error",
         FaultKind::VirtualKeyExpired => "virtual_key_expired_error",
         FaultKind::ModelNotAllowed => "model_not_allowed_error",

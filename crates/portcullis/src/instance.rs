@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use portcullis_control::{StoredDataKeys, instance_pepper};
+use portcullis_control::{InstanceKeys, StoredDataKeys, instance_audit_key, instance_pepper};
 use portcullis_domain::{Clock, Dice};
 use portcullis_runtime::{SystemClock, SystemDice};
 use portcullis_store::Db;
 use portcullis_vault::{
-    DataKeyState, DataKeyStatus, Kms, Pepper, Vault, VaultSettings, kms::local::LocalKms,
+    DataKeyState, DataKeyStatus, Kms, Vault, VaultSettings, kms::local::LocalKms,
 };
 
 use crate::{
@@ -51,11 +51,15 @@ impl Instance {
         Ok(Self { db, vault: Arc::new(vault), clock, dice, vault_key: config.vault_key.clone() })
     }
 
-    /// The pepper of API-key digests. Says so if the vault's key is not the one that this database
-    /// was made with: it is the first thing that is opened.
-    pub(crate) async fn pepper(&self) -> Result<Pepper, Failure> {
+    /// The instance's own secrets. Says so if the vault's key is not the one that this database was
+    /// made with: they are the first thing that is opened.
+    pub(crate) async fn keys(&self) -> Result<InstanceKeys, Failure> {
         self.check_key().await?;
-        Ok(instance_pepper(&self.db, &self.vault, &*self.dice).await?)
+        let (db, vault, dice) = (&self.db, &self.vault, &*self.dice);
+        Ok(InstanceKeys {
+            pepper: Arc::new(instance_pepper(db, vault, dice).await?),
+            audit: Arc::new(instance_audit_key(db, vault, dice).await?),
+        })
     }
 
     async fn check_key(&self) -> Result<(), Failure> {

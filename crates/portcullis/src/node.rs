@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use portcullis_control::{Compiler, Control, StoredLogs, forget_the_old};
+use portcullis_control::{Compiler, Control, InstanceKeys, Passwords, StoredLogs, forget_the_old};
 use portcullis_domain::{Live, NodeId};
 use portcullis_gateway::{Gateway, Parts};
 use portcullis_record::{RecordSettings, SegmentRecorder, Shipper, ShipperSettings};
@@ -13,7 +13,6 @@ use portcullis_runtime::{
     telemetry::Ops,
 };
 use portcullis_store::Db;
-use portcullis_vault::Pepper;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -49,7 +48,7 @@ impl Node {
         config: &Config,
         role: Role,
         instance: Instance,
-        pepper: Pepper,
+        keys: InstanceKeys,
     ) -> Result<Self, Failure> {
         let tasks = Tasks::new();
         let live = Arc::new(Live::default());
@@ -94,10 +93,11 @@ impl Node {
         });
 
         let (db, clock) = (instance.db.clone(), Arc::clone(&instance.clock));
+        let rules = config.control.sessions;
         let shutdown = tasks.shutdown_signal();
         tasks.spawn("database maintenance", async move {
             while tokio::time::timeout(DATABASE_MAINTENANCE, shutdown.clone()).await.is_err() {
-                if let Err(error) = forget_the_old(&db, clock.now()).await {
+                if let Err(error) = forget_the_old(&db, &rules, clock.now()).await {
                     tracing::warn!(%error, detail = error.detail(), "old changes of the \
                         configuration stay in the database for another hour");
                 }
@@ -119,11 +119,10 @@ impl Node {
             extra_ca,
             ..EgressSettings::default()
         };
-        let pepper = Arc::new(pepper);
         let gateway = Gateway::new(Parts {
             live: Arc::clone(&live),
             vault: Arc::clone(&instance.vault),
-            pepper: Arc::clone(&pepper),
+            pepper: Arc::clone(&keys.pepper),
             egress: Egress::new(config.egress_policy.clone(), egress),
             recorder: Arc::clone(&recorder) as Arc<_>,
             clock: Arc::clone(&instance.clock),
@@ -137,11 +136,14 @@ impl Node {
             db: instance.db.clone(),
             logs: searched.clone(),
             vault: Arc::clone(&instance.vault),
-            pepper,
+            pepper: keys.pepper,
+            audit: keys.audit,
             live: Arc::clone(&live),
             reached,
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),
+            passwords: Passwords::default(),
+            settings: config.control.clone(),
         });
         let surfaces = Surfaces {
             role,

@@ -11,6 +11,7 @@ mod content;
 mod failures;
 mod hygiene;
 mod models;
+mod person;
 mod streaming;
 mod support;
 mod tracing_ids;
