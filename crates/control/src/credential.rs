@@ -35,6 +35,12 @@ pub(crate) fn hint(credential: &Credential) -> String {
     credential.key.as_ref().map(|key| mask(key.danger_expose())).unwrap_or_default()
 }
 
+/// The keyed digest of the key, by which whoever has it can find where it is used.
+pub(crate) fn fingerprint(parts: &Parts, credential: &Credential) -> String {
+    let key = credential.key.as_ref();
+    key.map(|key| parts.pepper.fingerprint(key.danger_expose())).unwrap_or_default()
+}
+
 /// Checks what would only fail at the first call otherwise.
 pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> {
     masking::refuse_masks(credential)?;

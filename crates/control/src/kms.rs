@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use portcullis_domain::{
-    Actor, ActorKind, AuditAction, AuditActor, AuditActorKind, AuditEvent, AuditResource,
-    DataKeyId, KmsConnectionId, Permit, Place, Scope, Timestamp,
+    AuditAction, AuditResource, DataKeyId, KmsConnectionId, Permit, Scope, Timestamp,
 };
-use portcullis_store::{KmsConnection, KmsConnectionState, Tx};
+use portcullis_store::{Act, KmsConnection, KmsConnectionState, Note};
 use portcullis_vault::{
     EncryptionContext, KeyStatus, Kms, KmsDescription, KmsError, KmsFailure, KmsOperation,
     StatusDepth, Vault, VaultError,
@@ -14,13 +13,10 @@ use portcullis_vault::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{ControlError, Parts, Result};
+use crate::{ControlError, Parts, Result, desk::Desk};
 
 /// Use cases of the organisation's KMS key.
-pub struct KmsKeys<'a> {
-    pub(crate) parts: &'a Parts,
-    pub(crate) actor: &'a Actor,
-}
+pub struct KmsKeys<'a>(pub(crate) Desk<'a>);
 
 /// The organisation's KMS key as it stands.
 pub struct KmsDetail {
@@ -39,22 +35,22 @@ const VERIFY_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 impl KmsKeys<'_> {
     /// What can be connected.
     pub fn providers(&self) -> &[&'static KmsProvider] {
-        self.parts.vault.factory().providers()
+        self.parts().vault.factory().providers()
     }
 
     /// How the organisation's KMS key stands. Asks no KMS.
     pub async fn retrieve(&self) -> Result<KmsDetail> {
         self.permit(Scope::OrganisationSettingsRead)?;
-        let organisation = Some(self.actor.organisation());
-        let keys = self.parts.vault.status_of(organisation, StatusDepth::default()).await?;
+        let organisation = Some(self.0.organisation());
+        let keys = self.parts().vault.status_of(organisation, StatusDepth::default()).await?;
         let mut parameters = Vec::new();
         if let Some(connection) = self.connection().await? {
             let provider = self.provider(&connection.provider)?;
-            let settings = self.parts.vault.connection_settings(&shown(connection)).await?;
+            let settings = self.parts().vault.connection_settings(&shown(connection)).await?;
             let public = settings.public(provider).into_iter();
             parameters = public.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         }
-        let failure = self.parts.vault.failure(organisation);
+        let failure = self.parts().vault.failure(organisation);
         Ok(KmsDetail { keys, parameters, failure })
     }
 
@@ -63,7 +59,7 @@ impl KmsKeys<'_> {
         self.permit(Scope::OrganisationSettingsRead)?;
         let mut settings = ConnectionSettings {
             provider: provider.to_owned(),
-            organisation: Some(self.actor.organisation()),
+            organisation: Some(self.0.organisation()),
             parameters: Default::default(),
             pinned_key: None,
         };
@@ -90,14 +86,14 @@ impl KmsKeys<'_> {
                 Err(error) => return Err(invalid(&error)),
             }
         }
-        self.parts.vault.factory().guide(&settings).await.map_err(ControlError::Kms)
+        self.parts().vault.factory().guide(&settings).await.map_err(ControlError::Kms)
     }
 
     /// Connects a key of the organisation's own, once it does all that is needed of it; its data
     /// keys are wrapped anew in the background. What was connected before serves until then.
     pub async fn connect(&self, provider: &str, given: &Map<String, Value>) -> Result<KmsDetail> {
         let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
-        let organisation = Some(self.actor.organisation());
+        let organisation = Some(self.0.organisation());
         let settings =
             self.provider(provider)?.read(organisation, given).map_err(|e| invalid(&e))?;
         self.connect_with(&permit, settings).await?;
@@ -108,10 +104,10 @@ impl KmsKeys<'_> {
     /// another key since is followed: that key is connected.
     pub async fn verify(&self) -> Result<(KmsDescription, Timestamp)> {
         let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
-        let organisation = Some(self.actor.organisation());
+        let organisation = Some(self.0.organisation());
         if let Some(connection) = self.connection().await? {
             let key_id = connection.key_id.clone();
-            let mut settings = self.parts.vault.connection_settings(&shown(connection)).await?;
+            let mut settings = self.parts().vault.connection_settings(&shown(connection)).await?;
             settings.pinned_key = None;
             let kms = self.client(&settings)?;
             let described = kms.describe().await;
@@ -119,18 +115,31 @@ impl KmsKeys<'_> {
                 && described.key_id != key_id
             {
                 let described = self.connect_with(&permit, settings).await?;
-                return Ok((described, self.parts.clock.now()));
+                return Ok((described, self.parts().clock.now()));
             }
         }
-        let described = self.parts.vault.verify(organisation).await?;
-        Ok((described, self.parts.clock.now()))
+        let described = self.parts().vault.verify(organisation).await?;
+        let note = Note {
+            resource_id: Some(described.key_id.clone()),
+            scope: Some(Scope::OrganisationSettingsUpdate),
+            ..Note::new(organisation, AuditAction::Read, AuditResource::Kms)
+        };
+        self.0.note(note).await?;
+        Ok((described, self.parts().clock.now()))
     }
 
     /// Gives the organisation a new data key and seals anew, in the background, what older ones
     /// have sealed.
     pub async fn rotate(&self) -> Result<(DataKeyId, KmsDetail)> {
         self.permit(Scope::OrganisationSettingsUpdate)?;
-        let id = self.parts.vault.rotate(Some(self.actor.organisation())).await?;
+        let organisation = Some(self.0.organisation());
+        let id = self.parts().vault.rotate(organisation).await?;
+        let note = Note {
+            resource_id: Some(id.to_string()),
+            scope: Some(Scope::OrganisationSettingsUpdate),
+            ..Note::new(organisation, AuditAction::Rotate, AuditResource::DataKey)
+        };
+        self.0.note(note).await?;
         Ok((id, self.retrieve().await?))
     }
 
@@ -138,22 +147,21 @@ impl KmsKeys<'_> {
     /// its data keys: one that refuses cannot be left.
     pub async fn disconnect(&self) -> Result<KmsDetail> {
         let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
-        let organisation = Some(self.actor.organisation());
+        let organisation = Some(self.0.organisation());
         let before = self.connection().await?;
         if before.is_none() {
             return Err(ControlError::NotFound("KMS connection"));
         }
-        self.parts.vault.verify(organisation).await?;
-        let now = self.parts.clock.now();
-        let event = self.event(AuditAction::Delete, before, None);
-        let write = async |tx: &mut Tx| -> Result<bool> {
-            let left = tx.kms_connections().disconnect(&permit, now).await?;
-            tx.audit_chains().append(&*self.parts.audit, &event).await?;
-            Ok(left)
+        self.parts().vault.verify(organisation).await?;
+        let now = self.parts().clock.now();
+        let note = self.note(AuditAction::Delete, before.as_ref(), None);
+        let write = async |act: &mut Act| {
+            if !act.tx().kms_connections().disconnect(&permit, now).await? {
+                return Err(ControlError::NotFound("KMS connection"));
+            }
+            Ok(act.note(note.clone()).await?)
         };
-        if !self.parts.db.write(write).await? {
-            return Err(ControlError::NotFound("KMS connection"));
-        }
+        self.0.act(write).await?;
         self.taken_over().await;
         self.retrieve().await
     }
@@ -163,7 +171,7 @@ impl KmsKeys<'_> {
         permit: &Permit,
         mut settings: ConnectionSettings,
     ) -> Result<KmsDescription> {
-        let organisation = self.actor.organisation();
+        let organisation = self.0.organisation();
         let context = EncryptionContext::sealed_fields(Some(organisation));
         let named = self.client(&settings)?;
         let described = named.describe().await.map_err(ControlError::Kms)?;
@@ -177,10 +185,10 @@ impl KmsKeys<'_> {
                 Err(KmsError::new(KmsOperation::Describe, KmsFailure::Unreachable, detail))
             })
             .map_err(ControlError::Kms)?;
-        let now = self.parts.clock.now();
-        let id = KmsConnectionId::mint(&*self.parts.clock, &*self.parts.dice);
+        let now = self.parts().clock.now();
+        let id = KmsConnectionId::mint(&*self.parts().clock, &*self.parts().dice);
         let place = Vault::connection_place(id);
-        let sealed = self.parts.vault.seal(&place, settings.to_json().danger_expose()).await?;
+        let sealed = self.parts().vault.seal(&place, settings.to_json().danger_expose()).await?;
         let connection = KmsConnection {
             id,
             organisation_id: organisation,
@@ -193,29 +201,23 @@ impl KmsKeys<'_> {
         };
         let before = self.connection().await?;
         let action = if before.is_some() { AuditAction::Update } else { AuditAction::Create };
-        let event = self.event(action, before, Some(&connection));
-        let write = async |tx: &mut Tx| -> Result<()> {
-            tx.kms_connections().connect(permit, &connection).await?;
-            tx.audit_chains().append(&*self.parts.audit, &event).await?;
-            Ok(())
+        let note = self.note(action, before.as_ref(), Some(&connection));
+        let write = async |act: &mut Act| {
+            act.tx().kms_connections().connect(permit, &connection).await?;
+            Ok(act.note(note.clone()).await?)
         };
-        self.parts.db.write(write).await?;
+        self.0.act(write).await?;
         self.taken_over().await;
         Ok(described)
     }
 
-    /// The audit event of a changed connection; what is sealed of it is not in it.
-    fn event(
+    /// What the audit trail is told of a changed connection; what is sealed of it is not in it.
+    fn note(
         &self,
         action: AuditAction,
-        before: Option<KmsConnection>,
+        before: Option<&KmsConnection>,
         after: Option<&KmsConnection>,
-    ) -> AuditEvent {
-        let actor = match self.actor.kind() {
-            ActorKind::ApiKey(id, user) => AuditActor::api_key(id, user, ""),
-            ActorKind::Operator => AuditActor::nameless(AuditActorKind::Operator),
-        };
-        let organisation = Some(self.actor.organisation());
+    ) -> Note {
         let view = |connection: &KmsConnection| {
             json!({
                 "id": connection.id,
@@ -223,31 +225,33 @@ impl KmsKeys<'_> {
                 "key_id": connection.key_id,
             })
         };
-        let mut event = AuditEvent::new(organisation, actor, action, AuditResource::Kms);
-        event.resource_id = after.or(before.as_ref()).map(|connection| connection.id.to_string());
-        event.scope = Some(Scope::OrganisationSettingsUpdate);
-        event.before = before.as_ref().map(view);
-        event.after = after.map(view);
-        event
+        let organisation = Some(self.0.organisation());
+        Note {
+            resource_id: after.or(before).map(|connection| connection.id.to_string()),
+            scope: Some(Scope::OrganisationSettingsUpdate),
+            before: before.map(view),
+            after: after.map(view),
+            ..Note::new(organisation, action, AuditResource::Kms)
+        }
     }
 
     /// This node follows at once, others when they load the organisation's keys next.
     async fn taken_over(&self) {
-        self.parts.vault.ring();
-        let organisation = self.actor.organisation();
-        if let Err(error) = self.parts.vault.reload(Some(organisation)).await {
+        self.parts().vault.ring();
+        let organisation = self.0.organisation();
+        if let Err(error) = self.parts().vault.reload(Some(organisation)).await {
             tracing::warn!(%organisation, %error, "the changed connection is not in use yet");
         }
     }
 
     async fn connection(&self) -> Result<Option<KmsConnection>> {
-        let mut reader = self.parts.db.read().await?;
-        let all = reader.kms_connections().list(self.actor.organisation()).await?;
+        let mut reader = self.parts().db.read().await?;
+        let all = reader.kms_connections().list(self.0.organisation()).await?;
         Ok(all.into_iter().find(|connection| connection.state == KmsConnectionState::Active))
     }
 
     fn client(&self, settings: &ConnectionSettings) -> Result<Arc<dyn Kms>> {
-        self.parts.vault.factory().connect(settings).map_err(|error| invalid(&error))
+        self.parts().vault.factory().connect(settings).map_err(|error| invalid(&error))
     }
 
     fn provider(&self, name: &str) -> Result<&'static KmsProvider> {
@@ -258,8 +262,12 @@ impl KmsKeys<'_> {
         })
     }
 
+    fn parts(&self) -> &Parts {
+        self.0.parts
+    }
+
     fn permit(&self, scope: Scope) -> Result<Permit> {
-        Ok(self.actor.permit(scope, Place::Organisation(self.actor.organisation()))?)
+        self.0.permit(scope, self.0.here())
     }
 }
 

@@ -53,6 +53,8 @@ pub enum FaultKind {
     KeyExpired,
     /// The key lacks a scope.
     ScopeMissing,
+    /// The key may not be used from where it was.
+    AddressRefused,
     /// The virtual key has expired.
     VirtualKeyExpired,
     /// The model is not on the virtual key's list.
@@ -122,7 +124,7 @@ impl FaultKind {
         match self {
             Self::BadRequest | Self::HostRefused => 400,
             Self::KeyUnknown | Self::KeyExpired | Self::VirtualKeyExpired => 401,
-            Self::ScopeMissing => 403,
+            Self::ScopeMissing | Self::AddressRefused => 403,
             Self::RouteUnknown => 404,
             Self::ClientTooSlow | Self::UpstreamTimeout => 408,
             Self::ModelNotAllowed => 412,
@@ -146,6 +148,7 @@ impl FaultKind {
             Self::KeyUnknown => "key_unknown",
             Self::KeyExpired => "key_expired",
             Self::ScopeMissing => "scope_missing",
+            Self::AddressRefused => "address_refused",
             Self::VirtualKeyExpired => "virtual_key_expired",
             Self::ModelNotAllowed => "model_not_allowed",
             Self::BodyTooLarge => "body_too_large",

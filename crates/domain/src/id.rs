@@ -131,6 +131,10 @@ nouns! {
     EnvironmentId = EnvironmentNoun "environment";
     /// Names a person.
     UserId = UserNoun "user";
+    /// Names an invite.
+    InviteId = InviteNoun "invite";
+    /// Names a session of a person who is signed in.
+    SessionId = SessionNoun "session";
     /// Names an API key; it stays the same when the key is rotated.
     ApiKeyId = ApiKeyNoun "API key";
     /// Names an integration: one sealed provider credential.

@@ -259,7 +259,7 @@ mod tests {
         let managed = Facts { manages: true, ..facts(Endpoint::Proxy) };
         assert_eq!(cost(&mut log("openai", "x"), &managed), Some(0));
         let mut read = log("openai", "x");
-        read.request_method = "GET".to_owned();
+        read.request_method = "GET".into();
         assert_eq!(cost(&mut read, &facts(Endpoint::Proxy)), Some(0));
     }
 

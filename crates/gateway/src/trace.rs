@@ -19,14 +19,14 @@ impl Trace {
     pub(crate) fn of(head: &request::Parts, call: CallId, dice: &dyn Dice) -> Self {
         let headers = &head.headers;
         let own = |name| header::text(headers, name).map(bounded);
-        let context = header::text(headers, "traceparent").and_then(trace_context);
+        let context = header::text(headers, header::TRACEPARENT).and_then(trace_context);
         let trace_id = own(header::TRACE_ID)
             .or_else(|| context.map(|(trace, _)| trace.to_owned()))
             .unwrap_or_else(|| call.to_string());
         let span_id = own(header::SPAN_ID).unwrap_or_else(|| {
             let mut id = [0; 8];
             dice.fill(&mut id);
-            format!("{:016x}", u64::from_be_bytes(id))
+            hexadecimal(id)
         });
         let parent_span_id =
             own(header::PARENT_SPAN_ID).or_else(|| context.map(|(_, parent)| parent.to_owned()));
@@ -47,7 +47,16 @@ pub(crate) fn bounded(text: &str) -> String {
 
 /// The first `most` characters of a text, control characters left out.
 pub(crate) fn plain(text: &str, most: usize) -> String {
+    // Nearly all are short, ASCII, and plain already.
+    if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars().filter(|character| !character.is_control()).take(most).collect()
+}
+
+fn hexadecimal(bytes: [u8; 8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 /// The trace id and parent id of a `traceparent` header (W3C Trace Context §3.2).

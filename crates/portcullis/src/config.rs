@@ -8,14 +8,16 @@ use std::{
     time::Duration,
 };
 
+use portcullis_control::ControlSettings;
 use portcullis_domain::Secret;
 use portcullis_gateway::GatewaySettings;
+use portcullis_identity::SessionRules;
 use portcullis_runtime::egress::{EgressPolicy, EgressSettings, ExtraCa};
 use portcullis_vault::VaultSettings;
 
 use crate::{
     cli::Common,
-    settings::{self, Settings, SettingsError},
+    settings::{self, Server, Settings, SettingsError},
 };
 
 /// Checked settings.
@@ -37,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) connect_timeout: Duration,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) gateway: GatewaySettings,
+    pub(crate) control: ControlSettings,
     pub(crate) fsync: Duration,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) log_json: bool,
@@ -138,6 +141,8 @@ impl Config {
             ("vault.rotate_days", settings.vault.rotate_days, 1),
             ("vault.rotate_uses", settings.vault.rotate_uses, 1),
             ("vault.reseal_per_s", settings.vault.reseal_per_s.into(), 1),
+            ("auth.session_idle_min", settings.auth.session_idle_min, 1),
+            ("auth.session_lifetime_h", settings.auth.session_lifetime_h, 1),
         ] {
             if value < least {
                 return Err(wrong(place, format!("must be at least {least}")));
@@ -189,6 +194,14 @@ impl Config {
                 max_kept_bytes: settings.record.max_kept_kib << 10,
                 ..defaults
             },
+            control: ControlSettings {
+                public_url: public_url(&settings.server)?,
+                sessions: SessionRules {
+                    idle_millis: millis(settings.auth.session_idle_min, 60_000),
+                    lifetime_millis: millis(settings.auth.session_lifetime_h, 3_600_000),
+                    ..SessionRules::default()
+                },
+            },
             fsync: Duration::from_millis(settings.record.fsync_ms),
             metrics_listen: match &*settings.metrics.listen {
                 "" => None,
@@ -220,6 +233,28 @@ impl Config {
     /// say may be a password.
     pub(crate) fn shown_database(&self) -> String {
         shown_url(&self.database_url)
+    }
+}
+
+fn millis(count: u64, each: i64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(each)
+}
+
+/// Where people reach the instance.
+fn public_url(server: &Server) -> Result<String, SettingsError> {
+    let url = match &*server.public_url {
+        "" => format!("http://{}", server.listen),
+        url => url.trim_end_matches('/').to_owned(),
+    };
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_plain = host.is_some_and(|host| {
+        !host.is_empty() && !host.contains(['@', '?', '#']) && !host.contains(char::is_whitespace)
+    });
+    if is_plain {
+        Ok(url)
+    } else {
+        let what = "must be an address such as https://gate.example, without a login or a query";
+        Err(SettingsError::new("server.public_url", what))
     }
 }
 

@@ -4,15 +4,15 @@
 use std::{path::Path, sync::Arc};
 
 use portcullis_control::{
-    StoredAuditTrail, StoredDataKeys, VaultTrail, VaultTrailWriter, instance_audit_key,
-    instance_pepper,
+    InstanceKeys, StoredAuditTrail, StoredDataKeys, VaultTrail, VaultTrailWriter,
+    instance_audit_key, instance_pepper,
 };
 use portcullis_domain::{Clock, Dice};
 use portcullis_kms::{AwsIdentity, Factory, Surroundings};
 use portcullis_runtime::{SystemClock, SystemDice};
 use portcullis_store::Db;
 use portcullis_vault::{
-    AuditKey, DataKeyState, DataKeyStatus, Kms, Pepper, StatusDepth, Vault, VaultParts,
+    AuditKey, DataKeyState, DataKeyStatus, Kms, StatusDepth, Vault, VaultParts,
     kms::{KmsFactory, local::LocalKms},
 };
 
@@ -70,11 +70,15 @@ impl Instance {
         Ok(Self { db, vault, clock, dice, trail, vault_kms: config.vault_kms.clone() })
     }
 
-    /// The pepper of API-key digests. Says so if the vault's key is not the one that this database
-    /// was made with: it is the first thing that is opened.
-    pub(crate) async fn pepper(&self) -> Result<Pepper, Failure> {
+    /// The instance's own secrets. Says so if the vault's key is not the one that this database was
+    /// made with: they are the first thing that is opened.
+    pub(crate) async fn keys(&self) -> Result<InstanceKeys, Failure> {
         self.check_key().await?;
-        Ok(instance_pepper(&self.db, &self.vault, &*self.dice).await?)
+        let (db, vault, dice) = (&self.db, &self.vault, &*self.dice);
+        Ok(InstanceKeys {
+            pepper: Arc::new(instance_pepper(db, vault, dice).await?),
+            audit: Arc::new(instance_audit_key(db, vault, dice).await?),
+        })
     }
 
     /// The key that signs the audit trail. After the pepper, so that a wrong vault key was told.

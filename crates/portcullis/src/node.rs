@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use portcullis_control::{Compiler, Control, StoredAuditTrail, StoredLogs, forget_the_old};
+use portcullis_control::{
+    Compiler, Control, InstanceKeys, Passwords, StoredAuditTrail, StoredLogs, forget_the_old,
+};
 use portcullis_domain::{Clock, Dice, Live, NodeId};
 use portcullis_gateway::{Gateway, Parts};
 use portcullis_record::{RecordSettings, SegmentRecorder, Shipper, ShipperSettings};
@@ -13,7 +15,7 @@ use portcullis_runtime::{
     telemetry::Ops,
 };
 use portcullis_store::Db;
-use portcullis_vault::{Pepper, Vault};
+use portcullis_vault::Vault;
 use tokio::runtime::Handle;
 
 use crate::{
@@ -55,7 +57,7 @@ impl Node {
         config: &Config,
         role: Role,
         instance: Instance,
-        pepper: Pepper,
+        keys: InstanceKeys,
     ) -> Result<Self, Failure> {
         let tasks = Tasks::new();
         let audit = instance.audit_key().await?;
@@ -105,10 +107,11 @@ impl Node {
         });
 
         let (db, clock) = (instance.db.clone(), Arc::clone(&instance.clock));
+        let rules = config.control.sessions;
         let shutdown = tasks.shutdown_signal();
         tasks.spawn("database maintenance", async move {
             while tokio::time::timeout(DATABASE_MAINTENANCE, shutdown.clone()).await.is_err() {
-                if let Err(error) = forget_the_old(&db, clock.now()).await {
+                if let Err(error) = forget_the_old(&db, &rules, clock.now()).await {
                     tracing::warn!(%error, detail = error.detail(), "old changes of the \
                         configuration stay in the database for another hour");
                 }
@@ -116,11 +119,10 @@ impl Node {
         });
 
         let egress = config.egress_settings()?;
-        let pepper = Arc::new(pepper);
         let gateway = Gateway::new(Parts {
             live: Arc::clone(&live),
             vault: Arc::clone(&instance.vault),
-            pepper: Arc::clone(&pepper),
+            pepper: Arc::clone(&keys.pepper),
             egress: Egress::new(config.egress_policy.clone(), egress),
             recorder: Arc::clone(&recorder) as Arc<_>,
             clock: Arc::clone(&instance.clock),
@@ -134,12 +136,14 @@ impl Node {
             db: instance.db.clone(),
             logs: searched.clone(),
             vault: Arc::clone(&instance.vault),
-            pepper,
-            audit,
+            pepper: keys.pepper,
+            audit: keys.audit,
             live: Arc::clone(&live),
             reached,
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),
+            passwords: Passwords::default(),
+            settings: config.control.clone(),
         });
         let surfaces = Surfaces {
             role,

@@ -15,6 +15,7 @@ use toml::{Table, Value};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) server: Server,
+    pub(crate) auth: Auth,
     pub(crate) data: Data,
     pub(crate) database: Database,
     pub(crate) vault: Vault,
@@ -31,6 +32,9 @@ pub(crate) struct Settings {
 pub(crate) struct Server {
     /// Address and port of the data plane, the admin API and the console.
     pub(crate) listen: String,
+    /// Where people reach it, for links: `https://host`; empty means `http://` and the listener's
+    /// address.
+    pub(crate) public_url: String,
     /// Serving threads; 0 means one per core.
     pub(crate) workers: usize,
     /// Connections at a time, over all threads.
@@ -41,6 +45,16 @@ pub(crate) struct Server {
     pub(crate) max_header_bytes: usize,
     /// Seconds that calls in flight get to finish at shutdown.
     pub(crate) drain_s: u64,
+}
+
+/// How people sign in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Auth {
+    /// Minutes that a session may rest before it ends.
+    pub(crate) session_idle_min: u64,
+    /// Hours that a session lives at most.
+    pub(crate) session_lifetime_h: u64,
 }
 
 /// Where it keeps its files.
@@ -154,10 +168,17 @@ pub(crate) struct Log {
     pub(crate) filter: String,
 }
 
+impl Default for Auth {
+    fn default() -> Self {
+        Self { session_idle_min: 60, session_lifetime_h: 12 }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8787".to_owned(),
+            public_url: String::new(),
             workers: 0,
             max_connections: 16_384,
             header_timeout_s: 75,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Error, Reader, Result, Tx,
     conditions::Conditions,
-    dialect,
+    dialect, entity,
     value::{Row, values},
 };
 
@@ -37,10 +37,8 @@ pub struct AuditFilter {
     pub workspace: Option<WorkspaceId>,
     /// By this kind of actor.
     pub actor_kind: Option<String>,
-    /// By this actor: a key or a person.
-    pub actor: Option<Uuid>,
-    /// By this person, themselves or through a key of theirs.
-    pub user: Option<UserId>,
+    /// By this key, or by this person, themselves or through a key of theirs.
+    pub actor_or_user: Option<UserId>,
     /// What was done.
     pub action: Option<String>,
     /// To what kind of thing.
@@ -233,8 +231,10 @@ impl AuditTrailOf<'_> {
         all.compare("created_at <", filter.until);
         all.compare("workspace_id =", filter.workspace);
         all.compare("actor_kind =", filter.actor_kind.as_deref());
-        all.compare("actor_id =", filter.actor);
-        all.compare("user_id =", filter.user);
+        if let Some(who) = filter.actor_or_user {
+            let who = all.bind(who);
+            all.and(&format!("(actor_id = {who} OR user_id = {who})"));
+        }
         all.compare("action =", filter.action.as_deref());
         all.compare("resource =", filter.resource.as_deref());
         all.compare("resource_id =", filter.resource_id.as_deref());
@@ -242,30 +242,17 @@ impl AuditTrailOf<'_> {
         all.compare("status =", filter.status);
         all.compare("method =", filter.method.as_deref());
         if let Some(path) = filter.path.as_deref() {
-            let path = all.bind(pattern("", path));
+            let path = all.bind(entity::pattern("", path));
             all.and(&format!("path LIKE {path} ESCAPE '!'"));
         }
         all.compare("client =", filter.client.as_deref());
         all.compare("request_id =", filter.request_id.as_deref());
         if let Some(text) = filter.text.as_deref() {
-            let text = all.bind(pattern("%", text));
+            let text = all.bind(entity::pattern("%", text));
             all.and(&format!("event LIKE {text} ESCAPE '!'"));
         }
         all
     }
-}
-
-/// A pattern for what begins with (`""`) or holds (`"%"`) a text.
-fn pattern(before: &str, text: &str) -> String {
-    let mut pattern = before.to_owned();
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// What is searched for, as the event itself says it.

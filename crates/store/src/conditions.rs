@@ -1,5 +1,7 @@
 //! Conditions of a search, put together from pieces of the source; values are always bound.
 
+use portcullis_domain::Reach;
+
 use crate::value::Value;
 
 /// What follows `WHERE`, and the values it names.
@@ -32,6 +34,25 @@ impl Conditions {
             let right = self.bind(right);
             self.and(&format!("{left} {right}"));
         }
+    }
+
+    /// A condition that any of several holds; none of none does.
+    pub(crate) fn any(&mut self, conditions: &[String]) {
+        if conditions.is_empty() {
+            self.and("1 = 0");
+        } else {
+            self.and(&format!("({})", conditions.join(" OR ")));
+        }
+    }
+
+    /// The condition that a column's workspace is within a reach, to be put in its place.
+    pub(crate) fn reach(&mut self, column: &str, reach: &Reach) -> String {
+        let Reach::Only(workspaces) = reach else { return "1 = 1".to_owned() };
+        if workspaces.is_empty() {
+            return "1 = 0".to_owned();
+        }
+        let places: Vec<String> = workspaces.iter().map(|id| self.bind(*id)).collect();
+        format!("{column} IN ({})", places.join(", "))
     }
 
     /// Nothing when the list is empty.

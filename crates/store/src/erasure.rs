@@ -20,6 +20,10 @@ pub const ERASED_TABLES: &[ErasedTable] = &[
         subject: Some(|id| Subject::Integration(IntegrationId::from_uuid(id))),
     },
     ErasedTable { name: "api_keys", subject: Some(|id| Subject::ApiKey(ApiKeyId::from_uuid(id))) },
+    ErasedTable { name: "token_issuers", subject: None },
+    ErasedTable { name: "invites", subject: None },
+    // Whoever was signed in there signs in anew, elsewhere.
+    ErasedTable { name: "sessions", subject: None },
     ErasedTable { name: "workspace_memberships", subject: None },
     ErasedTable { name: "memberships", subject: None },
     ErasedTable { name: "environments", subject: None },

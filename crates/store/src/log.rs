@@ -197,7 +197,7 @@ fn row_values(row: &LogRow<'_>) -> Vec<Value> {
         log.virtual_key.as_deref(),
         log.model_asked.as_deref(),
         log.model_served.as_deref(),
-        log.endpoint.as_str(),
+        &*log.endpoint,
         log.response_status,
         log.is_success,
         log.state.name(),

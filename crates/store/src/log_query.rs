@@ -1,8 +1,8 @@
 //! Searching the logs of calls and reading their content.
 
 use portcullis_domain::{
-    ApiKeyId, CallId, Content, ContentPart, Log, LogState, NanoDollars, OrganisationId, Timestamp,
-    UserId, WorkspaceId,
+    ApiKeyId, CallId, Content, ContentPart, Log, LogState, NanoDollars, OrganisationId, Reach,
+    Timestamp, UserId, WorkspaceId,
 };
 
 use crate::{
@@ -24,8 +24,8 @@ pub struct LogFilter {
     pub from: Option<Timestamp>,
     /// Before this instant.
     pub until: Option<Timestamp>,
-    /// Of this workspace.
-    pub workspace: Option<WorkspaceId>,
+    /// Of these workspaces; of all when not given.
+    pub reach: Option<LogReach>,
     /// Of environments of this slug.
     pub environment: Option<String>,
     /// Answered with one of these statuses.
@@ -73,6 +73,17 @@ pub struct LogFilter {
     /// With each of these names and values in its metadata. Looks into every log that the other
     /// conditions leave.
     pub metadata: Vec<(String, String)>,
+}
+
+/// Whose logs somebody sees.
+#[derive(Clone, Debug)]
+pub struct LogReach {
+    /// Workspaces of which they see everybody's.
+    pub whole: Reach,
+    /// Workspaces of which they see only those of their own keys.
+    pub own: Vec<WorkspaceId>,
+    /// Who they are.
+    pub user: Option<UserId>,
 }
 
 /// Where a page of logs ended. The next one begins after it.
@@ -154,7 +165,12 @@ impl LogsOf<'_> {
         let mut all = Conditions::of("organisation_id", self.organisation);
         all.compare("created_at >=", filter.from);
         all.compare("created_at <", filter.until);
-        all.compare("workspace_id =", filter.workspace);
+        if let Some(reach) = &filter.reach {
+            let whole = all.reach("workspace_id", &reach.whole);
+            let own = all.reach("workspace_id", &Reach::Only(reach.own.clone()));
+            let user = all.bind(reach.user);
+            all.and(&format!("({whole} OR ({own} AND user_id = {user}))"));
+        }
         all.compare("environment =", filter.environment.as_deref());
         all.within("status", filter.statuses.iter().map(|status| (*status).into()));
         all.compare("status >=", filter.min_status);

@@ -22,7 +22,8 @@ macro_rules! migrations {
 const MIGRATIONS: &[Migration] = migrations! {
     1 "0001_first.sql",
     2 "0002_audit.sql",
-    3 "0003_kms.sql",
+    3 "0003_access.sql",
+    4 "0004_kms.sql",
 };
 
 const LATEST: i64 = MIGRATIONS.len() as i64;

@@ -27,13 +27,13 @@ use crate::{
 /// A call whose target is known and whose credential is open.
 pub(crate) struct Planned<B> {
     pub(crate) received: Received<B>,
-    pub(crate) target: Target,
+    pub(crate) target: Box<Target>,
 }
 
 /// Where a call goes.
 pub(crate) struct Target {
     pub(crate) provider: &'static Provider,
-    pub(crate) credential: Credential,
+    pub(crate) credential: Arc<Credential>,
     /// The virtual key, unless the caller brought the credential along.
     pub(crate) virtual_key: Option<(Arc<VirtualKey>, Arc<Integration>)>,
     /// Without `@slug/`.
@@ -103,7 +103,7 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         allow_list::check(&integration.models, &received, asked_model.as_ref())?;
     }
     let is_prefixed = asked_model.as_ref().is_some_and(|asked| asked.slug.is_some());
-    let target = Target {
+    let target = Box::new(Target {
         provider,
         virtual_key,
         model: model.map(str::to_owned),
@@ -112,8 +112,8 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         timeout: timeout(parts, identified, &config)?,
         strict: header::flag(headers, header::STRICT).or(config.strict).unwrap_or(true),
         metadata: config.metadata,
-        credential,
-    };
+        credential: Arc::new(credential),
+    });
     let headers = &mut received.identified.accepted.headers;
     if let Some(names) = &config.forward_headers
         && !headers.contains_key(header::FORWARD_HEADERS)

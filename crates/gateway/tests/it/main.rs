@@ -12,6 +12,7 @@ mod failures;
 mod hygiene;
 mod models;
 mod outages;
+mod person;
 mod streaming;
 mod support;
 mod tracing_ids;

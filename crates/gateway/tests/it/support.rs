@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -15,10 +16,11 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use portcullis_domain::{
-    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyToken, CallId, Change, Clock, Content, ContentPart,
-    Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live, Log, LogState,
-    Noun, Organisation, OrganisationId, RecordUnavailable, Recorder, Scope, ScopeSet, Sealed,
-    SealedPlace, Secret, Slug, Snapshot, Timestamp, VirtualKey, Workspace, WorkspaceId,
+    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, CallId, Change, Clock, Content,
+    ContentPart, Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live,
+    Log, LogState, Noun, Opened, Organisation, OrganisationId, OrganisationSettings,
+    RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace, Secret, Slug, Snapshot,
+    Timestamp, VirtualKey, Workspace, WorkspaceDefaults, WorkspaceId,
 };
 use portcullis_gateway::{Gateway, GatewaySettings, Parts};
 use portcullis_providers::credential::{Credential, Settings};
@@ -54,8 +56,8 @@ pub(crate) struct World {
     pepper: Arc<Pepper>,
     dice: Arc<SeededDice>,
     live: Arc<Live>,
-    organisation: Arc<Organisation>,
-    workspace: Arc<Workspace>,
+    pub(crate) organisation: Arc<Organisation>,
+    pub(crate) workspace: Arc<Workspace>,
 }
 
 impl World {
@@ -95,12 +97,18 @@ impl World {
             slug: Slug::parse("acme").unwrap(),
             name: "Acme".to_owned(),
             default_workspace: id(3),
+            settings: OrganisationSettings::default(),
             created_at: at,
+            updated_at: at,
         });
         let environment = Environment {
             id: id(4),
+            organisation_id: id(2),
+            workspace_id: id(3),
             slug: Slug::parse("production").unwrap(),
             name: "Production".to_owned(),
+            created_at: at,
+            updated_at: at,
         };
         let workspace = Arc::new(Workspace {
             id: id(3),
@@ -108,6 +116,7 @@ impl World {
             slug: Slug::parse("ws-main").unwrap(),
             name: "Main".to_owned(),
             description: None,
+            defaults: WorkspaceDefaults::default(),
             default_environment: id(4),
             environments: vec![environment],
             created_at: at,
@@ -215,6 +224,9 @@ impl World {
             previous: None,
             scopes: ScopeSet::all(),
             defaults: ApiKeyDefaults::default(),
+            allowed_addresses: Vec::new(),
+            made_by: ApiKeyMadeBy::Api,
+            is_token: false,
             expires_at: None,
             created_at: at,
             updated_at: at,
@@ -260,6 +272,7 @@ impl World {
             provider: provider.to_owned(),
             credential: sealed,
             key_hint: String::new(),
+            key_fingerprint: String::new(),
             models,
             created_at: at,
             updated_at: at,
@@ -289,6 +302,11 @@ impl World {
     }
 
     /// Sends a request and reads the answer to its end.
+    /// Sends with another key than the one that may do everything.
+    pub(crate) async fn send_with(&self, key: &str, ask: Ask) -> Answer {
+        self.send(ask.without_key().header("x-portkey-api-key", key)).await
+    }
+
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
         Answer::of(self.begin(ask).await).await
     }
@@ -491,15 +509,21 @@ impl Recording {
 }
 
 impl Recorder for Recording {
-    fn open(&self, log: &Log) -> Result<(), RecordUnavailable> {
+    fn open(&self, log: &Log) -> Result<Opened, RecordUnavailable> {
         if self.fails.load(Relaxed) {
             return Err(RecordUnavailable("the disk is full".to_owned()));
         }
         assert_eq!(log.state, LogState::Open);
         let seen = self.upstream.count();
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push((log.clone(), seen));
-        Ok(())
+        Ok(Opened(0))
     }
+
+    fn poll_opened(&self, _: Opened, _: &mut Context<'_>) -> Poll<Result<(), RecordUnavailable>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn flush(&self) {}
 
     fn close(&self, log: &Log, content: Content) {
         assert_ne!(log.state, LogState::Open);

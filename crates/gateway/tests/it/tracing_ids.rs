@@ -127,5 +127,5 @@ async fn the_log_says_who_called_from_where_and_with_what() {
     assert_eq!((&*log.workspace_slug, &*log.environment), ("ws-main", "production"));
     assert_eq!((&*log.request_method, &*log.endpoint), ("GET", "proxy"));
     assert_eq!(log.upstream_host.as_deref(), Some("127.0.0.1"));
-    assert_eq!((log.attempts, log.gateway_version.as_str()), (1, "0.0.0-test"));
+    assert_eq!((log.attempts, &*log.gateway_version), (1, "0.0.0-test"));
 }

@@ -223,9 +223,12 @@ async fn assert_audited(mut world: World) {
     let told: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     for wanted in [
         // Connecting, following the alias, leaving.
-        "kms create success ",
-        "kms update success ",
-        "kms delete success ",
+        "kms create success /v1/admin/organisation/kms",
+        "kms update success /v1/admin/organisation/kms/verify",
+        "kms delete success /v1/admin/organisation/kms",
+        "kms read success /v1/admin/organisation/kms/verify",
+        "kms update failed /v1/admin/organisation/kms",
+        "data_key rotate success /v1/admin/organisation/kms/rotate",
         // What the KMS was asked.
         "kms create success kms generate",
         "kms read success kms unwrap",
@@ -479,17 +482,18 @@ async fn a_start_with_10_000_virtual_keys_unwraps_each_data_key_once() {
 async fn seed(url: &str, account: &Account, kms: &str) {
     use std::sync::Arc;
 
-    use portcullis_control::StoredDataKeys;
+    use portcullis_control::{StoredDataKeys, instance_audit_key};
     use portcullis_domain::{
-        Actor, Clock as _, Environment, Id, Integration, IntegrationModels, Organisation, Place,
-        Scope, SealedPlace, Secret, Slug, VirtualKey, Workspace,
+        Actor, AuditActor, AuditActorKind, AuditOrigin, Clock as _, Environment, Id, Integration,
+        IntegrationModels, Organisation, OrganisationSettings, Place, Scope, SealedPlace, Secret,
+        Slug, VirtualKey, Workspace, WorkspaceDefaults,
     };
     use portcullis_kms::{AwsIdentity, Factory, StaticCredentials, Surroundings};
     use portcullis_runtime::{
         SystemClock, SystemDice,
         egress::{EgressPolicy, EgressSettings},
     };
-    use portcullis_store::{Db, Options};
+    use portcullis_store::{Act, Db, Options, Scene};
     use portcullis_vault::{Vault, VaultParts, VaultSettings, kms::KmsFactory as _};
 
     let (clock, dice) = (Arc::new(SystemClock), Arc::new(SystemDice));
@@ -512,20 +516,31 @@ async fn seed(url: &str, account: &Account, kms: &str) {
     let keys = Arc::new(StoredDataKeys::new(db.clone()));
     let parts = VaultParts::new(kms, keys, clock.clone(), dice.clone());
     let vault = Vault::new(parts, VaultSettings::default());
+    let scene = Scene {
+        actor: AuditActor::nameless(AuditActorKind::Operator),
+        origin: AuditOrigin::default(),
+        signer: Arc::new(instance_audit_key(&db, &vault, &*dice).await.unwrap()),
+    };
     for n in 0..ORGANISATIONS {
         let now = clock.now();
-        let environment = Environment {
-            id: Id::mint(&*clock, &*dice),
-            slug: Slug::parse("production").unwrap(),
-            name: "Production".to_owned(),
-        };
         let workspace_id = Id::mint(&*clock, &*dice);
         let organisation = Organisation {
             id: Id::mint(&*clock, &*dice),
             slug: Slug::parse(&format!("org-{n}")).unwrap(),
             name: format!("Organisation {n}"),
             default_workspace: workspace_id,
+            settings: OrganisationSettings::default(),
             created_at: now,
+            updated_at: now,
+        };
+        let environment = Environment {
+            id: Id::mint(&*clock, &*dice),
+            organisation_id: organisation.id,
+            workspace_id,
+            slug: Slug::parse("production").unwrap(),
+            name: "Production".to_owned(),
+            created_at: now,
+            updated_at: now,
         };
         let workspace = Workspace {
             id: workspace_id,
@@ -533,6 +548,7 @@ async fn seed(url: &str, account: &Account, kms: &str) {
             slug: Slug::parse("ws-main").unwrap(),
             name: "Main".to_owned(),
             description: None,
+            defaults: WorkspaceDefaults::default(),
             default_environment: environment.id,
             environments: vec![environment],
             created_at: now,
@@ -542,15 +558,15 @@ async fn seed(url: &str, account: &Account, kms: &str) {
         let operator = Actor::operator(organisation.id);
         let permit = operator.permit(Scope::WorkspacesUpdate, place).unwrap();
         let done: portcullis_store::Result<()> = db
-            .write(async |tx| {
-                tx.organisations().insert(&permit, &organisation).await?;
-                tx.workspaces().insert(&permit, &workspace).await
+            .act(&scene, async |act: &mut Act| {
+                act.insert(&permit, &organisation).await?;
+                act.insert(&permit, &workspace).await
             })
             .await;
         done.unwrap();
         let ring = vault.key_ring(Some(organisation.id)).await.unwrap();
         let done: portcullis_store::Result<()> = db
-            .write(async |tx| {
+            .act(&scene, async |act: &mut Act| {
                 for n in 0..VIRTUAL_KEYS {
                     let id = Id::mint(&*clock, &*dice);
                     let place = SealedPlace {
@@ -570,6 +586,7 @@ async fn seed(url: &str, account: &Account, kms: &str) {
                         provider: "openai".to_owned(),
                         credential: ring.seal(&place, br#"{"key":"sk-x"}"#).unwrap(),
                         key_hint: "sk********x".to_owned(),
+                        key_fingerprint: String::new(),
                         models: IntegrationModels::default(),
                         created_at: now,
                         updated_at: now,
@@ -586,8 +603,8 @@ async fn seed(url: &str, account: &Account, kms: &str) {
                         created_at: now,
                         updated_at: now,
                     };
-                    tx.integrations().insert(&permit, &integration).await?;
-                    tx.virtual_keys().insert(&permit, &virtual_key).await?;
+                    act.insert(&permit, &integration).await?;
+                    act.insert(&permit, &virtual_key).await?;
                 }
                 Ok(())
             })

@@ -37,6 +37,7 @@ const NOT_SEALED: &[&str] = &[
     "chain",
     "hash",
     "signature",
+    "invited_by",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

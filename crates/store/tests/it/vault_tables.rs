@@ -176,13 +176,17 @@ on_both_engines! {
         let (old, new) = (Uuid::from_u128(5), Uuid::from_u128(6));
         let old_id = DataKeyId::from_uuid(old);
         let calls: Vec<CallId> = (0..5).map(|_| world.id()).collect();
+        let mut as_sealed = Vec::new();
+        for tenant in [&tenant, &other] {
+            let permit = world.permit(tenant.organisation.id);
+            let mut integration = tenant.integration.clone();
+            integration.credential = under(old, 7);
+            let done = world.act(async |act| {
+                act.update(&permit, &tenant.integration, integration.clone()).await
+            });
+            as_sealed.push(done.await.unwrap());
+        }
         let done: Result<()> = world.db.write(async |tx| {
-            for tenant in [&tenant, &other] {
-                let permit = world.permit(tenant.organisation.id);
-                let mut integration = tenant.integration.clone();
-                integration.credential = under(old, 7);
-                tx.integrations().update(&permit, &integration).await?;
-            }
             let now = world.time.now();
             let values: Vec<_> = calls.iter().map(|_| (under(old, 1), under(old, 2))).collect();
             for (id, (request, response)) in calls.iter().zip(&values) {
@@ -246,7 +250,7 @@ on_both_engines! {
         let integration =
             reader.tenant(organisation).integrations().find(tenant.integration.id).await.unwrap();
         let integration = integration.unwrap();
-        assert_eq!(integration.updated_at, tenant.integration.updated_at);
+        assert_eq!(integration.updated_at, as_sealed[0].updated_at);
         assert_eq!(integration.credential, under(new, 9));
     }
 

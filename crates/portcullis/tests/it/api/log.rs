@@ -14,7 +14,7 @@ async fn every_documented_filter_selects_or_is_refused() {
     let admin = Admin::start().await;
     let plain = draw(&admin);
     let special = Log {
-        provider: Some("anthropic".to_owned()),
+        provider: Some("anthropic".into()),
         model_served: Some("claude-4".to_owned()),
         usage: Usage { input_tokens: Some(70), output_tokens: Some(30), ..Usage::default() },
         metadata: [("team".to_owned(), "a & b".to_owned())].into(),
@@ -102,8 +102,8 @@ fn draw(admin: &Admin) -> Log {
         api_key_id: Id::mint(&SystemClock, &SystemDice),
         user_id: None,
         user: None,
-        endpoint: "chatComplete".to_owned(),
-        request_method: "POST".to_owned(),
+        endpoint: "chatComplete".into(),
+        request_method: "POST".into(),
         request_url: "/v1/chat/completions".to_owned(),
         is_proxy_call: false,
         stream: false,
@@ -118,15 +118,15 @@ fn draw(admin: &Admin) -> Log {
         runtime_version: None,
         user_agent: None,
         client_address: None,
-        provider: Some("openai".to_owned()),
+        provider: Some("openai".into()),
         virtual_key: Some("openai".to_owned()),
         virtual_key_id: None,
         integration_id: None,
         upstream_host: None,
-        last_used_option: Some("config".to_owned()),
+        last_used_option: Some("config".into()),
         attempts: 1,
         retry_success_count: 0,
-        cache_status: "DISABLED".to_owned(),
+        cache_status: "DISABLED".into(),
         response_status: Some(200),
         is_success: true,
         error: None,
@@ -143,7 +143,7 @@ fn draw(admin: &Admin) -> Log {
         response_chunks: 1,
         timings: Timings { total: 1500, ..Timings::default() },
         node_id: Id::mint(&SystemClock, &SystemDice),
-        gateway_version: "0.1.0".to_owned(),
+        gateway_version: "0.1.0".into(),
         stored_content: StoredContent::None,
     }
 }

@@ -14,7 +14,8 @@ fn routes(ids: &Ids) -> Vec<(String, Value, Vec<String>)> {
     let key = json!({"name": "new", "provider": "openai", "key": "sk-abcdefgh"});
     add("GET /v1/virtual-keys", Value::Null, &["virtual_keys.list"]);
     add("POST /v1/virtual-keys", key, &["virtual_keys.create"]);
-    add("GET /v1/virtual-keys/there", Value::Null, &["virtual_keys.read"]);
+    let reading = ["virtual_keys.read", "virtual_keys.copy"];
+    add("GET /v1/virtual-keys/there", Value::Null, &reading);
     add("PUT /v1/virtual-keys/there", json!({"note": "x"}), &["virtual_keys.update"]);
 
     let provider = json!({"name": "new", "slug": "another", "integration_id": "shared"});

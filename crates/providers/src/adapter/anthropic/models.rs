@@ -92,7 +92,7 @@ impl Reply for ModelsReply {
 
     fn fail(&mut self, _: &Fault, _: &mut Vec<Bytes>) {}
 
-    fn observed(&self) -> &Observed {
+    fn observed(&mut self) -> &Observed {
         &self.observed
     }
 }

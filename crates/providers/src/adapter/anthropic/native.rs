@@ -186,7 +186,7 @@ impl Reply for NativeReply {
         self.over
     }
 
-    fn observed(&self) -> &Observed {
+    fn observed(&mut self) -> &Observed {
         &self.observed
     }
 }
@@ -246,7 +246,7 @@ impl Reply for PassReply {
 
     fn fail(&mut self, _: &Fault, _: &mut Vec<Bytes>) {}
 
-    fn observed(&self) -> &Observed {
+    fn observed(&mut self) -> &Observed {
         &self.observed
     }
 }

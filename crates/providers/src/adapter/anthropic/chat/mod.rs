@@ -124,7 +124,7 @@ impl Reply for ChatReply {
         self.stream.is_over()
     }
 
-    fn observed(&self) -> &Observed {
+    fn observed(&mut self) -> &Observed {
         &self.observed
     }
 }

@@ -140,7 +140,7 @@ impl Reply for MessagesReply {
         self.stream.is_over()
     }
 
-    fn observed(&self) -> &Observed {
+    fn observed(&mut self) -> &Observed {
         &self.observed
     }
 }
