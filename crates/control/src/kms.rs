@@ -41,6 +41,11 @@ impl KmsKeys<'_> {
     /// How the organisation's KMS key stands. Asks no KMS.
     pub async fn retrieve(&self) -> Result<KmsDetail> {
         self.permit(Scope::OrganisationSettingsRead)?;
+        self.detail().await
+    }
+
+    /// As [`Self::retrieve`], for whoever has been permitted to change it.
+    async fn detail(&self) -> Result<KmsDetail> {
         let organisation = Some(self.0.organisation());
         let keys = self.parts().vault.status_of(organisation, StatusDepth::default()).await?;
         let mut parameters = Vec::new();
@@ -97,7 +102,7 @@ impl KmsKeys<'_> {
         let settings =
             self.provider(provider)?.read(organisation, given).map_err(|e| invalid(&e))?;
         self.connect_with(&permit, settings).await?;
-        self.retrieve().await
+        self.detail().await
     }
 
     /// Sees to it that the connected key does all that is needed of it now. An alias that means
@@ -140,7 +145,7 @@ impl KmsKeys<'_> {
             ..Note::new(organisation, AuditAction::Rotate, AuditResource::DataKey)
         };
         self.0.note(note).await?;
-        Ok((id, self.retrieve().await?))
+        Ok((id, self.detail().await?))
     }
 
     /// Goes back to the instance's KMS. The organisation's own key is needed once more, to unwrap
@@ -163,7 +168,7 @@ impl KmsKeys<'_> {
         };
         self.0.act(write).await?;
         self.taken_over().await;
-        self.retrieve().await
+        self.detail().await
     }
 
     async fn connect_with(

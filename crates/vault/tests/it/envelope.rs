@@ -140,6 +140,12 @@ async fn salts_and_nonces_do_not_repeat() {
 
 const DATA_KEY: [u8; 32] = [0x42; 32];
 
+/// `canary` under [`DATA_KEY`] in format 1, to be opened by every release to come.
+const FORMAT_1: &str = "\
+    504356310100000000000000000000000000000005010101010101010101010101010101010101010101\
+    010101010101010101010102020202020202020202020296f9c4b27c52783c945ef244af003ec8c45ec1\
+    ad18b79c9fb085599c34bf0c77792ad0053e3f643c165efbdc957110e773317a9ec818";
+
 /// Seals by the description of the format alone, with whatever commitment is asked for.
 fn by_hand(id: DataKeyId, plaintext: &[u8], forge: impl FnOnce(&mut [u8])) -> Sealed {
     let mut place = b"portcullis sealed field 1".to_vec();
@@ -192,6 +198,13 @@ async fn the_format_is_as_documented_and_a_wrong_commitment_is_refused() {
 
     let right = by_hand(id, b"canary", |_| {});
     stage.reads(&place(1), &right).await;
+    // As it was written by the release that had this format first.
+    let written: Vec<u8> = (0..FORMAT_1.len() / 2)
+        .map(|i| u8::from_str_radix(&FORMAT_1[2 * i..2 * i + 2], 16).unwrap())
+        .collect();
+    let written = Sealed::from_bytes(written).unwrap();
+    stage.reads(&place(1), &written).await;
+    assert_eq!(written, right);
     // Everything else is right, the tag included: only the commitment stands in the way.
     let wrong = by_hand(id, b"canary", |commitment| commitment[31] ^= 1);
     let ring = stage.vault.key_ring(organisation(1)).await.unwrap();

@@ -5,6 +5,7 @@ mod concurrency;
 mod damage;
 mod form;
 mod grant;
+mod kms;
 mod log;
 mod maintenance;
 mod permission;
