@@ -126,11 +126,11 @@ pub(crate) struct Demo {
 pub(crate) struct Erase {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// The organisation, by its slug.
-    #[arg(long, value_name = "SLUG")]
+    /// The organisation, by its slug, or by its id where an erasure was interrupted.
+    #[arg(long, value_name = "ORGANISATION")]
     pub(crate) organisation: String,
-    /// The slug once more: nothing of it comes back.
-    #[arg(long, value_name = "SLUG")]
+    /// The same once more: nothing of it comes back.
+    #[arg(long, value_name = "ORGANISATION")]
     pub(crate) confirm: String,
 }
 

@@ -60,7 +60,6 @@ impl Node {
         keys: InstanceKeys,
     ) -> Result<Self, Failure> {
         let tasks = Tasks::new();
-        let audit = instance.audit_key().await?;
         let Instance { db, vault, clock, dice, mut trail, .. } = instance;
         let instance = Opened { db, vault, clock, dice };
         let live = Arc::new(Live::default());
@@ -96,7 +95,7 @@ impl Node {
         let (recorder, shipper) = (Arc::new(recorder), Arc::new(shipper));
 
         vault_tasks::start(&tasks, &instance.vault);
-        let stored = StoredAuditTrail::new(instance.db.clone(), Arc::clone(&audit) as Arc<_>);
+        let stored = StoredAuditTrail::new(instance.db.clone(), Arc::clone(&keys.audit) as Arc<_>);
         let shutdown = tasks.shutdown_signal();
         tasks.spawn("audit of the vault", async move {
             tokio::select! {

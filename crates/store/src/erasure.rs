@@ -2,11 +2,15 @@
 //! too, opens no more.
 
 use portcullis_domain::{
-    ApiKeyId, IntegrationId, OrganisationId, Permit, VirtualKeyId, WorkspaceId,
+    ApiKeyId, AuditAction, AuditResource, IntegrationId, OrganisationId, Permit, VirtualKeyId,
+    WorkspaceId,
 };
 use uuid::Uuid;
 
-use crate::{Db, Reader, Result, Subject, Tx, db::Pools, engine::classify, tenant, value::values};
+use crate::{
+    Act, Db, Note, Reader, Result, Scene, Subject, Tx, db::Pools, engine::classify, tenant,
+    value::values,
+};
 
 /// Tables of an organisation's configuration, in the order in which their rows can go, and what of
 /// them the data plane knows. A test compares the list with the schema.
@@ -51,12 +55,25 @@ const BATCH: i64 = 2_000;
 
 impl Db {
     /// Erases an organisation: its data keys, connections and whole configuration in one
-    /// transaction, then what it logged, in batches. Interrupted, it can be run again. `false` when
-    /// there was nothing of it.
-    pub async fn erase_organisation(&self, permit: &Permit) -> Result<bool> {
+    /// transaction, of which the instance's audit trail is told, then what it logged, in batches.
+    /// Interrupted, it can be run again. Its own audit trail stays. `false` when there was nothing
+    /// of it.
+    pub async fn erase_organisation(&self, scene: &Scene, permit: &Permit) -> Result<bool> {
         let id = permit.organisation();
-        let mut found =
-            self.write(async |tx: &mut Tx| -> Result<bool> { tx.erase(permit).await }).await?;
+        let erase = async |act: &mut Act| -> Result<bool> {
+            let keys = act.data_keys().list(Some(id)).await?;
+            let keys: Vec<String> = keys.iter().map(|key| key.id.to_string()).collect();
+            let organisation = act.organisations().find(id).await?;
+            let found = act.tx().erase(permit).await?;
+            let mut note = Note::new(None, AuditAction::Delete, AuditResource::Organisation);
+            note.resource_id = Some(id.to_string());
+            note.resource_name = organisation.map(|organisation| organisation.name);
+            note.scope = permit.scope();
+            note.before = Some(serde_json::json!({"data_keys": keys}));
+            act.note(note).await?;
+            Ok(found)
+        };
+        let mut found = self.act(scene, erase).await?;
         loop {
             let batch = async |tx: &mut Tx| -> Result<u64> { tx.erase_logs(id).await };
             match self.write(batch).await? {

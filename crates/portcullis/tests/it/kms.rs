@@ -398,6 +398,10 @@ async fn an_erased_organisations_backup_is_unreadable_without_its_kms() {
     let erased = erase(&slug);
     assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
     assert!(!erase(&slug).status.success(), "it is gone");
+    let again = erase(&world.made.organisation_id);
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && said.starts_with("nothing of"), "{again:?}");
+    assert_eq!(told_of_erasures(&database).await, 2);
     assert!(wrapped.iter().all(|key| !holds(&live(), key)), "a wrapped data key is left");
     world.gate.start_again().await;
     refused(chat(&world), 401).await;
@@ -418,6 +422,16 @@ async fn an_erased_organisations_backup_is_unreadable_without_its_kms() {
     proxy.set(Fault::Pass);
     until_status(|| chat(&world), 200).await;
     succeed(world.get(&path)).await;
+}
+
+/// How often the audit trail was told of one.
+async fn told_of_erasures(database: &std::path::Path) -> i64 {
+    use sqlx::{Connection as _, Row as _};
+    let url = format!("sqlite://{}", database.display());
+    let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let sql = "SELECT COUNT(*) FROM audit_events
+        WHERE resource = 'organisation' AND action = 'delete' AND path = 'erase'";
+    sqlx::query(sql).fetch_one(&mut conn).await.unwrap().get(0)
 }
 
 async fn wrapped_keys(database: &std::path::Path, organisation: &str) -> Vec<Vec<u8>> {

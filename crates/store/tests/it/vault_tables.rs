@@ -10,7 +10,7 @@ use portcullis_store::{
 };
 use uuid::Uuid;
 
-use crate::support::{World, on_both_engines, sealed};
+use crate::support::{World, on_both_engines, scene, sealed};
 
 on_both_engines! {
     async fn one_data_key_is_active_at_a_time(world) {
@@ -274,8 +274,8 @@ on_both_engines! {
         }).await;
         done.unwrap();
         let before = world.db.read().await.unwrap().outbox().max_revision().await.unwrap();
-        assert!(world.db.erase_organisation(&permit).await.unwrap());
-        assert!(!world.db.erase_organisation(&permit).await.unwrap());
+        assert!(world.db.erase_organisation(&scene(), &permit).await.unwrap());
+        assert!(!world.db.erase_organisation(&scene(), &permit).await.unwrap());
 
         let mut reader = world.db.read().await.unwrap();
         assert_eq!(reader.organisations().find(id).await.unwrap(), None);
