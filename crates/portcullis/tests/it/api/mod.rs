@@ -1,17 +1,25 @@
 //! The admin API's router over a real control plane, without sockets. It lies here because only
 //! this crate may know all that a control plane is made of.
 
+mod access;
+mod audit;
+mod auth;
 mod concurrency;
 mod damage;
+mod escalation;
 mod form;
 mod grant;
 mod log;
 mod maintenance;
+mod matrix;
 mod permission;
 mod resource;
 mod tenancy;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
@@ -25,8 +33,8 @@ use portcullis_domain::{
     Actor, ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, AuditActor,
     AuditActorKind, AuditOrigin, Clock as _, Dice, EmailAddress, Environment, Id, Live, Member,
     Organisation, OrganisationId, OrganisationRole, OrganisationSettings, Permit, Place, Revision,
-    Scope, ScopeSet, Session, Slug, User, UserId, Workspace, WorkspaceDefaults, WorkspaceMember,
-    WorkspaceRole,
+    Scope, ScopeSet, Session, Slug, Timestamp, User, UserId, Workspace, WorkspaceDefaults,
+    WorkspaceMember, WorkspaceRole,
 };
 use portcullis_identity::{SecretToken, SessionRules};
 use portcullis_runtime::{SystemClock, SystemDice};
@@ -44,6 +52,8 @@ pub(crate) struct Admin {
     pub(crate) db: Db,
     pub(crate) url: String,
     pub(crate) audit: Arc<AuditKey>,
+    /// The clock of the control plane.
+    pub(crate) clock: Arc<MovableClock>,
     pepper: Arc<Pepper>,
     reached: watch::Receiver<Revision>,
     pub(crate) workspace: Workspace,
@@ -52,6 +62,22 @@ pub(crate) struct Admin {
     pub(crate) owner_password: String,
     _compiler: JoinSet<()>,
     _directory: TempDir,
+}
+
+/// The machine's clock, put forward.
+#[derive(Debug, Default)]
+pub(crate) struct MovableClock(AtomicI64);
+
+impl portcullis_domain::Clock for MovableClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().plus_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl MovableClock {
+    pub(crate) fn put_forward(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
 }
 
 /// What came back.
@@ -91,15 +117,21 @@ impl Admin {
 
     /// The same over another database; the directory is for the vault's key.
     pub(crate) async fn open(directory: TempDir, url: String) -> Self {
-        let db = Db::connect(&url, Options::new(Arc::new(SystemClock))).await.unwrap();
+        let clock = Arc::new(MovableClock::default());
+        let db = Db::connect(&url, Options::new(clock.clone())).await.unwrap();
         db.migrate().await.unwrap();
         let dice: Arc<dyn Dice> = Arc::new(SystemDice);
         let key = directory.path().join("vault.key");
         let kms = LocalKms::from_file_or_create(&key, Arc::clone(&dice)).unwrap();
         let keys = Arc::new(StoredDataKeys::new(db.clone()));
-        let (clock, settings) = (Arc::new(SystemClock), VaultSettings::default());
-        let vault =
-            Arc::new(Vault::new(Arc::new(kms), keys, clock.clone(), Arc::clone(&dice), settings));
+        let vault = Vault::new(
+            Arc::new(kms),
+            keys,
+            clock.clone(),
+            Arc::clone(&dice),
+            VaultSettings::default(),
+        );
+        let vault = Arc::new(vault);
         let keys = InstanceKeys {
             pepper: Arc::new(instance_pepper(&db, &vault, &*dice).await.unwrap()),
             audit: Arc::new(instance_audit_key(&db, &vault, &*dice).await.unwrap()),
@@ -119,7 +151,7 @@ impl Admin {
             audit: Arc::clone(&audit),
             live,
             reached: reached.clone(),
-            clock,
+            clock: clock.clone(),
             dice,
             passwords: Passwords::default(),
             settings: ControlSettings {
@@ -133,6 +165,7 @@ impl Admin {
             db,
             url,
             audit,
+            clock,
             pepper,
             reached,
             workspace: made.workspace,
