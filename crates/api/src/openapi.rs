@@ -1,6 +1,8 @@
 //! The OpenAPI 3.1 document, made from the table of routes: what is documented is what is routed,
 //! and its schemas are those of the types that are read and written.
 
+use std::collections::BTreeSet;
+
 use schemars::{
     Schema, SchemaGenerator,
     generate::{Contract, SchemaSettings},
@@ -13,6 +15,8 @@ use crate::{
 };
 
 const COMPONENTS: &str = "/components/schemas";
+/// Where schemas of what is written are kept until their names are settled.
+const WRITTEN: &str = "/components/written";
 
 /// Where each kind of answer that is no success comes from.
 const FAILURES: [(&str, &str); 10] = [
@@ -30,8 +34,8 @@ const FAILURES: [(&str, &str); 10] = [
 
 /// The document.
 pub(crate) fn document(routes: &[Route]) -> Value {
-    let mut read = generator(Contract::Deserialize);
-    let mut written = generator(Contract::Serialize);
+    let mut read = generator(Contract::Deserialize, COMPONENTS);
+    let mut written = generator(Contract::Serialize, WRITTEN);
     let failure = written.subschema_for::<Failure>();
     let mut paths: Map<String, Value> = Map::new();
     for route in routes {
@@ -40,12 +44,11 @@ pub(crate) fn document(routes: &[Route]) -> Value {
         path[route.method.as_str().to_ascii_lowercase()] = operation;
     }
     let mut schemas = read.take_definitions(true);
+    let names: BTreeSet<String> = schemas.keys().cloned().collect();
     for (name, schema) in written.take_definitions(true) {
-        // A name means one thing: two types that share one differ in nothing.
-        debug_assert!(schemas.get(&name).is_none_or(|known| *known == schema), "{name}");
-        schemas.insert(name, schema);
+        schemas.insert(settled(&name, &names), schema);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Portcullis",
@@ -71,12 +74,37 @@ pub(crate) fn document(routes: &[Route]) -> Value {
                 },
             },
         },
-    })
+    });
+    settle(&mut document, &names);
+    document
 }
 
-fn generator(contract: Contract) -> SchemaGenerator {
+/// The name of a schema of what is written: what is read may bear the same one and be another, as a
+/// field with a default may be missing in the one and never is in the other.
+fn settled(name: &str, read: &BTreeSet<String>) -> String {
+    if read.contains(name) { format!("{name}Shown") } else { name.to_owned() }
+}
+
+fn settle(value: &mut Value, read: &BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                let name = value.as_str().and_then(|text| text.strip_prefix('#'));
+                let name = name.and_then(|text| text.strip_prefix(WRITTEN)?.strip_prefix('/'));
+                match name.filter(|_| key == "$ref") {
+                    Some(name) => *value = json!(format!("#{COMPONENTS}/{}", settled(name, read))),
+                    None => settle(value, read),
+                }
+            }
+        }
+        Value::Array(array) => array.iter_mut().for_each(|value| settle(value, read)),
+        _ => {}
+    }
+}
+
+fn generator(contract: Contract, path: &'static str) -> SchemaGenerator {
     let mut settings = SchemaSettings::draft2020_12();
-    settings.definitions_path = COMPONENTS.into();
+    settings.definitions_path = path.into();
     settings.contract = contract;
     settings.into_generator()
 }

@@ -155,14 +155,14 @@ impl KmsKeys<'_> {
         let organisation = Some(self.0.organisation());
         let before = self.connection().await?;
         if before.is_none() {
-            return Err(ControlError::NotFound("KMS connection"));
+            return Err(none_connected());
         }
         self.parts().vault.verify(organisation).await?;
         let now = self.parts().clock.now();
         let note = self.note(AuditAction::Delete, before.as_ref(), None);
         let write = async |act: &mut Act| {
             if !act.tx().kms_connections().disconnect(&permit, now).await? {
-                return Err(ControlError::NotFound("KMS connection"));
+                return Err(none_connected());
             }
             Ok(act.note(note.clone()).await?)
         };
@@ -274,6 +274,10 @@ impl KmsKeys<'_> {
     fn permit(&self, scope: Scope) -> Result<Permit> {
         self.0.permit(scope, self.0.here())
     }
+}
+
+fn none_connected() -> ControlError {
+    ControlError::Conflict("no KMS key of the organisation's own is connected".to_owned())
 }
 
 fn shown(row: KmsConnection) -> portcullis_vault::KmsConnection {

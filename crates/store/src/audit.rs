@@ -239,7 +239,11 @@ impl AuditTrailOf<'_> {
         all.compare("resource =", filter.resource.as_deref());
         all.compare("resource_id =", filter.resource_id.as_deref());
         all.compare("outcome =", filter.outcome.as_deref());
-        all.compare("status =", filter.status);
+        match filter.status {
+            // What succeeded bears no status of its own.
+            Some(200) => all.and("outcome = 'success'"),
+            status => all.compare("status =", status),
+        }
         all.compare("method =", filter.method.as_deref());
         if let Some(path) = filter.path.as_deref() {
             let path = all.bind(entity::pattern("", path));

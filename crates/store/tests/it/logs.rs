@@ -4,7 +4,7 @@ use std::slice;
 
 use portcullis_domain::{
     CallId, Clock, ContentPart, Log, LogState, NanoDollars, Reach, StoredContent, Timings, Usage,
-    UsageSource, UserId, WorkspaceId,
+    UsageSource, WorkspaceId,
 };
 use portcullis_store::{Error, LogBody, LogCursor, LogFilter, LogReach, LogRow, Result};
 

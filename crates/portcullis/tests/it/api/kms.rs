@@ -14,7 +14,7 @@ fn calls() -> [(String, Value, &'static str, u16); 6] {
         (format!("GET {KMS}"), Value::Null, read, 200),
         (format!("GET {KMS}/guide?provider=none"), Value::Null, read, 400),
         (format!("PUT {KMS}"), json!({"provider": "none"}), update, 400),
-        (format!("DELETE {KMS}"), Value::Null, update, 404),
+        (format!("DELETE {KMS}"), Value::Null, update, 409),
         (format!("POST {KMS}/verify"), json!({}), update, 200),
         (format!("POST {KMS}/rotate"), json!({}), update, 200),
     ]

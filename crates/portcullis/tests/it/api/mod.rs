@@ -1,18 +1,26 @@
 //! The admin API's router over a real control plane, without sockets. It lies here because only
 //! this crate may know all that a control plane is made of.
 
+mod access;
+mod audit;
+mod auth;
 mod concurrency;
 mod damage;
+mod escalation;
 mod form;
 mod grant;
 mod kms;
 mod log;
 mod maintenance;
+mod matrix;
 mod permission;
 mod resource;
 mod tenancy;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
@@ -26,11 +34,15 @@ use portcullis_domain::{
     Actor, ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, AuditActor,
     AuditActorKind, AuditOrigin, Clock as _, Dice, EmailAddress, Environment, Id, Live, Member,
     Organisation, OrganisationId, OrganisationRole, OrganisationSettings, Permit, Place, Revision,
-    Scope, ScopeSet, Session, Slug, User, UserId, Workspace, WorkspaceDefaults, WorkspaceMember,
-    WorkspaceRole,
+    Scope, ScopeSet, Session, Slug, Timestamp, User, UserId, Workspace, WorkspaceDefaults,
+    WorkspaceMember, WorkspaceRole,
 };
 use portcullis_identity::{SecretToken, SessionRules};
-use portcullis_runtime::{SystemClock, SystemDice};
+use portcullis_kms::{AwsIdentity, Factory, Surroundings};
+use portcullis_runtime::{
+    SystemClock, SystemDice,
+    egress::{EgressPolicy, EgressSettings},
+};
 use portcullis_store::{Act, Db, Options, Scene};
 use portcullis_vault::{AuditKey, Pepper, Vault, VaultParts, VaultSettings, kms::local::LocalKms};
 use serde_json::{Value, json};
@@ -45,6 +57,8 @@ pub(crate) struct Admin {
     pub(crate) db: Db,
     pub(crate) url: String,
     pub(crate) audit: Arc<AuditKey>,
+    /// The clock of the control plane.
+    pub(crate) clock: Arc<MovableClock>,
     pepper: Arc<Pepper>,
     reached: watch::Receiver<Revision>,
     pub(crate) workspace: Workspace,
@@ -53,6 +67,22 @@ pub(crate) struct Admin {
     pub(crate) owner_password: String,
     _compiler: JoinSet<()>,
     _directory: TempDir,
+}
+
+/// The machine's clock, put forward.
+#[derive(Debug, Default)]
+pub(crate) struct MovableClock(AtomicI64);
+
+impl portcullis_domain::Clock for MovableClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().plus_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl MovableClock {
+    pub(crate) fn put_forward(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
 }
 
 /// What came back.
@@ -92,14 +122,24 @@ impl Admin {
 
     /// The same over another database; the directory is for the vault's key.
     pub(crate) async fn open(directory: TempDir, url: String) -> Self {
-        let db = Db::connect(&url, Options::new(Arc::new(SystemClock))).await.unwrap();
+        let clock = Arc::new(MovableClock::default());
+        let db = Db::connect(&url, Options::new(clock.clone())).await.unwrap();
         db.migrate().await.unwrap();
         let dice: Arc<dyn Dice> = Arc::new(SystemDice);
         let key = directory.path().join("vault.key");
         let kms = LocalKms::from_file_or_create(&key, Arc::clone(&dice)).unwrap();
         let keys = Arc::new(StoredDataKeys::new(db.clone()));
-        let clock = Arc::new(SystemClock);
-        let parts = VaultParts::new(Arc::new(kms), keys, clock.clone(), Arc::clone(&dice));
+        let factory = Arc::new(Factory::new(Surroundings::new(
+            EgressPolicy::default(),
+            EgressSettings::default(),
+            AwsIdentity::default(),
+            clock.clone(),
+            Arc::clone(&dice),
+        )));
+        let parts = VaultParts {
+            factory,
+            ..VaultParts::new(Arc::new(kms), keys, clock.clone(), Arc::clone(&dice))
+        };
         let vault = Arc::new(Vault::new(parts, VaultSettings::default()));
         let keys = InstanceKeys {
             pepper: Arc::new(instance_pepper(&db, &vault, &*dice).await.unwrap()),
@@ -120,7 +160,7 @@ impl Admin {
             audit: Arc::clone(&audit),
             live,
             reached: reached.clone(),
-            clock,
+            clock: clock.clone(),
             dice,
             passwords: Passwords::default(),
             settings: ControlSettings {
@@ -134,6 +174,7 @@ impl Admin {
             db,
             url,
             audit,
+            clock,
             pepper,
             reached,
             workspace: made.workspace,
