@@ -261,7 +261,12 @@ fn first_log(parts: &Parts, identified: &mut Identified) -> Log {
     let trace = std::mem::take(&mut identified.accepted.trace.names);
     let accepted = &identified.accepted;
     let text = |name| header::text(&accepted.headers, name).map(bounded);
-    let metadata = metadata::collect(&accepted.headers, &identified.key);
+    let metadata = metadata::collect(
+        &accepted.headers,
+        &identified.key,
+        &identified.workspace,
+        identified.member.as_deref(),
+    );
     let environment = identified.environment();
     Log {
         id: accepted.id,

@@ -15,6 +15,7 @@ mod metrics;
 mod node;
 mod router;
 mod settings;
+mod vault_tasks;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use std::{convert::Infallible, net::SocketAddr};
 use axum::Router;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
+use portcullis_api::Peer;
 use portcullis_gateway::Gateway;
 use portcullis_runtime::{
     ShutdownSignal,
@@ -46,7 +47,7 @@ impl App for Surfaces {
             Surface::Gateway if self.role != Role::Control => {
                 self.gateway.call(request, peer.ip()).await
             }
-            Surface::Api if self.role != Role::Gateway => self.api(request).await,
+            Surface::Api if self.role != Role::Gateway => self.api(request, peer).await,
             Surface::Health => json(StatusCode::OK, &health()),
             Surface::Ready if self.draining.is_raised() => {
                 json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#)
@@ -66,8 +67,13 @@ impl App for Surfaces {
 }
 
 impl Surfaces {
-    async fn api(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
+    async fn api(
+        &self,
+        mut request: Request<RequestBody>,
+        peer: SocketAddr,
+    ) -> Response<ResponseBody> {
         use tower::Service as _;
+        request.extensions_mut().insert(Peer(peer.ip()));
         let mut api = self.api.clone();
         // Dropping the future when the client hangs up does not abort the task: an admin write
         // that has begun ends, one way or the other.
@@ -102,7 +108,8 @@ fn surface(path: &str) -> Surface {
         _ => {}
     }
     let Some(rest) = path.strip_prefix("/v1/") else {
-        return if path.starts_with("/v2/") { Surface::Api } else { Surface::None };
+        let is_ours = path.starts_with("/v2/") || path.starts_with("/auth/");
+        return if is_ours { Surface::Api } else { Surface::None };
     };
     if portcullis_api::owns(rest) { Surface::Api } else { Surface::Gateway }
 }

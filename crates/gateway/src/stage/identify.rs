@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use portcullis_domain::{
-    ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Organisation, Scope, Secret, Workspace,
+    ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Member, Organisation, Scope, Secret,
+    Workspace,
 };
 use portcullis_providers::Endpoint;
 
@@ -18,6 +19,8 @@ pub(crate) struct Identified {
     pub(crate) key: Arc<ApiKey>,
     pub(crate) organisation: Arc<Organisation>,
     pub(crate) workspace: Arc<Workspace>,
+    /// The person behind a user-bound key.
+    pub(crate) member: Option<Arc<Member>>,
     /// The provider credential the caller brought along, for targets that have none.
     pub(crate) provider_secret: Option<Secret<String>>,
     _proof: (),
@@ -45,7 +48,13 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
     if key.is_expired(accepted.at) {
         return Err(Fault::client(FaultKind::KeyExpired, "API Key expired"));
     }
-    let allowed = |scope| key.scopes.contains(scope);
+    if !key.allows_address(accepted.peer) {
+        let text = "The API Key may not be used from this address";
+        return Err(Fault::client(FaultKind::AddressRefused, text));
+    }
+    // A person's key does what the person may do now.
+    let (scopes, _) = snapshot.scopes_of(key);
+    let allowed = |scope| scopes.contains(scope);
     let may = allowed(Scope::CompletionsWrite)
         || (accepted.endpoint == Endpoint::ListModels
             && (allowed(Scope::VirtualKeysList) || allowed(Scope::ModelsList)));
@@ -59,7 +68,10 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
         return Err(fault.with_detail("the key's organisation or workspace is gone"));
     };
+    refuse_unsaved(key, workspace, &accepted.headers)?;
+    let member = key.user_id.and_then(|user| snapshot.member(key.organisation_id, user));
     Ok(Identified {
+        member: member.cloned(),
         key: Arc::clone(key),
         organisation: Arc::clone(organisation),
         workspace: Arc::clone(workspace),
@@ -74,6 +86,25 @@ impl Identified {
     pub(crate) fn environment(&self) -> Option<&Environment> {
         self.workspace.environment(self.key.environment_id)
     }
+}
+
+/// Refuses a call for which a saved config or a guardrail is named that this version cannot look up:
+/// a call without it would be another call than the one that was meant.
+fn refuse_unsaved(key: &ApiKey, workspace: &Workspace, headers: &HeaderMap) -> Result<(), Fault> {
+    let refuse = |text: String| Err(Fault::client(FaultKind::BadRequest, text));
+    let names_config = headers.contains_key(header::CONFIG);
+    if !key.defaults.allow_config_override && names_config {
+        return refuse("The API Key does not allow a call to name a config".to_owned());
+    }
+    if let Some(config) = key.defaults.config.as_ref().filter(|_| !names_config) {
+        return refuse(format!("The API Key's default config '{config}' does not exist"));
+    }
+    let defaults = &workspace.defaults;
+    let mut guardrails = defaults.input_guardrails.iter().chain(&defaults.output_guardrails);
+    if let Some(guardrail) = guardrails.next() {
+        return refuse(format!("The workspace's guardrail '{guardrail}' does not exist"));
+    }
+    Ok(())
 }
 
 struct Presented {

@@ -11,7 +11,7 @@ use portcullis_providers::{
     catalog::{self, Provider},
     credential::Credential,
 };
-use portcullis_vault::{KeyRing, ReadError};
+use portcullis_vault::{KeyRing, ReadError, VaultError};
 
 use crate::{
     Parts, header, multipart,
@@ -60,10 +60,10 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     let organisation = identified.organisation.id;
     let key_ring = match parts.vault.cached(Some(organisation)) {
         Some(ring) => ring,
-        None => parts.vault.key_ring(Some(organisation)).await.map_err(|error| {
-            let text = "the vault cannot be opened now: its key service does not answer";
-            Fault::gateway(FaultKind::VaultUnavailable, text).with_detail(error)
-        })?,
+        None => {
+            let loaded = parts.vault.key_ring(Some(organisation)).await;
+            loaded.map_err(|error| vault_closed(&error))?
+        }
     };
     let host = custom_host(headers, &config)?;
     let (provider, credential, virtual_key) = match named {
@@ -190,13 +190,30 @@ async fn saved_target(
         Ok(credential) => credential,
         Err(ReadError::Read(malformed)) => return Err(broken(&malformed)),
         // Another node may have sealed it with a data key that this ring does not hold yet.
-        Err(ReadError::Open(_)) => {
-            let opened = parts.vault.open(&place, sealed).await.map_err(|e| broken(&e))?;
-            Arc::new(parse(&opened).map_err(|e| broken(&e))?)
-        }
+        Err(ReadError::Open(_)) => match parts.vault.open(&place, sealed).await {
+            Ok(opened) => Arc::new(parse(&opened).map_err(|e| broken(&e))?),
+            Err(error) if error.kms_failure().is_some() => return Err(vault_closed(&error)),
+            Err(error) => return Err(broken(&error)),
+        },
     };
     let saved = (Arc::clone(key), Arc::clone(integration));
     Ok((known_provider(&integration.provider)?, credential, Some(saved)))
+}
+
+/// The fault of a vault that has no keys for the organisation. What stands in the way is said: the
+/// organisation's own people can mend it.
+fn vault_closed(error: &VaultError) -> Fault {
+    let (kind, text) = match error.kms_failure() {
+        Some(failure) if failure.is_transient() => (
+            FaultKind::KmsUnavailable,
+            format!("the vault cannot be opened now: {}", failure.advice()),
+        ),
+        Some(failure) => {
+            (FaultKind::KmsRefused, format!("the vault cannot be opened: {}", failure.advice()))
+        }
+        None => (FaultKind::VaultUnavailable, "the vault cannot be opened now".to_owned()),
+    };
+    Fault::gateway(kind, text).with_detail(error)
 }
 
 fn known_provider(name: &str) -> Result<&'static Provider, Fault> {

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod erase;
 mod first_start;
 pub(crate) mod init;
 mod migrate;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => runtime()?.block_on(demo::run(&args)),
         Command::Check(common) => check::run(&common),
         Command::Migrate(common) => runtime()?.block_on(migrate::run(&common)),
+        Command::Erase(args) => runtime()?.block_on(erase::run(&args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
         Command::Completions { shell } => {
             let mut command = Cli::command();

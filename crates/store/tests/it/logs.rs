@@ -3,10 +3,10 @@
 use std::slice;
 
 use portcullis_domain::{
-    CallId, Clock, ContentPart, Log, LogState, NanoDollars, StoredContent, Timings, Usage,
-    UsageSource,
+    CallId, Clock, ContentPart, Log, LogState, NanoDollars, Reach, StoredContent, Timings, Usage,
+    UsageSource, WorkspaceId,
 };
-use portcullis_store::{Error, LogBody, LogCursor, LogFilter, LogRow, Result};
+use portcullis_store::{Error, LogBody, LogCursor, LogFilter, LogReach, LogRow, Result};
 
 use crate::support::{Tenant, World, on_both_engines, sealed};
 
@@ -131,7 +131,15 @@ on_both_engines! {
         let text = |text: &str| Some(text.to_owned());
         let only_special = [
             LogFilter { from: Some(special.created_at), ..none() },
-            LogFilter { workspace: Some(other_workspace), ..none() },
+            LogFilter { reach: Some(only(other_workspace)), ..none() },
+            LogFilter {
+                reach: Some(LogReach {
+                    whole: Reach::Only(Vec::new()),
+                    own: vec![other_workspace, a.workspace.id],
+                    user: Some(user),
+                }),
+                ..none()
+            },
             LogFilter { environment: text("staging"), ..none() },
             LogFilter { statuses: vec![429, 500], ..none() },
             LogFilter { min_status: Some(400), ..none() },
@@ -164,7 +172,7 @@ on_both_engines! {
             LogFilter { max_tokens: Some(99), ..none() },
             LogFilter { max_input_tokens: Some(69), ..none() },
             LogFilter { max_output_tokens: Some(29), ..none() },
-            LogFilter { workspace: Some(a.workspace.id), is_success: Some(true), ..none() },
+            LogFilter { reach: Some(only(a.workspace.id)), is_success: Some(true), ..none() },
         ];
         let mut reader = world.db.read().await.unwrap();
         let mut tenant = reader.tenant(a.organisation.id);
@@ -310,4 +318,8 @@ fn draw(world: &World, tenant: &Tenant) -> Log {
         gateway_version: "0.1.0".into(),
         stored_content: StoredContent::None,
     }
+}
+
+fn only(workspace: WorkspaceId) -> LogReach {
+    LogReach { whole: Reach::Only(vec![workspace]), own: Vec::new(), user: None }
 }
