@@ -22,6 +22,7 @@ mod data_keys;
 mod desk;
 mod environment;
 mod error;
+mod fetch;
 mod instance;
 mod integration;
 mod invite;
@@ -36,6 +37,7 @@ mod personal_key;
 mod provider;
 mod session;
 mod sign_in;
+mod token_issuer;
 mod virtual_key;
 mod workspace;
 mod workspace_member;
@@ -64,6 +66,7 @@ pub use credential::CredentialChange;
 pub use data_keys::StoredDataKeys;
 pub use environment::{EnvironmentChange, Environments};
 pub use error::{ControlError, Result};
+pub use fetch::{Fetch, Fetching};
 pub use instance::{instance_audit_key, instance_pepper};
 pub use integration::{
     IntegrationChange, IntegrationDetail, IntegrationScope, Integrations, NewIntegration,
@@ -83,6 +86,7 @@ pub use portcullis_store::{
 pub use provider::{NewProvider, ProviderChange, Providers};
 pub use session::{Membership, Own, Person};
 pub use sign_in::{SignIn, SignedIn};
+pub use token_issuer::{NewTokenIssuer, TokenIssuers, TokenKeys};
 pub use virtual_key::{NewVirtualKey, VirtualKeyChange, VirtualKeyDetail, VirtualKeys};
 pub use workspace::{NewWorkspace, WorkspaceChange, WorkspaceQuery, Workspaces};
 pub use workspace_member::WorkspaceMembers;
@@ -115,6 +119,8 @@ pub struct Parts {
     pub dice: Arc<dyn Dice>,
     /// Makes and checks passwords' hashes.
     pub passwords: Passwords,
+    /// What comes from outside.
+    pub fetch: Arc<dyn Fetch>,
     /// What the operator decides.
     pub settings: ControlSettings,
 }
@@ -166,6 +172,11 @@ impl Control {
     /// The caller's organisation.
     pub fn organisation<'a>(&'a self, caller: &'a Caller) -> Organisations<'a> {
         Organisations(self.desk(caller))
+    }
+
+    /// The organisation's issuer of tokens.
+    pub fn token_issuers<'a>(&'a self, caller: &'a Caller) -> TokenIssuers<'a> {
+        TokenIssuers(self.desk(caller))
     }
 
     /// Workspaces.

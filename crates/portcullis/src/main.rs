@@ -8,6 +8,7 @@ mod failure;
 mod instance;
 mod metrics;
 mod node;
+mod outside;
 mod router;
 mod settings;
 

@@ -16,7 +16,8 @@ use portcullis_store::Db;
 use tokio::runtime::Handle;
 
 use crate::{
-    cli::Role, config::Config, failure::Failure, instance::Instance, metrics, router::Surfaces,
+    cli::Role, config::Config, failure::Failure, instance::Instance, metrics, outside::Outside,
+    router::Surfaces,
 };
 
 /// How often the vault persists its counts and forgets what is past its time.
@@ -24,6 +25,10 @@ const VAULT_MAINTENANCE: Duration = Duration::from_secs(60);
 
 /// How often the database is relieved of what is past its time.
 const DATABASE_MAINTENANCE: Duration = Duration::from_secs(3600);
+
+/// How often issuers of tokens are asked for their keys: as long as a key that they withdraw is
+/// still taken.
+const TOKEN_KEYS: Duration = Duration::from_secs(300);
 
 /// How long one statement that searches the logs may take: what takes longer is not waited for.
 const LOG_SEARCH: Duration = Duration::from_secs(15);
@@ -119,11 +124,12 @@ impl Node {
             extra_ca,
             ..EgressSettings::default()
         };
+        let egress = Egress::new(config.egress_policy.clone(), egress);
         let gateway = Gateway::new(Parts {
             live: Arc::clone(&live),
             vault: Arc::clone(&instance.vault),
             pepper: Arc::clone(&keys.pepper),
-            egress: Egress::new(config.egress_policy.clone(), egress),
+            egress: egress.clone(),
             recorder: Arc::clone(&recorder) as Arc<_>,
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),
@@ -143,8 +149,20 @@ impl Node {
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),
             passwords: Passwords::default(),
+            fetch: Arc::new(Outside(egress)),
             settings: config.control.clone(),
         });
+        if role != Role::Gateway {
+            let (control, shutdown) = (control.clone(), tasks.shutdown_signal());
+            tasks.spawn("keys of token issuers", async move {
+                while tokio::time::timeout(TOKEN_KEYS, shutdown.clone()).await.is_err() {
+                    if let Err(error) = control.refresh_token_keys().await {
+                        tracing::warn!(%error, detail = error.detail(), "the keys of issuers of \
+                            tokens were not refreshed");
+                    }
+                }
+            });
+        }
         let surfaces = Surfaces {
             role,
             gateway,

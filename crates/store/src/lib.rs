@@ -37,6 +37,7 @@ mod organisation;
 mod outbox;
 mod session;
 mod tenant;
+mod token_issuer;
 mod user;
 mod value;
 mod virtual_key;

@@ -13,4 +13,5 @@ pub mod client;
 pub mod load;
 pub mod postgres;
 pub mod process;
+pub mod token;
 pub mod upstream;

@@ -14,4 +14,5 @@ mod models;
 mod person;
 mod streaming;
 mod support;
+mod token;
 mod tracing_ids;
