@@ -11,6 +11,7 @@
 
 mod acceptance;
 mod api_key;
+mod audit_check;
 mod audit_log;
 mod authenticate;
 mod bootstrap;
@@ -57,6 +58,7 @@ use mint::Mint;
 
 pub use acceptance::{Acceptance, Accepted, InviteDetail};
 pub use api_key::{ApiKeyChange, ApiKeys, Grant, NewApiKey, Rotated};
+pub use audit_check::{AuditReport, audit_checkpoints, check_audit};
 pub use audit_log::{Asked, AuditLogs, AuditPage, EXPORT_STEP, StoredAuditTrail};
 pub use authenticate::Refused;
 pub use bootstrap::{Initialised, InstanceKeys, Prepared, bootstrap, prepare};

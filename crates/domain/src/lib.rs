@@ -39,9 +39,9 @@ pub use api_key::{
     MalformedAddressRange, MalformedApiKey, PreviousDigest,
 };
 pub use audit::{
-    AuditAction, AuditActor, AuditActorKind, AuditEvent, AuditLink, AuditOrigin, AuditOutcome,
-    AuditProof, AuditRecord, AuditResource, AuditSigner, AuditTrail, AuditTrailFuture,
-    AuditUnavailable, ChainCheck, ChainHead, Tampering, canonical,
+    AuditAction, AuditActor, AuditActorKind, AuditCheckpoint, AuditEvent, AuditLink, AuditOrigin,
+    AuditOutcome, AuditProof, AuditRecord, AuditResource, AuditSigner, AuditTrail,
+    AuditTrailFuture, AuditUnavailable, ChainCheck, ChainHead, Tampering, canonical,
 };
 pub use fault::{Fault, FaultKind, Origin, Retry};
 pub use feature::{Feature, Level, MalformedPermissions, Permissions};

@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Migrate(Common),
     /// Look after the vault's keys.
     Vault(Vault),
+    /// Look after the audit trail.
+    Audit(Audit),
     /// Print a completion script for a shell.
     ///
     /// For bash: portcullis completions bash > /etc/bash_completion.d/portcullis
@@ -140,6 +142,47 @@ pub(crate) struct VaultArgs {
     #[arg(long, value_name = "SLUG")]
     pub(crate) organisation: Option<String>,
     /// Print one JSON array instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that no event was edited, deleted, inserted, moved or cut off, and name those that were.
+    ///
+    /// The checkpoints in the data directory are taken into account. With --file an export in JSON
+    /// Lines is checked, which needs neither the database nor the vault.
+    Verify(Verify),
+    /// Print the public key that events and checkpoints are signed with.
+    Key(Common),
+    /// Print a signed checkpoint of every chain, to be kept elsewhere. `serve` writes one every hour.
+    Checkpoint(Common),
+    /// Print what the audit trail knows a secret by; the secret is read from standard input.
+    ///
+    /// To find where a provider key was put in: search the trail for the text it prints.
+    Fingerprint(Common),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Also take these checkpoints into account.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoints: Vec<PathBuf>,
+    /// Check this export (JSON Lines, without filters) instead of the database.
+    #[arg(long, value_name = "FILE", requires = "public_key")]
+    pub(crate) file: Option<PathBuf>,
+    /// The instance's public key, as `portcullis audit key` prints it.
+    #[arg(long, value_name = "HEX", requires = "file")]
+    pub(crate) public_key: Option<String>,
+    /// Print one JSON array instead of text.
     #[arg(long)]
     pub(crate) json: bool,
 }

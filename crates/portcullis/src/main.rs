@@ -1,5 +1,6 @@
 //! The AI gateway and control plane in one binary: settings, wiring and subcommands. No logic.
 
+mod checkpoints;
 mod cli;
 mod command;
 mod config;

@@ -16,8 +16,8 @@ use portcullis_store::Db;
 use tokio::runtime::Handle;
 
 use crate::{
-    cli::Role, config::Config, failure::Failure, instance::Instance, metrics, outside::Outside,
-    router::Surfaces,
+    checkpoints::Checkpoints, cli::Role, config::Config, failure::Failure, instance::Instance,
+    metrics, outside::Outside, router::Surfaces,
 };
 
 /// How often the vault persists its counts and forgets what is past its time.
@@ -29,6 +29,9 @@ const DATABASE_MAINTENANCE: Duration = Duration::from_secs(3600);
 /// How often issuers of tokens are asked for their keys: as long as a key that they withdraw is
 /// still taken.
 const TOKEN_KEYS: Duration = Duration::from_secs(300);
+
+/// How often it is written down where the audit trail ends.
+const CHECKPOINTS: Duration = Duration::from_secs(3600);
 
 /// How long one statement that searches the logs may take: what takes longer is not waited for.
 const LOG_SEARCH: Duration = Duration::from_secs(15);
@@ -108,6 +111,23 @@ impl Node {
                 }
             }
         });
+
+        if role != Role::Gateway {
+            let (db, clock) = (instance.db.clone(), Arc::clone(&instance.clock));
+            let (key, shutdown) = (Arc::clone(&keys.audit), tasks.shutdown_signal());
+            let mut checkpoints = Checkpoints::new(&config.data_dir);
+            tasks.spawn("audit checkpoints", async move {
+                loop {
+                    if let Err(error) = checkpoints.write(&db, &key, &*clock).await {
+                        tracing::warn!(%error, "no checkpoint of the audit trail was written");
+                    }
+                    if shutdown.is_raised() {
+                        break;
+                    }
+                    let _ = tokio::time::timeout(CHECKPOINTS, shutdown.clone()).await;
+                }
+            });
+        }
 
         let extra_ca = match &config.ca_file {
             None => ExtraCa::default(),

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod audit;
 mod check;
 mod demo;
 mod first_start;
@@ -24,6 +25,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Check(common) => check::run(&common),
         Command::Migrate(common) => runtime()?.block_on(migrate::run(&common)),
         Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
+        Command::Audit(args) => runtime()?.block_on(audit::run(&args.command)),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             clap_complete::generate(shell, &mut command, "portcullis", &mut std::io::stdout());

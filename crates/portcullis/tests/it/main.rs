@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "also in helpers: a failed step is a failed test")]
 
 mod api;
+mod audit;
 mod bad_input;
 mod canary;
+mod cluster;
 mod command;
 mod crash;
 mod demo;
