@@ -11,6 +11,7 @@
 
 mod acceptance;
 mod api_key;
+mod apply;
 mod audit_check;
 mod audit_log;
 mod authenticate;
@@ -48,7 +49,7 @@ use std::{sync::Arc, time::Duration};
 use portcullis_domain::{
     AuditActor, AuditOrigin, AuditSigner, CallId, Clock, Dice, Live, Revision, Timestamp, User,
 };
-use portcullis_identity::{PasswordHashing, SessionRules};
+use portcullis_identity::{PasswordHashing, SecretToken, SessionRules};
 use portcullis_store::{Db, Scene};
 use portcullis_vault::{AuditKey, Pepper, Vault};
 use tokio::sync::{Semaphore, watch};
@@ -58,6 +59,7 @@ use mint::Mint;
 
 pub use acceptance::{Acceptance, Accepted, InviteDetail};
 pub use api_key::{ApiKeyChange, ApiKeys, Grant, NewApiKey, Rotated};
+pub use apply::{Applied, Change, ChangeKind, Document, NotApplied, SecretSource, Surroundings};
 pub use audit_check::{AuditReport, audit_checkpoints, check_audit};
 pub use audit_log::{Asked, AuditLogs, AuditPage, EXPORT_STEP, StoredAuditTrail};
 pub use authenticate::Refused;
@@ -135,6 +137,14 @@ pub struct ControlSettings {
     pub public_url: String,
     /// How long sessions live.
     pub sessions: SessionRules,
+}
+
+impl ControlSettings {
+    /// Where somebody who was invited goes. The token is behind the `#`, so that no server's log
+    /// gets to see it.
+    pub fn invite_link(&self, token: &SecretToken) -> String {
+        format!("{}/console/invite#{}", self.public_url, token.danger_expose())
+    }
 }
 
 /// Makes and checks passwords' hashes, a few at a time: the work is made to be slow, and must not

@@ -48,6 +48,12 @@ pub(crate) enum Command {
     Migrate(Common),
     /// Look after the vault's keys.
     Vault(Vault),
+    /// Make organisations, workspaces, keys, people's roles and settings what a document says.
+    ///
+    /// What is as it should be is left alone, so that applying twice is applying once; what the
+    /// document does not name stays. Secrets are named by a variable or a file and never stand in
+    /// it. Nodes that serve follow at once.
+    Apply(Apply),
     /// Look after the audit trail.
     Audit(Audit),
     /// Print a completion script for a shell.
@@ -144,6 +150,18 @@ pub(crate) struct VaultArgs {
     /// Print one JSON array instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The document (YAML); `-` is standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only print what would be made, changed and taken away.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

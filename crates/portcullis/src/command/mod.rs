@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod apply;
 mod audit;
 mod check;
 mod demo;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Check(common) => check::run(&common),
         Command::Migrate(common) => runtime()?.block_on(migrate::run(&common)),
         Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
+        Command::Apply(args) => runtime()?.block_on(apply::run(&args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(&args.command)),
         Command::Completions { shell } => {
             let mut command = Cli::command();

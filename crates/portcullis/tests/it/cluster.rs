@@ -145,6 +145,5 @@ async fn two_nodes_write_one_sound_trail() {
 }
 
 fn within(what: &str, took: Duration) {
-    println!("{what}: {took:?}");
     assert!(took < WITHIN, "{what}: {took:?}");
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "also in helpers: a failed step is a failed test")]
 
 mod api;
+mod apply;
 mod audit;
 mod bad_input;
 mod canary;
