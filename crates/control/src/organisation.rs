@@ -5,6 +5,8 @@ use portcullis_domain::{
     Workspace, WorkspaceRole,
 };
 
+use portcullis_store::Act;
+
 use crate::{ControlError, Result, check, desk::Desk, mint::Mint, workspace};
 
 /// Use cases of the caller's organisation.
@@ -28,6 +30,21 @@ impl Organisations<'_> {
     pub async fn retrieve(&self) -> Result<Organisation> {
         self.0.permit(Scope::OrganisationSettingsRead, self.0.here())?;
         self.load().await
+    }
+
+    /// Writes a new organisation with its default workspace: for the operator, who is told of in
+    /// its trail first.
+    pub(crate) async fn create(
+        &self,
+        organisation: &Organisation,
+        workspace: &Workspace,
+    ) -> Result<()> {
+        let permit = self.0.permit(Scope::OrganisationSettingsUpdate, self.0.here())?;
+        let write = async |act: &mut Act| {
+            act.insert(&permit, organisation).await?;
+            Ok(workspace::insert(act, &permit, workspace).await?)
+        };
+        self.0.act(write).await
     }
 
     /// Changes the organisation.

@@ -5,6 +5,7 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod checkpoints;
 mod cli;
 mod command;
 mod config;
@@ -13,6 +14,7 @@ mod failure;
 mod instance;
 mod metrics;
 mod node;
+mod outside;
 mod router;
 mod settings;
 mod vault_tasks;

@@ -40,6 +40,7 @@ mod outbox;
 mod sealed_value;
 mod session;
 mod tenant;
+mod token_issuer;
 mod user;
 mod value;
 mod vault_work;

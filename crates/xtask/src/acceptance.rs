@@ -34,13 +34,15 @@ enum Engine {
     Postgres,
 }
 
-const JOURNEYS: [&str; 8] = [
+const JOURNEYS: [&str; 10] = [
     "python/portkey_admin.py",
+    "python/portkey_people.py",
     "python/portkey_calls.py",
     "python/openai_calls.py",
     "python/anthropic_calls.py",
     "python/third_party.py",
     "js/portkey.mjs",
+    "js/people.mjs",
     "js/openai.mjs",
     "js/anthropic.mjs",
 ];

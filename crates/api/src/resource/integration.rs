@@ -262,8 +262,9 @@ struct WorkspacesShown {
 struct WorkspaceShown {
     id: String,
     enabled: bool,
-    usage_limits: Vec<Value>,
-    rate_limits: Vec<Value>,
+    /// An object to clients; nothing here has any.
+    usage_limits: Option<Value>,
+    rate_limits: Option<Value>,
 }
 
 async fn create(ask: Ask<Caller, NewIntegrationBody>) -> Result<Json<IntegrationName>, ApiError> {
@@ -383,8 +384,8 @@ async fn list_workspaces(ask: Ask<Caller, NoBody>) -> Result<Json<WorkspacesShow
         .map(|one| WorkspaceShown {
             id: one.workspace.to_string(),
             enabled: one.enabled,
-            usage_limits: Vec::new(),
-            rate_limits: Vec::new(),
+            usage_limits: None,
+            rate_limits: None,
         })
         .collect();
     Ok(Json(WorkspacesShown { total: workspaces.len(), workspaces }))

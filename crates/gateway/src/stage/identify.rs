@@ -9,6 +9,7 @@ use portcullis_domain::{
     ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Member, Organisation, Scope, Secret,
     Workspace,
 };
+use portcullis_identity::{TokenRefused, key_of_token, resembles_signed_token};
 use portcullis_providers::Endpoint;
 
 use crate::{Parts, header, stage::accept::Accepted};
@@ -35,16 +36,8 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         let text = "No API key. Send it as 'x-portkey-api-key' or as 'Authorization: Bearer'";
         return Err(Fault::client(FaultKind::KeyUnknown, text));
     };
-    // Form and checksum first: a mistyped key costs no digest and no look-up.
-    if let Err(malformed) = ApiKeyToken::check(token) {
-        let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
-        return Err(fault.with_detail(malformed));
-    }
-    let digest = parts.pepper.digest(token);
+    let key = &find_key(parts, &accepted, token)?;
     let snapshot = &accepted.snapshot;
-    let Some(key) = snapshot.api_key_by_digest(&digest, accepted.at) else {
-        return Err(Fault::client(FaultKind::KeyUnknown, "Invalid API Key"));
-    };
     if key.is_expired(accepted.at) {
         return Err(Fault::client(FaultKind::KeyExpired, "API Key expired"));
     }
@@ -79,6 +72,27 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         accepted,
         _proof: (),
     })
+}
+
+/// The key that is presented: one of ours, or a token that stands for one.
+fn find_key(parts: &Parts, accepted: &Accepted, token: &str) -> Result<Arc<ApiKey>, Fault> {
+    let unknown = || Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
+    if resembles_signed_token(token) {
+        let found = key_of_token(token, &accepted.snapshot, accepted.at);
+        return found.map_err(|refused| match refused {
+            TokenRefused::Expired => Fault::client(FaultKind::KeyExpired, "API Key expired"),
+            TokenRefused::Unenforced(_) => {
+                Fault::client(FaultKind::BadRequest, format!("Invalid API Key: {refused}"))
+            }
+            // Which organisations there are is nobody's to find out.
+            refused => unknown().with_detail(refused),
+        });
+    }
+    // Form and checksum first: a mistyped key costs no digest and no look-up.
+    ApiKeyToken::check(token).map_err(|malformed| unknown().with_detail(malformed))?;
+    let digest = parts.pepper.digest(token);
+    let key = accepted.snapshot.api_key_by_digest(&digest, accepted.at);
+    key.cloned().ok_or_else(unknown)
 }
 
 impl Identified {

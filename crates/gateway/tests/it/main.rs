@@ -15,4 +15,5 @@ mod outages;
 mod person;
 mod streaming;
 mod support;
+mod token;
 mod tracing_ids;

@@ -300,12 +300,12 @@ impl World {
         self.vault.rotate(Some(self.organisation.id)).await.unwrap();
     }
 
-    /// Sends a request and reads the answer to its end.
     /// Sends with another key than the one that may do everything.
     pub(crate) async fn send_with(&self, key: &str, ask: Ask) -> Answer {
         self.send(ask.without_key().header("x-portkey-api-key", key)).await
     }
 
+    /// Sends a request and reads the answer to its end.
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
         Answer::of(self.begin(ask).await).await
     }
