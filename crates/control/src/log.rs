@@ -1,9 +1,6 @@
 //! Logs.
 
-use portcullis_domain::{
-    AuditAction, AuditResource, CallId, Log, Reach, Scope, Sealed,
-    SealedPlace,
-};
+use portcullis_domain::{AuditAction, AuditResource, CallId, Log, Reach, Scope, Sealed};
 use portcullis_record::content;
 use portcullis_store::{LogCursor, LogFilter, LogReach, Note};
 use portcullis_vault::Vault;

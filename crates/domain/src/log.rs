@@ -5,8 +5,8 @@ use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApiKeyId, CallId, EnvironmentId, IntegrationId, NanoDollars, NodeId, OrganisationId, SealedPlace,
-    Timestamp, Usage, UsageSource, UserId, VirtualKeyId, WorkspaceId,
+    ApiKeyId, CallId, EnvironmentId, IntegrationId, NanoDollars, NodeId, OrganisationId,
+    SealedPlace, Timestamp, Usage, UsageSource, UserId, VirtualKeyId, WorkspaceId,
 };
 
 /// The record of one call. Written twice: when the provider is about to be called, with what is

@@ -5,8 +5,7 @@ use std::{borrow::Cow, future::poll_fn, sync::Arc};
 use bytes::Bytes;
 use http::{Method, StatusCode, Uri, header::USER_AGENT};
 use portcullis_domain::{
-    Clock, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent,
-    Timestamp, Usage,
+    Clock, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent, Timestamp, Usage,
 };
 use portcullis_providers::{Endpoint, adapter::Observed};
 

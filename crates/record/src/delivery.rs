@@ -110,7 +110,9 @@ impl Delivery {
         reason: &str,
         dead_letters: &DeadLetters,
     ) -> Result<(), Stopped> {
-        while let Err(error) = dead_letters.put(row.call, &row.fields, row.content.as_deref(), reason) {
+        while let Err(error) =
+            dead_letters.put(row.call, &row.fields, row.content.as_deref(), reason)
+        {
             self.back_off(&format!("the dead-letter file cannot be written: {error}"))?;
         }
         self.counts.dead_lettered.fetch_add(1, Ordering::Relaxed);

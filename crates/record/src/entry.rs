@@ -62,12 +62,7 @@ pub(crate) enum Parsed {
 }
 
 /// The header of an entry with this payload.
-pub(crate) fn header(
-    kind: Kind,
-    order: u64,
-    call: CallId,
-    payload: &[u8],
-) -> [u8; HEADER_LEN] {
+pub(crate) fn header(kind: Kind, order: u64, call: CallId, payload: &[u8]) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     // Writers keep payloads below MAX_PAYLOAD, which fits.
     header[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());

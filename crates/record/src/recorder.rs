@@ -12,9 +12,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_domain::{
-    Log, NodeId, Opened, RecordUnavailable, Recorder, Sealed, StoredContent,
-};
+use portcullis_domain::{Log, NodeId, Opened, RecordUnavailable, Recorder, Sealed, StoredContent};
 
 use crate::{
     node::{Node, StartError},
@@ -147,7 +145,8 @@ impl Recorder for SegmentRecorder {
             tracing::error!(call = %log.id, "content is longer than the record takes; dropped");
             return self.close(&without_content(log), None);
         }
-        let closed = with_writer(&self.node, |writer| writer.closed(&self.node, log, content.as_ref()));
+        let closed =
+            with_writer(&self.node, |writer| writer.closed(&self.node, log, content.as_ref()));
         if let Err(TooLong) = closed {
             if is_brief(log) {
                 spill::put(&self.node, log, content, &io::ErrorKind::FileTooLarge.into());

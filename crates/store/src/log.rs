@@ -71,7 +71,8 @@ impl Logs<'_> {
     /// open or interrupted one, never the reverse. Logs that the database refuses are left out, with
     /// their content, and reported; failures that have nothing to do with a row fail the batch.
     pub async fn insert_batch(&mut self, rows: &[LogRow<'_>]) -> Result<Vec<Poison>> {
-        let contents: Vec<_> = rows.iter().filter_map(|row| Some((row.log, row.content?))).collect();
+        let contents: Vec<_> =
+            rows.iter().filter_map(|row| Some((row.log, row.content?))).collect();
         let instants = rows.iter().map(|row| row.log.created_at);
         dialect::ensure_log_partitions(self.0, instants).await?;
 

@@ -1,8 +1,8 @@
 //! Searching the logs of calls and reading their content.
 
 use portcullis_domain::{
-    ApiKeyId, CallId, Log, LogState, NanoDollars, OrganisationId, Reach,
-    Timestamp, UserId, WorkspaceId,
+    ApiKeyId, CallId, Log, LogState, NanoDollars, OrganisationId, Reach, Sealed, Timestamp, UserId,
+    WorkspaceId,
 };
 
 use crate::{

@@ -16,11 +16,11 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use portcullis_domain::{
-    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, CallId, Change, Clock,
-    Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live,
-    Log, LogState, Noun, Opened, Organisation, OrganisationId, OrganisationSettings,
-    RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace, Secret, Slug, Snapshot,
-    Timestamp, VirtualKey, Workspace, WorkspaceDefaults, WorkspaceId,
+    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, Change, Clock, Dice,
+    Environment, Id, Integration, IntegrationModel, IntegrationModels, Live, Log, LogState, Noun,
+    Opened, Organisation, OrganisationId, OrganisationSettings, RecordUnavailable, Recorder, Scope,
+    ScopeSet, Sealed, SealedPlace, Secret, Slug, Snapshot, Timestamp, VirtualKey, Workspace,
+    WorkspaceDefaults, WorkspaceId,
 };
 use portcullis_gateway::{Gateway, GatewaySettings, Parts};
 use portcullis_providers::credential::{Credential, Settings};

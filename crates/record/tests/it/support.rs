@@ -12,9 +12,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use portcullis_domain::{
-    CallId, Dice, Log, LogState, NodeId, Recorder, Sealed, StoredContent,
-};
+use portcullis_domain::{CallId, Dice, Log, LogState, NodeId, Recorder, Sealed, StoredContent};
 use portcullis_record::{
     Batch, LogSink, RecordSettings, SegmentRecorder, Shipper, ShipperSettings, SinkError,
 };

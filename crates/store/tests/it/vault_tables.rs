@@ -3,8 +3,7 @@
 use std::slice;
 
 use portcullis_domain::{
-    Clock, DataKeyId, Id, KmsConnectionId, NodeId, OrganisationId, Sealed,
-    SealedPlace,
+    Clock, DataKeyId, Id, KmsConnectionId, NodeId, OrganisationId, Sealed, SealedPlace,
 };
 use portcullis_store::{
     DataKey, DataKeyState, DataKeyWrapping, Error, InstanceRow, KmsConnection, KmsConnectionState,
