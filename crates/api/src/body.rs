@@ -168,7 +168,12 @@ impl JsonSchema for MetadataBody {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object", "additionalProperties": {"type": "string"}})
+        json_schema!({
+            "type": "object",
+            "maxProperties": 64,
+            "propertyNames": {"minLength": 1, "maxLength": 128},
+            "additionalProperties": {"type": "string", "maxLength": 128},
+        })
     }
 }
 
