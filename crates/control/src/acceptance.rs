@@ -143,11 +143,12 @@ impl Control {
                            in first";
             return Err(ControlError::invalid("password", message));
         };
-        self.count_attempt(origin, user.email.as_str()).await?;
+        let attempt = self.count_attempt(origin, user.email.as_str()).await?;
         if !self.is_password(Some(user), password).await? {
+            self.tell_failure(origin, Some(user), user.email.as_str()).await?;
             return Err(ControlError::SignInFailed);
         }
-        self.forget_attempts(user.email.as_str()).await
+        self.forgive(attempt).await
     }
 
     /// Whoever invited must still be able to give what the invite gives: somebody who was made
