@@ -7,6 +7,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod checkpoints;
 mod cli;
+mod client_address;
 mod command;
 mod config;
 mod demo;
