@@ -39,6 +39,8 @@ struct State {
     /// The request's JSON, to settle from what the provider leaves unsaid.
     request: Option<Bytes>,
     upload: Option<Arc<Progress>>,
+    /// When the first of its requests was sent.
+    first_sent_at: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     answered_at: Option<Timestamp>,
     /// The provider's status.
@@ -59,6 +61,7 @@ impl Closing {
             kept: keeps.then(|| Kept::new(parts.settings.max_kept_bytes)),
             request: None,
             upload: None,
+            first_sent_at: None,
             sent_at: None,
             answered_at: None,
             status: None,
@@ -127,8 +130,9 @@ impl Closing {
         }
         let log = &mut state.log;
         log.upstream_host = upstream.authority().map(|authority| authority.host().to_owned());
+        let first_sent_at = *state.first_sent_at.get_or_insert(now);
         log.timings.pre_processing =
-            now.micros_since(log.created_at).saturating_sub(log.timings.request_parsing);
+            first_sent_at.micros_since(log.created_at).saturating_sub(log.timings.request_parsing);
         log.attempts += 1;
         let unrecorded = |error| {
             let text = "the call cannot be recorded now, and is therefore not made";
@@ -152,8 +156,9 @@ impl Closing {
         let now = state.clock.now();
         state.answered_at = Some(now);
         state.status = Some(status);
-        if let Some(sent_at) = state.sent_at {
-            state.log.timings.upstream = now.micros_since(sent_at);
+        // Of several requests, what lies between them is waiting for the provider too.
+        if let Some(first_sent_at) = state.first_sent_at {
+            state.log.timings.upstream = now.micros_since(first_sent_at);
         }
         state.log.response_status = Some(status.as_u16());
     }

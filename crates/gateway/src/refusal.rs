@@ -60,7 +60,7 @@ const fn error_type(kind: FaultKind) -> &'static str {
         }
         FaultKind::KeyUnknown | FaultKind::KeyExpired => "authentication_error",
         FaultKind::ScopeMissing | FaultKind::AddressRefused => "permission_error",
-        FaultKind::RouteUnknown => "not_found_error",
+        FaultKind::RouteUnknown | FaultKind::OutputMissing => "not_found_error",
         FaultKind::VirtualKeyExpired => "virtual_key_expired_error",
         FaultKind::ModelNotAllowed => "model_not_allowed_error",
         FaultKind::ClientTooSlow | FaultKind::UpstreamTimeout => "timeout_error",

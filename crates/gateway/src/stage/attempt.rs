@@ -20,8 +20,10 @@ use crate::{
     closing::Closing,
     header,
     stage::{
-        plan::Planned,
-        receive::ReceivedBody,
+        accept::Accepted,
+        batch_output,
+        plan::{Planned, Target},
+        receive::{Received, ReceivedBody},
         upload::{Progress, Upload},
     },
 };
@@ -45,15 +47,43 @@ pub(crate) async fn attempt<B>(
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let Planned { received, target } = planned;
-    let accepted = &received.identified.accepted;
+    let Planned { received: Received { identified, body }, target } = planned;
+    let accepted = &identified.accepted;
+    if accepted.endpoint == Endpoint::BatchOutput && batch_output::takes_two_steps(&target) {
+        // Boxed, that other calls need not make room for it.
+        return Box::pin(batch_output::attempt(parts, accepted, &target, closing)).await;
+    }
+    let step = Step { endpoint: accepted.endpoint, path: accepted.path() };
+    send(parts, accepted, &target, step, body, closing).await
+}
+
+/// One request of a call: most calls are one.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub(crate) endpoint: Endpoint,
+    /// The path after `/v1`.
+    pub(crate) path: &'a str,
+}
+
+/// Sends one request of a call to its target.
+pub(crate) async fn send<B>(
+    parts: &Parts,
+    accepted: &Accepted,
+    target: &Target,
+    step: Step<'_>,
+    body: ReceivedBody<B>,
+    closing: &mut Closing,
+) -> Result<Answered, Fault>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
     let prepared = target.provider.adapter().prepare(&Ask {
-        endpoint: accepted.endpoint,
+        endpoint: step.endpoint,
         method: &accepted.method,
-        path: accepted.path(),
+        path: step.path,
         query: target.query.as_deref().or(accepted.query()),
         headers: &accepted.headers,
-        body: match &received.body {
+        body: match &body {
             ReceivedBody::None => AskBody::None,
             ReceivedBody::Json(json) => AskBody::Json(json),
             ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
@@ -64,12 +94,12 @@ where
         strict: target.strict,
         now_millis: parts.clock.now().micros() / 1000,
     })?;
-    let Prepared { method, url, headers, body, reply } = prepared;
+    let Prepared { method, url, headers, body: prepared, reply } = prepared;
     let mut upload: Option<Arc<Progress>> = None;
-    let mut request = Request::new(match body {
+    let mut request = Request::new(match prepared {
         PreparedBody::Empty => OutboundBody::Empty,
         PreparedBody::Bytes(bytes) => OutboundBody::Full(bytes),
-        PreparedBody::Forward => match received.body {
+        PreparedBody::Forward => match body {
             ReceivedBody::None => OutboundBody::Empty,
             ReceivedBody::Json(json) => OutboundBody::Full(json.bytes().clone()),
             ReceivedBody::Whole(bytes) => OutboundBody::Full(bytes),
@@ -86,7 +116,7 @@ where
         let text = "the provider's address cannot be built from this request";
         Fault::client(FaultKind::BadRequest, text).with_detail(error)
     })?;
-    *request.headers_mut() = if accepted.endpoint.is_understood() {
+    *request.headers_mut() = if step.endpoint.is_understood() {
         header::for_understood(&accepted.headers)
     } else {
         header::for_proxy(&accepted.headers)
@@ -104,10 +134,10 @@ where
     })?;
     closing.answered(response.status());
     Ok(Answered {
-        endpoint: accepted.endpoint,
+        endpoint: step.endpoint,
         provider: target.provider,
         trace_id: accepted.trace.echo.clone(),
-        credential: target.credential,
+        credential: Arc::clone(&target.credential),
         response,
         reply,
     })

@@ -110,7 +110,7 @@ pub(crate) async fn relay(
 }
 
 /// Reads a whole answer, of at most `most` bytes, through the adapter.
-async fn hold(
+pub(crate) async fn hold(
     parts: &Parts,
     mut body: InboundBody,
     reply: &mut dyn Reply,
@@ -162,8 +162,10 @@ fn stalled(provider: &Provider, idle: Duration) -> Fault {
 fn is_json(headers: &HeaderMap) -> bool {
     const JSON: &[u8] = b"application/json";
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    kind.get(..JSON.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(JSON))
-        && !headers.contains_key(CONTENT_ENCODING)
+    kind.split_at_checked(JSON.len()).is_some_and(|(kind, rest)| {
+        // A file of lines, `application/jsonl`, is not held.
+        kind.eq_ignore_ascii_case(JSON) && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
+    }) && !headers.contains_key(CONTENT_ENCODING)
 }
 
 fn client_head(

@@ -267,12 +267,11 @@ async fn an_older_header_names_the_provider_too() {
 }
 
 #[tokio::test]
-async fn realtime_and_batch_outputs_are_refused_by_name() {
+async fn realtime_is_refused_by_name() {
     let world = World::new().await;
     for (ask, word) in [
         (Ask::new("GET", "/v1/realtime?model=@open/gpt-realtime"), "realtime is not served"),
         (Ask::new("GET", "/v1/responses/x").header("upgrade", "websocket"), "realtime"),
-        (Ask::new("GET", "/v1/batches/b1/output"), "output_file_id"),
     ] {
         let answer = world.send(ask.header("x-portkey-provider", "@open")).await;
         let message = answer.refused(400, None);

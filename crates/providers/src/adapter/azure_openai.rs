@@ -8,7 +8,7 @@ use portcullis_domain::{Fault, FaultKind, Retry};
 use super::{
     Adapter, Ask, Prepared,
     anthropic::messages_over_chat,
-    openai::{Request, bearer, no_batch_output, no_endpoint, secret_value},
+    openai::{Request, bearer, no_endpoint, secret_value},
     url,
 };
 use crate::{Endpoint, credential::AzureDeployment};
@@ -27,8 +27,8 @@ impl Adapter for AzureOpenAi {
     fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault> {
         match ask.endpoint {
             Endpoint::Messages => return messages_over_chat(ask, self),
-            Endpoint::CountTokens => return Err(no_endpoint(ask)),
-            Endpoint::BatchOutput => return Err(no_batch_output(ask)),
+            // The output of a batch is a file, which the gateway asks for in two steps.
+            Endpoint::CountTokens | Endpoint::BatchOutput => return Err(no_endpoint(ask)),
             _ => {}
         }
         let Place { deployment, version } = place(ask);

@@ -181,7 +181,7 @@ fn the_output_of_a_batch_is_a_file() {
         (call.method, call.body) = (Method::GET, None);
         let fault = call.prepare().err().unwrap();
         assert_eq!(fault.kind, FaultKind::BadRequest);
-        assert!(fault.public.contains("output_file_id"), "{}", fault.public);
+        assert!(fault.public.contains("getBatchOutput"), "{}", fault.public);
     }
 }
 
