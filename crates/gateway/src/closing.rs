@@ -45,6 +45,8 @@ struct State {
     answered_at: Option<Timestamp>,
     /// The provider's status.
     status: Option<StatusCode>,
+    /// How often a request was sent again.
+    retries: u8,
     ended: bool,
 }
 
@@ -65,6 +67,7 @@ impl Closing {
             sent_at: None,
             answered_at: None,
             status: None,
+            retries: 0,
             ended: false,
         }))
     }
@@ -150,6 +153,25 @@ impl Closing {
         self.0.sent_at = None;
     }
 
+    /// The provider is about to be tried again: what it answered is not the call's answer.
+    pub(crate) fn retry(&mut self) {
+        let state = &mut *self.0;
+        state.retries += 1;
+        (state.sent_at, state.answered_at, state.status) = (None, None, None);
+        state.log.response_status = None;
+    }
+
+    /// How often the provider was tried again.
+    pub(crate) fn retries(&self) -> u8 {
+        self.0.retries
+    }
+
+    /// What `x-portkey-retry-attempt-count` says: 0 where nothing was tried again, else how many
+    /// retries it took, or -1 when they were of no use (data-plane reference §6).
+    pub(crate) fn retry_count(&self) -> i32 {
+        self.0.retry_count()
+    }
+
     /// The provider's head has come.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         let state = &mut *self.0;
@@ -219,8 +241,17 @@ impl State {
         self.log.error_detail = (!fault.detail.is_empty()).then(|| plain(&fault.detail, 500));
     }
 
+    fn retry_count(&self) -> i32 {
+        match self.retries {
+            0 => 0,
+            retries if self.status.is_some_and(|status| status.is_success()) => retries.into(),
+            _ => -1,
+        }
+    }
+
     fn close(&mut self, observed: Option<&mut Observed>) {
         self.ended = true;
+        self.log.retry_success_count = self.retry_count();
         let now = self.clock.now();
         let log = &mut self.log;
         log.timings.total = now.micros_since(log.created_at);

@@ -17,6 +17,7 @@ pub(crate) const SPAN_ID: HeaderName = HeaderName::from_static("x-portkey-span-i
 pub(crate) const PARENT_SPAN_ID: HeaderName = HeaderName::from_static("x-portkey-parent-span-id");
 pub(crate) const SPAN_NAME: HeaderName = HeaderName::from_static("x-portkey-span-name");
 pub(crate) const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-portkey-request-timeout");
+pub(crate) const RETRY_COUNT: HeaderName = HeaderName::from_static("x-portkey-retry-count");
 pub(crate) const CUSTOM_HOST: HeaderName = HeaderName::from_static("x-portkey-custom-host");
 pub(crate) const FORWARD_HEADERS: HeaderName = HeaderName::from_static("x-portkey-forward-headers");
 pub(crate) const DEBUG: HeaderName = HeaderName::from_static("x-portkey-debug");
@@ -65,6 +66,12 @@ pub(crate) fn flag(headers: &HeaderMap, name: HeaderName) -> Option<bool> {
     } else {
         None
     }
+}
+
+/// Says how often the provider was tried again.
+pub(crate) fn set_retry_count(headers: &mut HeaderMap, count: i32) {
+    let value = if count == 0 { HeaderValue::from_static("0") } else { count.into() };
+    headers.insert(OUT_RETRY_COUNT, value);
 }
 
 /// Whether the body is coded (RFC 9110 §8.4): compressed, most often.

@@ -1,5 +1,5 @@
 //! attempt → [`Answered`]: the adapter builds the request, the opening is recorded, the request is
-//! sent.
+//! sent, and sent again where the caller asks for it.
 
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ use crate::{
         batch_output,
         plan::{Planned, Target},
         receive::{Received, ReceivedBody},
+        retry::{self, Retries},
         upload::{Progress, Upload},
     },
 };
@@ -122,17 +123,28 @@ where
         header::for_proxy(&accepted.headers)
     };
     request.headers_mut().extend(headers);
-    closing.open(request.uri(), upload.clone()).await?;
-    let sent = parts.egress.send(request, target.timeout).await;
-    let response = sent.map_err(|error| {
-        if !error.sent {
-            closing.unsent();
+    let mut retries = Retries::new(target.retries.saturating_sub(closing.retries()), &request);
+    let response = loop {
+        closing.open(request.uri(), upload.clone()).await?;
+        let sent = parts.egress.send(request, target.timeout).await;
+        let outcome = sent.map_err(|error| {
+            if !error.sent {
+                closing.unsent();
+            }
+            // An upload that its own sender ended looks like a connection that broke off.
+            let own = upload.as_deref().and_then(Progress::fault).cloned();
+            own.unwrap_or_else(|| fault(&error, target.provider))
+        });
+        if let Ok(response) = &outcome {
+            closing.answered(response.status());
         }
-        // An upload that its own sender ended looks like a connection that broke off.
-        let own = upload.as_deref().and_then(Progress::fault).cloned();
-        own.unwrap_or_else(|| fault(&error, target.provider))
-    })?;
-    closing.answered(response.status());
+        let Some(again) = retries.next(&outcome) else { break outcome? };
+        drop(outcome);
+        let wait = retry::wait(parts.settings.retry_wait, closing.retries());
+        closing.retry();
+        tokio::time::sleep(wait).await;
+        request = *again;
+    };
     Ok(Answered {
         endpoint: step.endpoint,
         provider: target.provider,

@@ -10,4 +10,5 @@ pub(crate) mod named;
 pub(crate) mod plan;
 pub(crate) mod receive;
 pub(crate) mod relay;
+pub(crate) mod retry;
 pub(crate) mod upload;

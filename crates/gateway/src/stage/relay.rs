@@ -49,11 +49,13 @@ pub(crate) async fn relay(
             provider.title
         );
         let fault = Fault::upstream(FaultKind::UpstreamBroken, Retry::NextTarget, text);
+        let response = refusal::respond(&fault, &trace_id, closing.retry_count());
         closing.fail(&fault, fault.kind.status(), reply.observed());
-        return Ok(refusal::respond(&fault, &trace_id));
+        return Ok(response);
     }
     let content_type = reply.head(head.status, &head.headers);
-    let head = client_head(head, content_type, provider, &trace_id, &credential);
+    let mut head = client_head(head, content_type, provider, &trace_id, &credential);
+    header::set_retry_count(&mut head.headers, closing.retry_count());
     // The server never asks for a body that is not there: such a call would not seem to end.
     let held =
         body.is_end_stream() || is_error || (endpoint.is_understood() && is_json(&head.headers));
@@ -79,7 +81,7 @@ pub(crate) async fn relay(
                 Ok(Response::from_parts(head, body))
             }
             Err(fault) => {
-                let response = refusal::respond(&fault, &trace_id);
+                let response = refusal::respond(&fault, &trace_id, closing.retry_count());
                 closing.fail(&fault, fault.kind.status(), reply.observed());
                 Ok(response)
             }
@@ -185,7 +187,6 @@ fn client_head(
         headers.remove(CONTENT_ENCODING);
     }
     headers.insert(header::TRACE_ID, trace_id.clone());
-    headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
     headers.insert(header::OUT_CACHE_STATUS, HeaderValue::from_static("DISABLED"));
     headers.insert(header::OUT_LAST_OPTION, HeaderValue::from_static("config"));
     headers.insert(header::PROVIDER, HeaderValue::from_static(provider.name));

@@ -14,6 +14,7 @@ mod hygiene;
 mod models;
 mod outages;
 mod person;
+mod retries;
 mod streaming;
 mod support;
 mod token;
