@@ -172,6 +172,35 @@ impl Closing {
         self.0.retry_count()
     }
 
+    /// How much of each side's content is kept; none when nothing is.
+    pub(crate) fn max_kept_bytes(&self) -> Option<usize> {
+        self.0.kept.as_ref().map(Kept::limit)
+    }
+
+    /// The first of a session's messages comes from the provider.
+    pub(crate) fn first_byte(&mut self) {
+        let log = &mut self.0.log;
+        log.timings.time_to_first_byte = Some(self.0.clock.now().micros_since(log.created_at));
+    }
+
+    /// What passed in a session: bytes from client and provider, the provider's messages, and of
+    /// both the text as far as it is kept.
+    pub(crate) fn session(
+        &mut self,
+        (request_bytes, response_bytes): (u64, u64),
+        messages: u32,
+        (request, response): (Option<Bytes>, Option<Bytes>),
+    ) {
+        let log = &mut self.0.log;
+        log.stream = true;
+        (log.request_bytes, log.response_bytes) = (request_bytes, response_bytes);
+        log.response_chunks = messages;
+        if let Some(kept) = &mut self.0.kept {
+            request.iter().for_each(|text| kept.request(text));
+            response.iter().for_each(|text| kept.response(text));
+        }
+    }
+
     /// The provider's head has come.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         let state = &mut *self.0;
@@ -205,7 +234,8 @@ impl Closing {
         log.state = LogState::Finished;
         log.response_status = Some(status.as_u16());
         // A stream can end with the provider's own error event.
-        log.is_success = status.is_success() && observed.error.is_none();
+        let is_session = status == StatusCode::SWITCHING_PROTOCOLS;
+        log.is_success = (status.is_success() || is_session) && observed.error.is_none();
         if !log.is_success {
             log.error = Some(Cow::Borrowed("provider_error"));
         }

@@ -101,6 +101,8 @@ fn is_hop_by_hop(name: &str) -> bool {
 fn stays_here(name: &str) -> bool {
     is_hop_by_hop(name)
         || name.starts_with("x-portkey-")
+        // A browser's key may be among the subprotocols.
+        || name.starts_with("sec-websocket-")
         || matches!(
             name,
             "authorization"

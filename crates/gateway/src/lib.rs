@@ -18,6 +18,7 @@ mod models;
 mod multipart;
 mod pipeline;
 mod refusal;
+mod session;
 mod settings;
 mod settle;
 mod stage;

@@ -2,12 +2,12 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use http::{HeaderMap, Method, Uri, request};
+use http::{HeaderMap, Method, Uri, Version, request};
 use percent_encoding::percent_decode_str;
 use portcullis_domain::{CallId, Fault, FaultKind, Id, Snapshot, Timestamp};
 use portcullis_providers::Endpoint;
 
-use crate::{Parts, trace::Trace};
+use crate::{Parts, stage::realtime, trace::Trace};
 
 /// A call whose head was understood. Its body has not been read.
 pub(crate) struct Accepted {
@@ -16,6 +16,7 @@ pub(crate) struct Accepted {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,
+    pub(crate) version: Version,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: IpAddr,
@@ -26,16 +27,22 @@ pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Box<A
     let clock = &*parts.clock;
     let id = Id::mint(clock, &*parts.dice);
     let trace = Trace::of(&head, id, &*parts.dice);
+    let endpoint = Endpoint::of(&head.method, below_version(&head.uri));
+    let mut headers = head.headers;
+    if endpoint == Endpoint::Realtime {
+        realtime::lift_key(&mut headers);
+    }
     // Boxed, as what goes through every stage is.
     Box::new(Accepted {
         id,
         at: clock.now(),
         snapshot: parts.live.current(),
-        endpoint: Endpoint::of(&head.method, below_version(&head.uri)),
+        endpoint,
         method: head.method,
+        version: head.version,
         trace,
         uri: head.uri,
-        headers: head.headers,
+        headers,
         peer,
     })
 }

@@ -19,10 +19,12 @@ use crate::{
     BoxError, Parts,
     closing::Closing,
     header,
+    session::Session,
     stage::{
         accept::Accepted,
         batch_output,
         plan::{Planned, Target},
+        realtime,
         receive::{Received, ReceivedBody},
         retry::{self, Retries},
         upload::{Progress, Upload},
@@ -38,6 +40,8 @@ pub(crate) struct Answered {
     pub(crate) credential: Arc<Credential>,
     pub(crate) response: Response<InboundBody>,
     pub(crate) reply: Box<dyn Reply>,
+    /// What goes on behind the head, if the call opened a session.
+    pub(crate) session: Option<Box<Session>>,
 }
 
 pub(crate) async fn attempt<B>(
@@ -54,6 +58,9 @@ where
         // Boxed, that other calls need not make room for it.
         return Box::pin(batch_output::attempt(parts, accepted, &target, closing)).await;
     }
+    if accepted.endpoint == Endpoint::Realtime {
+        return Box::pin(realtime::attempt(parts, &identified, &target, closing)).await;
+    }
     let step = Step { endpoint: accepted.endpoint, path: accepted.path() };
     send(parts, accepted, &target, step, body, closing).await
 }
@@ -64,6 +71,29 @@ pub(crate) struct Step<'a> {
     pub(crate) endpoint: Endpoint,
     /// The path after `/v1`.
     pub(crate) path: &'a str,
+}
+
+/// Has the target's adapter build one request of a call.
+pub(crate) fn prepare(
+    parts: &Parts,
+    accepted: &Accepted,
+    target: &Target,
+    step: Step<'_>,
+    body: AskBody<'_>,
+) -> Result<Prepared, Fault> {
+    target.provider.adapter().prepare(&Ask {
+        endpoint: step.endpoint,
+        method: &accepted.method,
+        path: step.path,
+        query: target.query.as_deref().or(accepted.query()),
+        headers: &accepted.headers,
+        body,
+        model: target.model.as_deref(),
+        provider: target.provider,
+        credential: &target.credential,
+        strict: target.strict,
+        now_millis: parts.clock.now().micros() / 1000,
+    })
 }
 
 /// Sends one request of a call to its target.
@@ -78,23 +108,12 @@ pub(crate) async fn send<B>(
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let prepared = target.provider.adapter().prepare(&Ask {
-        endpoint: step.endpoint,
-        method: &accepted.method,
-        path: step.path,
-        query: target.query.as_deref().or(accepted.query()),
-        headers: &accepted.headers,
-        body: match &body {
-            ReceivedBody::None => AskBody::None,
-            ReceivedBody::Json(json) => AskBody::Json(json),
-            ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
-        },
-        model: target.model.as_deref(),
-        provider: target.provider,
-        credential: &target.credential,
-        strict: target.strict,
-        now_millis: parts.clock.now().micros() / 1000,
-    })?;
+    let ask = match &body {
+        ReceivedBody::None => AskBody::None,
+        ReceivedBody::Json(json) => AskBody::Json(json),
+        ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
+    };
+    let prepared = prepare(parts, accepted, target, step, ask)?;
     let Prepared { method, url, headers, body: prepared, reply } = prepared;
     let mut upload: Option<Arc<Progress>> = None;
     let mut request = Request::new(match prepared {
@@ -152,6 +171,7 @@ where
         credential: Arc::clone(&target.credential),
         response,
         reply,
+        session: None,
     })
 }
 

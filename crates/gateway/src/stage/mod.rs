@@ -8,6 +8,7 @@ pub(crate) mod identify;
 pub(crate) mod inline_config;
 pub(crate) mod named;
 pub(crate) mod plan;
+pub(crate) mod realtime;
 pub(crate) mod receive;
 pub(crate) mod relay;
 pub(crate) mod retry;

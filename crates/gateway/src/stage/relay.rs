@@ -38,8 +38,14 @@ pub(crate) async fn relay(
     answered: Answered,
     closing: Closing,
 ) -> Result<Response<ResponseBody>, Fault> {
-    let Answered { endpoint, provider, trace_id, credential, response, mut reply } = answered;
+    let Answered { endpoint, provider, trace_id, credential, response, mut reply, session } =
+        answered;
     let (head, body) = response.into_parts();
+    if let Some(session) = session {
+        let mut head = client_head(head, None, provider, &trace_id, &credential);
+        header::set_retry_count(&mut head.headers, closing.retry_count());
+        return Ok(session.respond(head.headers, closing));
+    }
     let is_read = endpoint.is_understood() && endpoint.uses_model() && head.status.is_success();
     let is_error = head.status.as_u16() >= 400;
     if (is_read || is_error) && header::is_encoded(&head.headers) {

@@ -4,6 +4,7 @@
 mod error;
 mod members;
 mod models;
+pub mod realtime;
 mod reply;
 pub(super) mod usage;
 
@@ -41,6 +42,7 @@ impl Adapter for OpenAi {
             Endpoint::Messages => return messages_over_chat(ask, self),
             // The output of a batch is a file, which the gateway asks for in two steps.
             Endpoint::CountTokens | Endpoint::BatchOutput => return Err(no_endpoint(ask)),
+            Endpoint::Realtime if ask.provider.name != "openai" => return Err(no_endpoint(ask)),
             _ => {}
         }
         let base = url::base(ask.provider, &ask.credential.settings)?;
