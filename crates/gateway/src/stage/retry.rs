@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use portcullis_domain::{Fault, FaultKind, Retry};
 use portcullis_runtime::egress::OutboundBody;
 
-use crate::header;
+use crate::{client_headers::ClientHeaders, header};
 
 /// The most retries that a call may ask for.
 const MOST: u8 = 5;
 
 /// How many retries the call asks for.
-pub(crate) fn asked(headers: &HeaderMap) -> Result<u8, Fault> {
-    if !headers.contains_key(header::RETRY_COUNT) {
+pub(crate) fn asked(headers: &ClientHeaders) -> Result<u8, Fault> {
+    if !headers.contains_key(&header::RETRY_COUNT) {
         return Ok(0);
     }
     let count = header::text(headers, header::RETRY_COUNT).and_then(|text| text.parse().ok());
