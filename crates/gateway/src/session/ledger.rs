@@ -93,7 +93,7 @@ impl Ledger {
                 observed.error = failure(&self.provider.close);
                 closing.finish(status, observed);
             }
-            End::Ended => closing.finish(status, observed),
+            End::Ended(_) => closing.finish(status, observed),
             End::ClientGone => closing.hung_up(observed),
             End::ProviderGone => {
                 let text = format!("{} broke off the session", self.title);

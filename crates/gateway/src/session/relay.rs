@@ -1,6 +1,7 @@
 //! Both directions of a session, and how it ends.
 
 use std::{
+    borrow::Cow,
     future::poll_fn,
     io,
     task::{Context, Poll},
@@ -39,8 +40,8 @@ const BAD_GATEWAY: u16 = 1014;
 pub(super) enum End {
     /// Both sides have closed, or one has and the other left.
     Closed,
-    /// We have ended it in good order: the server drains, or nobody said anything.
-    Ended,
+    /// We have ended it in good order, for this reason.
+    Ended(&'static str),
     /// The client was gone without having closed.
     ClientGone,
     /// The provider was.
@@ -51,6 +52,14 @@ pub(super) enum End {
     ProviderViolated(Violation),
     /// The session may not go on.
     TakenBack(Fault),
+}
+
+/// How long it goes on without anybody saying anything.
+struct Patience {
+    idle: Duration,
+    seen: u64,
+    seen_at: Instant,
+    closed_at: Option<Instant>,
 }
 
 /// The two sides, and what is under way between them.
@@ -74,53 +83,33 @@ impl Relay {
     pub(super) async fn run(&mut self, mut draining: Draining, guard: Guard, idle: Duration) {
         let mut ask = interval(ASK_EVERY);
         ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut seen, mut seen_at) = (self.ledger.bytes(), Instant::now());
-        let mut closed_at = None;
-        loop {
-            let (end, code, reason) = tokio::select! {
+        let mut patience = Patience::new(idle);
+        let end = loop {
+            tokio::select! {
                 biased;
-                () = &mut draining => (End::Ended, GOING_AWAY, "the gateway is stopping".into()),
+                () = &mut draining => break End::Ended("the gateway is stopping"),
                 _ = ask.tick() => {
-                    let bytes = self.ledger.bytes();
-                    if bytes != seen {
-                        (seen, seen_at) = (bytes, Instant::now());
-                    }
-                    if self.to_provider.is_closed() || self.to_client.is_closed() {
-                        let closed_at = *closed_at.get_or_insert_with(Instant::now);
-                        if closed_at.elapsed() < CLOSE_WITHIN {
-                            continue;
+                    let is_closing = self.to_provider.is_closed() || self.to_client.is_closed();
+                    if is_closing {
+                        if patience.is_over_for_close() {
+                            break End::Closed;
                         }
-                        return self.ledger.end(End::Closed);
-                    }
-                    if let Err(fault) = guard.check() {
-                        let reason = fault.public.clone();
-                        (End::TakenBack(fault), POLICY_VIOLATION, reason)
-                    } else if seen_at.elapsed() >= idle {
-                        (End::Ended, GOING_AWAY, "nothing was said for too long".into())
-                    } else {
-                        continue;
+                    } else if let Err(fault) = guard.check() {
+                        break End::TakenBack(fault);
+                    } else if patience.is_over(self.ledger.bytes()) {
+                        break End::Ended("nothing was said for too long");
                     }
                 }
-                end = poll_fn(|cx| self.poll(cx)) => match end {
-                    End::ProviderGone | End::ProviderViolated(_) => {
-                        (end, BAD_GATEWAY, "the provider broke off".into())
-                    }
-                    End::ClientViolated(_) => {
-                        (end, PROTOCOL_ERROR, "this is no WebSocket message".into())
-                    }
-                    End::ClientGone => (end, GOING_AWAY, "the client is gone".into()),
-                    end => {
-                        self.ledger.end(end);
-                        let _ = timeout(CLOSE_WITHIN, self.shut()).await;
-                        return;
-                    }
-                },
-            };
-            let stopping = self.stop(&end, code, &reason);
-            // Whoever does not close in time is cut.
-            let _ = timeout(CLOSE_WITHIN, stopping).await;
+                end = poll_fn(|cx| self.poll(cx)) => break end,
+            }
+        };
+        // Whoever does not close in time is cut.
+        if let Some((code, reason)) = end.code() {
+            let _ = timeout(CLOSE_WITHIN, self.stop(&end, code, &reason)).await;
             self.ledger.end(end);
-            return;
+        } else {
+            self.ledger.end(end);
+            let _ = timeout(CLOSE_WITHIN, self.shut()).await;
         }
     }
 
@@ -193,5 +182,40 @@ impl Relay {
         let mut buffer = [0; 1024];
         while self.client.read(&mut buffer).await? > 0 {}
         Ok(())
+    }
+}
+
+impl End {
+    /// What those who are still there are told, where they have not said it themselves.
+    fn code(&self) -> Option<(u16, Cow<'static, str>)> {
+        Some(match self {
+            Self::Closed => return None,
+            Self::Ended(reason) => (GOING_AWAY, (*reason).into()),
+            Self::ClientGone => (GOING_AWAY, "the client is gone".into()),
+            Self::ProviderGone | Self::ProviderViolated(_) => {
+                (BAD_GATEWAY, "the provider broke off".into())
+            }
+            Self::ClientViolated(_) => (PROTOCOL_ERROR, "this is no WebSocket message".into()),
+            Self::TakenBack(fault) => (POLICY_VIOLATION, fault.public.clone()),
+        })
+    }
+}
+
+impl Patience {
+    fn new(idle: Duration) -> Self {
+        Self { idle, seen: 0, seen_at: Instant::now(), closed_at: None }
+    }
+
+    /// Whether nothing has come for too long, of which so many bytes came until now.
+    fn is_over(&mut self, bytes: u64) -> bool {
+        if bytes != self.seen {
+            (self.seen, self.seen_at) = (bytes, Instant::now());
+        }
+        self.seen_at.elapsed() >= self.idle
+    }
+
+    /// Whether the other side of one that has closed took too long. To be asked from then on.
+    fn is_over_for_close(&mut self) -> bool {
+        self.closed_at.get_or_insert_with(Instant::now).elapsed() >= CLOSE_WITHIN
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn log_of(world: &World) -> Log {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), closed).await.expect("it was never recorded");
+    tokio::time::timeout(Duration::from_secs(60), closed).await.expect("it was never recorded");
     world.only_log()
 }
 
