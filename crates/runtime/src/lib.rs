@@ -9,6 +9,7 @@ mod ambient;
 pub mod egress;
 mod http1;
 mod patience;
+mod pieces;
 pub mod server;
 mod switched;
 mod tasks;

@@ -72,6 +72,10 @@ impl Accepted {
             let text = "there is nothing at this path: the data plane is below /v1/";
             return Err(Fault::client(FaultKind::RouteUnknown, text));
         }
+        let method = &self.method;
+        if is_plain(self.path()) && matches!(*method, Method::GET | Method::POST) {
+            return Ok(());
+        }
         let decoded = percent_decode_str(self.path()).decode_utf8();
         let plain = decoded.as_ref().is_ok_and(|path| {
             !path.contains(['\\', '\0', '\r', '\n'])
@@ -88,7 +92,6 @@ impl Accepted {
                         write them plainly";
             return Err(Fault::client(FaultKind::BadRequest, text));
         }
-        let method = &self.method;
         if [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD]
             .contains(method)
         {
@@ -98,6 +101,19 @@ impl Accepted {
             Err(Fault::client(FaultKind::BadRequest, text))
         }
     }
+}
+
+/// Whether a path holds nothing but words with one slash before each, as nearly all do.
+fn is_plain(path: &str) -> bool {
+    let mut before = b'/';
+    path.bytes().skip(1).all(|byte| {
+        let fits = match byte {
+            b'/' => before != b'/',
+            byte => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
+        };
+        before = byte;
+        fits
+    })
 }
 
 /// Whether a path encodes what needs no encoding (RFC 3986 §2.3) or a separator: the provider

@@ -123,6 +123,9 @@ pub(super) async fn serve(
     }
 }
 
+/// Bytes that are read while a request is waited for: nearly always a whole one.
+const FIRST_READ: usize = 16 << 10;
+
 impl Connection<'_> {
     /// Ready with the next request, and as much of its body as came along.
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Result<Call, End>> {
@@ -141,6 +144,9 @@ impl Connection<'_> {
                 return Poll::Ready(Err(End::Silent));
             }
             let call = http1::with_read_buffer(|buffer| {
+                // Of a long body no more than must be: what comes along is copied, and the rest is
+                // read to where it stays.
+                let buffer = &mut buffer[..FIRST_READ];
                 let read = match incoming.poll_read(cx, buffer) {
                     Poll::Ready(Ok(read @ 1..)) => read,
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(End::Silent)),
