@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "control",
             "domain",
             "gateway",
+            "pii",
             "providers",
             "record",
             "runtime",
@@ -32,8 +33,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("runtime", &["domain"]),
     ("domain", &[]),
+    ("pii", &[]),
     ("testkit", &[]),
-    ("xtask", &["testkit"]),
+    ("xtask", &["pii", "testkit"]),
 ];
 
 /// What tests of any crate may use on top.

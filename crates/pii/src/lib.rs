@@ -1,0 +1,14 @@
+//! Finds personal data and secrets in texts, redacts and restores them.
+
+mod check;
+mod context;
+mod detector;
+mod entity;
+mod finding;
+mod names;
+mod recognizer;
+mod scan;
+
+pub use detector::{Detector, Scanner};
+pub use entity::{Country, Entity, Group};
+pub use finding::Finding;
