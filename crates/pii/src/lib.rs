@@ -1,8 +1,11 @@
 //! Finds personal data and secrets in texts, redacts and restores them.
 
+mod base64;
 mod check;
 mod context;
+mod country;
 mod detector;
+mod domain;
 mod entity;
 mod finding;
 mod names;

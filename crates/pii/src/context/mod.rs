@@ -46,8 +46,6 @@ pub(crate) struct Evidence {
     pub(crate) log_odds: f32,
     /// The phrase that spoke most for it.
     pub(crate) phrase: Option<u16>,
-    /// A label of the type stands directly before, or the key is one.
-    pub(crate) named: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -60,57 +58,60 @@ struct Hit {
     phrase: u16,
 }
 
-/// The context of the last span looked at.
+/// The context of the last span looked at: what stands before it and what behind.
 #[derive(Default)]
 pub(crate) struct Context {
-    span: Option<(usize, usize)>,
-    hits: Vec<Hit>,
+    start: Option<usize>,
+    before: Vec<Hit>,
+    end: Option<usize>,
+    behind: Vec<Hit>,
 }
+
+/// Log odds between which what stands behind a span is looked at: below, it cannot help any more,
+/// above, it does no harm. A stream need not wait for it then.
+const OPEN: std::ops::Range<f32> = -4.5..3.5;
 
 impl Context {
     pub(crate) fn clear(&mut self) {
-        self.span = None;
+        self.start = None;
+        self.end = None;
     }
 
-    /// Looks at the neighbourhood of a span.
-    pub(crate) fn look(&mut self, cx: &Cx<'_>, key: &Key, start: usize, end: usize) {
-        if self.span == Some((start, end)) {
-            return;
+    /// What is known about a span's being a value of `entity`, for which its form and checks speak
+    /// with `log_odds`.
+    pub(crate) fn evidence(
+        &mut self,
+        cx: &Cx<'_>,
+        key: &Key,
+        (start, end): (usize, usize),
+        entity: Entity,
+        log_odds: f32,
+    ) -> Evidence {
+        self.look_before(cx, key, start);
+        let evidence = sum(self.before.iter(), entity);
+        if !OPEN.contains(&(log_odds + evidence.log_odds)) {
+            return evidence;
         }
-        self.span = Some((start, end));
-        self.hits.clear();
-        self.look_at_key(key);
-        self.look_before(cx, start);
-        self.look_after(cx, end);
+        self.look_behind(cx, end);
+        if self.behind.is_empty() {
+            return evidence;
+        }
+        sum(self.before.iter().chain(&self.behind), entity)
     }
 
-    /// What is known about the span last looked at being a value of `entity`.
-    pub(crate) fn evidence(&self, entity: Entity) -> Evidence {
-        let mut result = Evidence::default();
-        let (mut best, mut worst) = (0.0_f32, 0.0_f32);
-        let (mut own, mut others) = (f32::MAX, f32::MAX);
-        for hit in &self.hits {
-            match (hit.role, hit.entity) {
-                (Role::Against, Some(of)) if of != entity => {}
-                (Role::Against, _) => worst = worst.min(hit.weight),
-                (role, Some(of)) if of == entity => {
-                    if role == Role::Label {
-                        own = own.min(hit.distance);
-                    }
-                    if hit.weight > best {
-                        best = hit.weight;
-                        result.phrase = Some(hit.phrase);
-                    }
-                }
-                (Role::Label, _) => others = others.min(hit.distance),
-                (Role::Cue, _) => {}
+    /// The types that labels before a span name, each once.
+    pub(crate) fn labelled(&mut self, cx: &Cx<'_>, key: &Key, start: usize) -> [Option<Entity>; 8] {
+        self.look_before(cx, key, start);
+        let mut found = [None; 8];
+        let mut count = 0;
+        for hit in &self.before {
+            let named = hit.role == Role::Label && hit.weight > 2.0;
+            if named && count < found.len() && !found[..count].contains(&hit.entity) {
+                found[count] = hit.entity;
+                count += 1;
             }
         }
-        result.named = own < 1.0;
-        // Another type's label nearer than one of this type: the value is that one's.
-        let claimed = if others + 0.5 < own { (4.5 - 1.5 * others).max(0.0) } else { 0.0 };
-        result.log_odds = best + worst - claimed;
-        result
+        found
     }
 
     fn look_at_key(&mut self, key: &Key) {
@@ -124,7 +125,13 @@ impl Context {
         }
     }
 
-    fn look_before(&mut self, cx: &Cx<'_>, start: usize) {
+    fn look_before(&mut self, cx: &Cx<'_>, key: &Key, start: usize) {
+        if self.start == Some(start) {
+            return;
+        }
+        self.start = Some(start);
+        self.before.clear();
+        self.look_at_key(key);
         let text = cx.behind(start, BEFORE);
         let base = start - text.len();
         let mut ring = [Word::default(); WORDS];
@@ -155,7 +162,12 @@ impl Context {
         }
     }
 
-    fn look_after(&mut self, cx: &Cx<'_>, end: usize) {
+    fn look_behind(&mut self, cx: &Cx<'_>, end: usize) {
+        if self.end == Some(end) {
+            return;
+        }
+        self.end = Some(end);
+        self.behind.clear();
         let text = cx.ahead(end, AFTER);
         let mut near = [Word::default(); 6];
         let mut count = 0;
@@ -192,7 +204,7 @@ impl Context {
                 .is_some_and(|byte| matches!(byte, b':' | b'=' | b'#' | b'0'..=b'9' | b'+' | b'('));
             for entry in entries {
                 let weight = weight_after(entry.role, gap.distance, introduces);
-                self.hits.push(Hit {
+                self.behind.push(Hit {
                     entity: entry.entity,
                     role: entry.role,
                     weight,
@@ -237,6 +249,34 @@ impl Context {
     fn hit(&mut self, entry: lexicon::Entry, distance: f32) {
         let lexicon::Entry { entity, role, phrase } = entry;
         let weight = weight_before(role, distance);
-        self.hits.push(Hit { entity, role, weight, distance, phrase });
+        self.before.push(Hit { entity, role, weight, distance, phrase });
     }
+}
+
+/// Adds up what some phrases say about one type.
+fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity) -> Evidence {
+    let mut result = Evidence::default();
+    let (mut best, mut worst) = (0.0_f32, 0.0_f32);
+    let (mut own, mut others) = (f32::MAX, f32::MAX);
+    for hit in hits {
+        match (hit.role, hit.entity) {
+            (Role::Against, Some(of)) if of != entity => {}
+            (Role::Against, _) => worst = worst.min(hit.weight),
+            (role, Some(of)) if of == entity => {
+                if role == Role::Label {
+                    own = own.min(hit.distance);
+                }
+                if hit.weight > best {
+                    best = hit.weight;
+                    result.phrase = Some(hit.phrase);
+                }
+            }
+            (Role::Label, _) => others = others.min(hit.distance),
+            (Role::Cue, _) => {}
+        }
+    }
+    // Another type's label nearer than one of this type: the value is that one's.
+    let claimed = if others + 0.5 < own { (4.5 - 1.5 * others).max(0.0) } else { 0.0 };
+    result.log_odds = best + worst - claimed;
+    result
 }

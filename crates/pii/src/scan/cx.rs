@@ -133,11 +133,15 @@ impl<'t> Cx<'t> {
         self.work.set(self.work.get() + bytes as u64 + 1);
     }
 
-    /// What the neighbourhood of a span says about its being a value of `entity`.
-    pub(crate) fn evidence(&self, start: usize, end: usize, entity: Entity) -> Evidence {
-        let mut context = self.context.borrow_mut();
-        context.look(self, self.key, start, end);
-        context.evidence(entity)
+    /// What the neighbourhood of a span says about its being a value of `entity`, for which other
+    /// things speak with `log_odds`.
+    pub(crate) fn evidence(&self, span: (usize, usize), entity: Entity, log_odds: f32) -> Evidence {
+        self.context.borrow_mut().evidence(self, self.key, span, entity, log_odds)
+    }
+
+    /// The types that labels before a span name; at most a few.
+    pub(crate) fn labelled(&self, start: usize) -> impl Iterator<Item = Entity> + use<> {
+        self.context.borrow_mut().labelled(self, self.key, start).into_iter().flatten()
     }
 
     /// Offers a span whose form and checks speak for it with `log_odds`; the context is added.
@@ -149,7 +153,7 @@ impl<'t> Cx<'t> {
         log_odds: f32,
         checked: bool,
     ) -> f32 {
-        let evidence = self.evidence(start, end, entity);
+        let evidence = self.evidence((start, end), entity, log_odds);
         let log_odds = log_odds + evidence.log_odds;
         sink.push(Candidate { start, end, entity, log_odds, checked, phrase: evidence.phrase });
         log_odds

@@ -4,7 +4,7 @@ use super::{
     Cx, Run, Sink,
     cx::BACK,
     forms::Forms,
-    hold,
+    hold, labelled,
     trigger::{self, Literals, Trigger},
 };
 use crate::{
@@ -205,6 +205,7 @@ fn number(plan: &Plan, cx: &Cx<'_>, at: usize, sink: &mut Sink) -> usize {
         return cx.run(at, BACK, |byte| byte.is_ascii_alphanumeric());
     };
     plan.forms.offer(cx, &run, sink);
+    labelled::offer(cx, &run, sink);
     let groups = run.groups();
     for index in run.first..groups.len() {
         let apart = !groups[index].joined.is_some_and(|it| it.is_tight());

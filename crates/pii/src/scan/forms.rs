@@ -8,8 +8,9 @@ use crate::{Entity, recognizer::Recognizer};
 
 /// A form of a number, and the log odds that something of this form is one, before any context.
 ///
-/// In the mask, `9` is a digit, `A` a letter, `*` either; space, `-`, `.`, `/` and `+` stand for
-/// themselves, and `~` for any one of the first four, the same throughout.
+/// In the mask, `9` is a digit, `A` a letter, `*` either; space, `-`, `.`, `/` and `(` stand for
+/// themselves, and `~` for any one of the first four, the same throughout. What `(` opens is closed
+/// behind the number.
 #[derive(Clone, Copy)]
 pub(crate) struct Form {
     mask: &'static str,
@@ -97,15 +98,11 @@ impl Forms {
             let Some(fit) = form.fit(cx, number) else { continue };
             let Some(check) = (form.recognizer.check)(text) else { continue };
             let (first, last) = (number.groups[0], number.groups[number.groups.len() - 1]);
-            let log_odds = form.prior + fit + check + edges(cx, first.start, last.end);
+            let closes = last.joined == Some(Separator::One(b'('));
+            let span = (first.start, last.end + usize::from(closes));
+            let log_odds = form.prior + fit + check + edges(cx, span.0, span.1);
             let checked = form.recognizer.proof > 0.0;
-            cx.offer(
-                sink,
-                (first.start, last.end),
-                form.entity,
-                log_odds + form.recognizer.proof,
-                checked,
-            );
+            cx.offer(sink, span, form.entity, log_odds + form.recognizer.proof, checked);
         }
     }
 }
@@ -115,7 +112,7 @@ impl Compiled {
         let (mut classes, mut groups) = (Vec::new(), vec![(0, 0)]);
         for byte in form.mask.bytes() {
             match byte {
-                b' ' | b'-' | b'.' | b'/' | b'~' => groups.push((0, byte)),
+                b' ' | b'-' | b'.' | b'/' | b'(' | b'~' => groups.push((0, byte)),
                 _ => {
                     classes.push(byte);
                     if let Some((length, _)) = groups.last_mut() {

@@ -5,11 +5,13 @@ mod cx;
 mod engine;
 mod forms;
 pub(crate) mod hold;
+mod labelled;
 mod run;
 mod trigger;
 
 pub(crate) use candidate::{Candidate, Sink};
-pub(crate) use cx::{BACK, Cx};
+pub(crate) use cx::Cx;
 pub(crate) use engine::{Engine, Plan};
 pub(crate) use forms::Form;
-pub(crate) use run::{Group, Run, Separator};
+pub(crate) use labelled::Value;
+pub(crate) use run::{Run, Separator};

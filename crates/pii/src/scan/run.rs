@@ -161,6 +161,10 @@ fn separator_after(cx: &Cx<'_>, end: usize) -> Option<(Separator, usize)> {
         b' ' | b'-' | b'.' | b'/' if second.is_ascii_alphanumeric() => {
             Some((Separator::One(first), end + 1))
         }
+        // A check character in brackets, as in Hong Kong.
+        b'(' if second.is_ascii_alphanumeric() && cx.at(end + 2) == b')' => {
+            Some((Separator::One(b'('), end + 1))
+        }
         b'_' if second.is_ascii_digit() => Some((Separator::Odd, end + 1)),
         b' ' if matches!(second, b'-' | b'.' | b'/' | b'_' | b'|')
             && cx.at(end + 2) == b' '

@@ -1,0 +1,94 @@
+//! Values that only their label makes what they are: record numbers, accounts, passports.
+
+use super::{
+    Cx, Run, Sink,
+    candidate::Candidate,
+    run::{Group, Separator},
+};
+
+/// The shape of such values.
+#[derive(Clone, Copy)]
+pub(crate) struct Value {
+    /// Letters and digits, at least and at most.
+    pub(crate) least: usize,
+    pub(crate) most: usize,
+    /// Digits, at least.
+    pub(crate) digits: usize,
+    /// Letters, at most.
+    pub(crate) letters: usize,
+    /// Groups may be joined by spaces.
+    pub(crate) spaced: bool,
+    /// Log odds without the label: far below zero.
+    pub(crate) prior: f32,
+}
+
+impl Value {
+    pub(crate) const PLAIN: Self =
+        Self { least: 5, most: 20, digits: 3, letters: 12, spaced: false, prior: -4.4 };
+
+    fn fits(&self, letters: usize, digits: usize) -> bool {
+        (self.least..=self.most).contains(&(letters + digits))
+            && digits >= self.digits
+            && letters <= self.letters
+    }
+}
+
+/// Offers what is at a run to the types whose labels are near.
+pub(crate) fn offer(cx: &Cx<'_>, run: &Run, sink: &mut Sink) {
+    let groups = run.groups();
+    let own = groups[run.first];
+    // Letters directly before belong to the value (`MRN-123`) and may be its label, too.
+    let mut first = run.first;
+    while first > 0 && groups[first].joined.is_some_and(Separator::is_tight) {
+        first -= 1;
+    }
+    let start = groups[first].start;
+    if matches!(cx.before(start), b'$' | b'_') {
+        return;
+    }
+    for place in [start, own.start] {
+        for entity in cx.labelled(place) {
+            let Some(value) = entity.recognizer().and_then(|it| it.value) else { continue };
+            let Some(end) = end_of(cx, &groups[first..], run.first - first, &value) else {
+                continue;
+            };
+            let evidence = cx.evidence((place, own.end), entity, value.prior);
+            sink.push(Candidate {
+                start,
+                end,
+                entity,
+                log_odds: value.prior + evidence.log_odds,
+                checked: false,
+                phrase: evidence.phrase,
+            });
+        }
+        if start == own.start {
+            break;
+        }
+    }
+}
+
+/// Where the longest value ends that these groups begin with.
+fn end_of(cx: &Cx<'_>, groups: &[Group], own: usize, value: &Value) -> Option<usize> {
+    let (mut letters, mut digits, mut end) = (0, 0, None);
+    for (index, group) in groups.iter().enumerate() {
+        let spaced = group.joined == Some(Separator::One(b' '));
+        if index > 0 && spaced && !value.spaced {
+            break;
+        }
+        // A word in capitals behind a space is the next word, not more of the value.
+        if spaced && !group.digits && group.len() > 2 && index > own {
+            break;
+        }
+        for byte in cx.slice(group.start, group.end) {
+            letters += usize::from(byte.is_ascii_alphabetic());
+            digits += usize::from(byte.is_ascii_digit());
+        }
+        let tight_on =
+            groups.get(index + 1).is_some_and(|it| it.joined.is_some_and(Separator::is_tight));
+        if !tight_on && value.fits(letters, digits) {
+            end = Some(group.end);
+        }
+    }
+    end.filter(|end| !matches!(cx.at(*end), b'@' | b'%' | b'_'))
+}
