@@ -88,7 +88,7 @@ impl Context {
         log_odds: f32,
     ) -> Evidence {
         self.look_before(cx, key, start);
-        let evidence = sum(self.before.iter(), entity);
+        let evidence = sum(self.before.iter(), entity, log_odds);
         if !OPEN.contains(&(log_odds + evidence.log_odds)) {
             return evidence;
         }
@@ -96,7 +96,7 @@ impl Context {
         if self.behind.is_empty() {
             return evidence;
         }
-        sum(self.before.iter().chain(&self.behind), entity)
+        sum(self.before.iter().chain(&self.behind), entity, log_odds)
     }
 
     /// The types that labels before a span name, each once.
@@ -253,8 +253,11 @@ impl Context {
     }
 }
 
+/// Log odds from which on a value is what it is whatever the label before it says.
+const SELF_EVIDENT: f32 = 2.5;
+
 /// Adds up what some phrases say about one type.
-fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity) -> Evidence {
+fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity, log_odds: f32) -> Evidence {
     let mut result = Evidence::default();
     let (mut best, mut worst) = (0.0_f32, 0.0_f32);
     let (mut own, mut others) = (f32::MAX, f32::MAX);
@@ -277,6 +280,7 @@ fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity) -> Evidence {
     }
     // Another type's label nearer than one of this type: the value is that one's.
     let claimed = if others + 0.5 < own { (4.5 - 1.5 * others).max(0.0) } else { 0.0 };
+    let claimed = claimed * ((SELF_EVIDENT - log_odds) / SELF_EVIDENT).clamp(0.0, 1.0);
     result.log_odds = best + worst - claimed;
     result
 }

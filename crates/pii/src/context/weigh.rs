@@ -60,7 +60,9 @@ pub(crate) fn gap_between(cx: &Cx<'_>, between: &[Word], from: usize, to: usize)
                 gap.line = true;
                 0.6
             }
-            b'.' | b'?' | b'!' if next.is_ascii_whitespace() && index > 0 => {
+            // A question is answered by what it asks for.
+            b'?' => 0.4,
+            b'.' | b'!' if next.is_ascii_whitespace() && index > 0 => {
                 gap.sentence = true;
                 1.2
             }

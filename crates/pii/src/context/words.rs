@@ -79,7 +79,9 @@ impl Iterator for Words<'_> {
             }
             break;
         }
-        let mut hash = mixed(NOTHING, folded);
+        // Letters that go on where digits end are no word: `9abc`.
+        let tail = kind != Kind::Digit && first > 0 && self.text[first - 1].is_ascii_digit();
+        let mut hash = mixed(if tail { !NOTHING } else { NOTHING }, folded);
         let mut count = 1;
         while self.at - first < LONGEST {
             let Some((next, fold, step)) = letter(self.text, self.at) else { break };

@@ -201,13 +201,21 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let masked = value
         .iter()
         .all(|byte| matches!(byte, b'*' | b'.' | b'x' | b'X' | b'-' | b'_' | b'#' | b'?'));
-    let variable = matches!(first, b'<' | b'$' | b'%' | b'{' | b'[' | b'(')
-        && value.len() > 1
-        && (first != b'$'
-            || value[1] == b'{'
-            || value[1] == b'('
-            || value[1..].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_'))
-        || value.starts_with(b"{{");
+    let name = |text: &[u8]| {
+        let single = |case: fn(&u8) -> bool| {
+            text.iter().all(|byte| case(byte) || matches!(byte, b'_' | b'%'))
+        };
+        text.len() < 2 || single(u8::is_ascii_uppercase) || single(u8::is_ascii_lowercase)
+    };
+    let variable = match first {
+        b'$' => matches!(value.get(1), Some(b'{' | b'(')) || name(&value[1..]),
+        b'%' => matches!(value.get(1), Some(b'(')) || name(&value[1..]),
+        b'<' | b'[' | b'(' => {
+            value.len() > 1 && value.last().is_some_and(|byte| b">])".contains(byte))
+        }
+        b'{' => value.len() > 1,
+        _ => false,
+    };
     masked || variable || WORDS.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value))
 }
 

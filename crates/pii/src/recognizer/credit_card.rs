@@ -48,7 +48,8 @@ fn check(text: &[u8]) -> Option<f32> {
         16 => {
             matches!(head(1), 4)
                 || matches!(head(2), 51..=55 | 62 | 65 | 60)
-                || matches!(head(4), 2200..=2204 | 2221..=2720 | 3528..=3589 | 6011)
+                || matches!(head(2), 35)
+                || matches!(head(4), 2200..=2204 | 2221..=2720 | 6011)
                 || matches!(head(3), 644..=649)
                 || matches!(head(2), 50 | 56..=69)
                 || matches!(head(2), 36 | 38)

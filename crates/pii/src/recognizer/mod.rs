@@ -8,6 +8,7 @@
 //! 2. A `mod` line, and a line in the list below, in the order of the reference table.
 //! 3. `fixtures/<name>.jsonl` with at least 12 hits and 12 near misses (`oracle/` generates them).
 
+mod address;
 mod age;
 mod api_key;
 mod ar_cuit;
@@ -363,6 +364,7 @@ recognizers! {
     HEALTH_PLAN = health_plan;
     CASE_NUMBER = case_number;
     EMPLOYEE_ID = employee_id;
+    ADDRESS = address;
     PERSON = person;
     LOCATION = location;
     ORGANIZATION = organization;

@@ -14,8 +14,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     labels: "ssn, ss number, social security, social security number, social security no, soc sec, \
         ssn number, social, social number, sozialversicherungsnummer, numero de securite sociale, \
         numero de seguridad social, numero de seguro social, seguro social, seguridad social, \
-        codice fiscale, numero di previdenza sociale, burgerservicenummer, \
-        numero de seguranca social, taxpayer identification number, tin, tax id, tax identification number",
+        numero di previdenza sociale, numero de seguranca social, taxpayer identification number, tin, tax id, tax identification number",
     cues: "identity, identification, id number, national id, background check, w2, w 9, tax return, \
         taxpayer, payroll, verify, dob, date of birth, born",
     ..Recognizer::BLANK
@@ -27,5 +26,5 @@ fn check(text: &[u8]) -> Option<f32> {
     let (area, group, serial) = (digits(&text[..3]), digits(&text[3..5]), digits(&text[5..]));
     let never = area == 0 || area == 666 || group == 0 || serial == 0;
     let famous = matches!(digits(text), 78_051_120 | 219_099_999);
-    (!never && !famous).then_some(if area >= 900 { -4.0 } else { 0.0 })
+    (!never && !famous).then_some(if area >= 900 { -3.5 } else { 0.0 })
 }

@@ -151,7 +151,7 @@ impl Compiled {
             return bare.then_some(-1.5);
         }
         let mut any = None;
-        let mut fit = 0.0;
+        let mut fit = 0.0_f32;
         for (group, (_, wanted)) in groups.iter().zip(&self.groups).skip(1) {
             let Some(separator) = group.joined else { continue };
             let fits = match (wanted, separator) {
@@ -160,7 +160,7 @@ impl Compiled {
                 (_, Separator::Odd) => false,
             };
             if !fits {
-                fit = -1.0;
+                fit = fit.min(if *wanted == b'~' { -1.0 } else { -3.0 });
             }
         }
         Some(fit)

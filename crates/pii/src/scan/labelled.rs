@@ -43,7 +43,7 @@ pub(crate) fn offer(cx: &Cx<'_>, run: &Run, sink: &mut Sink) {
         first -= 1;
     }
     let start = groups[first].start;
-    if matches!(cx.before(start), b'$' | b'_') {
+    if matches!(cx.before(start), b'$' | b'_') || is_date(cx, &groups[first..]) {
         return;
     }
     for place in [start, own.start] {
@@ -66,6 +66,20 @@ pub(crate) fn offer(cx: &Cx<'_>, run: &Run, sink: &mut Sink) {
             break;
         }
     }
+}
+
+/// `2024-05-06`, with a time perhaps: whatever its label says, it is no number.
+fn is_date(cx: &Cx<'_>, groups: &[Group]) -> bool {
+    let [year, month, day, ..] = groups else { return false };
+    let joined = [month, day].iter().all(|it| it.joined.is_some_and(Separator::is_tight));
+    let text = |group: &Group| cx.slice(group.start, group.end);
+    joined
+        && year.len() == 4
+        && month.len() == 2
+        && day.len() >= 2
+        && matches!(text(year), [b'1', b'9', ..] | [b'2', b'0', ..])
+        && matches!(text(month), [b'0', b'1'..=b'9'] | [b'1', b'0'..=b'2'])
+        && matches!(text(day), [b'0'..=b'3', b'0'..=b'9'] | [b'0'..=b'3', b'0'..=b'9', b'T', ..])
 }
 
 /// Where the longest value ends that these groups begin with.

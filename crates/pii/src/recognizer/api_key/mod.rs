@@ -18,7 +18,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     validator: "prefix, alphabet and length by maker; CRC-32 tails; else label and entropy",
     example: "sk-proj-4f9aQ2m7Xw1bT8kL0cVd",
     hold: 512,
-    sites: &[Site::Word(word), Site::Colon(telegram)],
+    sites: &[Site::Word(word), Site::Literal(&["sk-"], prefix), Site::Colon(telegram)],
     labels: "api key, apikey, api token, apitoken, api secret, access token, auth token, authentication \
         token, authorization, bearer, bearer token, client secret, app secret, application secret, \
         secret key, secret token, access key, account key, private token, personal access token, \
@@ -62,6 +62,14 @@ fn word(cx: &Cx<'_>, (start, end): (usize, usize), sink: &mut Sink) {
     let text = cx.slice(from, to);
     if LENGTHS.contains(&text.len()) && is_key(text) && !matches!(cx.at(to), b'(' | b'[') {
         cx.offer(sink, (from, to), Entity::API_KEY, -4.5, false);
+    }
+}
+
+/// A key of the commonest prefix that happens to hold no digit.
+fn prefix(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
+    let end = cx.run(at, 256, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if !cx.before(at).is_ascii_alphanumeric() && !cx.slice(at, end).iter().any(u8::is_ascii_digit) {
+        word(cx, (at, end), sink);
     }
 }
 

@@ -183,7 +183,9 @@ pub(in crate::recognizer) fn is_random(text: &[u8]) -> bool {
     }
     let distinct = seen.iter().filter(|it| **it).count();
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    digits > 0 && distinct >= (text.len() / 3).clamp(5, 10) && digits < text.len()
+    let both = text.iter().any(u8::is_ascii_uppercase) && text.iter().any(u8::is_ascii_lowercase);
+    let mixed = digits > 0 && digits < text.len() || both && distinct > 13;
+    mixed && distinct >= (text.len() / 3).clamp(5, 10)
 }
 
 /// The last six characters are the CRC-32 of the others in base 62.

@@ -20,7 +20,6 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     example: "18 January 1985",
     on: false,
     sites: &[Site::Number(number)],
-    labels: "date, datum, fecha, data, on",
     ..Recognizer::BLANK
 };
 

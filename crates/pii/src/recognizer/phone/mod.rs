@@ -35,7 +35,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         電話番号, 手机, 휴대폰, 전화번호",
     cues: "call, contact, reach, ring, text, message, voicemail, emergency contact, reachable, kontakt, \
         contacto, contatto, contato, appel, numero, number, registered, extension, ext, anruf, \
-        emergency, urgence, notfall, phones, telephones, us at, me at, me on",
+        messages, emergency, urgence, notfall, phones, telephones, us at, me at, me on",
     against: "fiscal, isbn, imei, iban, account, account number, card, passport, ssn, vat, licence plate",
     ..Recognizer::BLANK
 };
