@@ -20,19 +20,22 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     example: "742 Evergreen Terrace, Springfield, OR 97477",
     hold: 256,
     sites: &[Site::Number(number)],
-    labels: "address, street address, home address, mailing address, postal address, billing address, \
-        shipping address, delivery address, residential address, work address, office address, addr, \
-        lives at, live at, lived at, living at, live in, resides at, residing at, reside at, residence, \
-        located at, located on, offices at, ship to, deliver to, delivered to, deliver it to, sent to, send it to, \
-        mail to, meet at, meet me at, moved to, moving to, return to, zip code, zip, zipcode, postal code, \
-        postcode, post code, adresse, anschrift, wohnadresse, postanschrift, lieferadresse, \
-        rechnungsadresse, wohnhaft, wohnhaft in, wohne in, wohnt in, plz, postleitzahl, adresse postale, \
-        domicile, domicilie, domiciliee, demeurant, habite au, habite, code postal, direccion, domicilio, \
-        domiciliado en, vive en, vivo en, codigo postal, adres, woonadres, woonachtig, woont op, \
-        woonachtig te, endereco, endereço, morada, moro na, mora na, residente, cep, indirizzo, \
-        residente in, abita in, abito in, residenza, 住所, 地址, 주소, адрес, проживает",
-    cues: "house, apartment, flat, office, building, street, corner, restaurant, station, hotel, haus, wohnung, \
-        maison, casa, piso, appartement, apartamento, living, neighbour, neighbor, arrived, parcel, letter, driver",
+    labels: "address, street address, home address, mailing address, postal address, billing \
+        address, shipping address, delivery address, residential address, work address, office \
+        address, addr, lives at, live at, lived at, living at, resides at, residing at, reside \
+        at, residence, located at, located on, offices at, ship to, deliver to, delivered to, \
+        deliver it to, mail to, return to, zip code, zip, zipcode, postal code, postcode, post \
+        code, adresse, anschrift, wohnadresse, postanschrift, lieferadresse, rechnungsadresse, \
+        wohnhaft, wohnhaft in, plz, postleitzahl, adresse postale, domicile, domicilie, \
+        domiciliee, demeurant, code postal, direccion, domicilio, domiciliado en, codigo postal, \
+        adres, woonadres, woonachtig, woont op, woonachtig te, endereco, endereço, morada, moro \
+        na, mora na, cep, indirizzo, residente in, abita in, abito in, residenza, 住所, 地址, 주소, \
+        адрес, проживает, location, lives on, once lived, delivery to",
+    cues: "house, apartment, flat, office, building, street, corner, restaurant, station, hotel, \
+        haus, wohnung, maison, casa, piso, appartement, apartamento, living, neighbour, \
+        neighbor, arrived, parcel, letter, driver, habite, habite au, live in, meet at, meet me \
+        at, moved to, moving to, residente, send it to, sent to, vive en, vivo en, wohne in, \
+        wohnt in",
     against: "ip address, mac address, email address, memory address, web address, bitcoin address, wallet address",
     ..Recognizer::BLANK
 };
@@ -50,12 +53,21 @@ fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     {
         return;
     }
-    if let Some(house) = street::house(cx, group.start, group.start + digits) {
-        // Letters glued to the number: `221B`.
-        let glued = group.end.max(house.end);
-        let (end, bonus) = tail::extend(cx, glued);
-        cx.offer(sink, (house.start, end), Entity::ADDRESS, house.log_odds + bonus, bonus > 0.0);
+    let end = if text.len() > digits { group.end } else { group.start + digits };
+    if let Some(house) = street::house(cx, group.start, end) {
+        let tail = tail::extend(cx, house.end.max(group.end));
+        let log_odds = house.log_odds + tail.log_odds;
+        cx.offer(sink, (house.start, tail.end), Entity::ADDRESS, log_odds, tail.log_odds > 0.0);
         return;
+    }
+    if let Some(house) = street::plain(cx, group.start, end) {
+        let tail = tail::extend(cx, house.end);
+        let named = cx.labelled(house.start).any(|it| it == Entity::ADDRESS);
+        if tail.whole || named {
+            let log_odds = if tail.whole { house.log_odds + tail.log_odds } else { -4.8 };
+            cx.offer(sink, (house.start, tail.end), Entity::ADDRESS, log_odds, tail.whole);
+            return;
+        }
     }
     post_code(cx, run, index, sink);
 }

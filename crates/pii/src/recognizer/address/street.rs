@@ -324,7 +324,7 @@ fn named_behind(cx: &Cx<'_>, number: Token) -> Option<House> {
             let weight = match (sure || ending.is_some(), named, lower) {
                 (true, true, false) => 2.0,
                 (true, true, true) => 0.8,
-                (true, false, _) if text.len() > 3 => -1.8,
+                (true, false, _) if text.len() > 3 => -1.2,
                 (false, true, false) => -0.4,
                 _ => -3.0,
             };
@@ -360,9 +360,46 @@ fn named_behind(cx: &Cx<'_>, number: Token) -> Option<House> {
         capitals += usize::from(counts);
         words += 1;
         // `St. James Street`: a point behind a title does not end the line.
-        token = token.next(cx, false)?;
+        let Some(next) = token.next(cx, false) else { break };
+        token = next;
     }
     best
+}
+
+/// A name and a number in either order, which only what follows can make an address: `Edeby 55`,
+/// `28030 Edeby 55`.
+pub(super) fn plain(cx: &Cx<'_>, at: usize, end: usize) -> Option<House> {
+    let number = Token { start: at, end };
+    let mut last = number;
+    let mut names = 0;
+    for _ in 0..5 {
+        let Some(next) = last.next(cx, false) else { break };
+        let named = next.is_capital(cx) && !next.has(cx, Kind::Unit);
+        if !(named || names > 0 && (next.is_number(cx) || next.has(cx, Kind::Particle))) {
+            break;
+        }
+        names += usize::from(named);
+        last = next;
+        if next.is_number(cx) {
+            break;
+        }
+    }
+    if names > 0 && last.text(cx)[0].is_ascii_digit() {
+        return Some(House { start: at, end: last.end, log_odds: -1.6 });
+    }
+    let mut start = at;
+    for _ in 0..3 {
+        let Some(previous) = Token::previous(cx, start, false) else { break };
+        if !previous.is_capital(cx) || previous.is_number(cx) {
+            break;
+        }
+        start = previous.start;
+    }
+    match (start < at, names > 0) {
+        (true, _) => Some(House { start, end, log_odds: -2.0 }),
+        (_, true) => Some(House { start: at, end: last.end, log_odds: -2.2 }),
+        _ => None,
+    }
 }
 
 /// Words that do not occur in the names of streets.

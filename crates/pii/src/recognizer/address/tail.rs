@@ -6,31 +6,42 @@ use super::{
 };
 use crate::scan::Cx;
 
-/// How far an address goes on behind its house, and what that is worth.
-pub(super) fn extend(cx: &Cx<'_>, house_end: usize) -> (usize, f32) {
+/// What follows a house.
+pub(super) struct Tail {
+    pub(super) end: usize,
+    /// What it is worth.
+    pub(super) log_odds: f32,
+    /// It makes an address of nearly anything: a unit, or a town with its code or country.
+    pub(super) whole: bool,
+}
+
+/// How far an address goes on behind its house.
+pub(super) fn extend(cx: &Cx<'_>, house_end: usize) -> Tail {
     let mut end = house_end;
-    let mut bonus = 0.0_f32;
-    let mut lines = 0;
-    let mut towns = 0;
+    let mut log_odds = 0.0_f32;
+    let (mut lines, mut towns, mut units, mut codes) = (0, 0, 0, 0);
     for _ in 0..8 {
         let Some((start, line)) = gap(cx, end) else { break };
         lines += usize::from(line);
         if lines > 4 {
             break;
         }
-        let Some(part) = part(cx, start, end) else { break };
+        let Some(part) = part(cx, start, end, codes > 0) else { break };
         match part {
             Part::Unit(stop) => {
                 end = stop;
-                bonus = bonus.max(1.5);
+                units += 1;
+                log_odds += 1.8;
             }
             Part::PostCode(stop) => {
                 end = stop;
-                bonus += 1.2;
+                codes += 1;
+                log_odds += 1.2;
             }
             Part::Region(stop) | Part::Country(stop) => {
                 end = stop;
-                bonus += 0.8;
+                codes += 1;
+                log_odds += 0.8;
             }
             Part::Town(stop) if towns < 3 => {
                 towns += 1;
@@ -40,7 +51,7 @@ pub(super) fn extend(cx: &Cx<'_>, house_end: usize) -> (usize, f32) {
             Part::Town(_) => break,
         }
     }
-    (end, bonus.min(2.5))
+    Tail { end, log_odds: log_odds.min(3.0), whole: units > 0 || towns > 0 && codes > 1 }
 }
 
 enum Part {
@@ -69,10 +80,15 @@ fn gap(cx: &Cx<'_>, end: usize) -> Option<(usize, bool)> {
         }
         at += 1;
     }
+    // `Hauptstr. 12 in 10115 Berlin`.
+    let place = ["in ", "à ", "en ", "te ", "a "].into_iter().find(|word| cx.goes_on(at, word));
+    if let Some(word) = place.filter(|word| cx.at(at + word.len()).is_ascii_digit()) {
+        at += word.len();
+    }
     (at > end && lines < 2).then_some((at, lines == 1))
 }
 
-fn part(cx: &Cx<'_>, start: usize, end: usize) -> Option<Part> {
+fn part(cx: &Cx<'_>, start: usize, end: usize, coded: bool) -> Option<Part> {
     if cx.at(start) == b'#' {
         let stop = cx.run(start + 1, 7, |byte| byte.is_ascii_alphanumeric());
         return (stop > start + 1).then_some(Part::Unit(stop));
@@ -180,6 +196,13 @@ fn unit(cx: &Cx<'_>, token: Token) -> Option<usize> {
     if token.text(cx)[0].is_ascii_digit() {
         let at = cx.run(token.end, 3, |byte| matches!(byte, b' ' | b'.') || byte >= 0x80);
         let next = Token::at(cx, at)?;
+        // `3º B`, `2º piso`.
+        if cx.goes_on(token.end.saturating_sub(2), "º")
+            || cx.goes_on(token.end.saturating_sub(2), "ª")
+        {
+            let door = next.text(cx).len() < 4;
+            return Some(if door { next.end } else { token.end });
+        }
         let floors = [
             &b"floor"[..],
             b"Floor",
