@@ -1,47 +1,188 @@
-//! The compiled configuration, and the scratch that scanning needs.
+//! The compiled configuration, and the scanner that uses it.
 
 use crate::{
-    context::Key,
+    custom::{ConfigError, Custom, CustomType},
     entity::Entity,
     finding::Finding,
-    scan::{Engine, Plan, Sink},
+    pipeline::Pipeline,
+    scan::Plan,
+    stream::Feed,
+    unmask,
 };
 
-/// What to look for, compiled. Shared between threads.
+/// What to look for, compiled. It is shared between threads; each scans with a [`Scanner`] of its
+/// own.
 pub struct Detector {
-    plan: Plan,
-    thresholds: Vec<f32>,
+    pub(crate) plan: Plan,
+    /// Log odds from which on a candidate is a finding, by type; infinite for what is not looked for.
+    pub(crate) thresholds: Vec<f32>,
+    pub(crate) names: bool,
+    /// The same for names, as probabilities, by kind.
+    pub(crate) name_thresholds: [f32; 4],
+    pub(crate) custom: Option<Custom>,
 }
 
+/// A configuration in the making.
+pub struct Builder {
+    on: Vec<bool>,
+    thresholds: Vec<f32>,
+    custom: Vec<CustomType>,
+}
+
+/// The threshold of a type that no other is set for.
+pub const DEFAULT_THRESHOLD: f32 = 0.5;
+
 impl Default for Detector {
+    /// Looks for all types that are on by default.
     fn default() -> Self {
-        let entities: Vec<Entity> = Entity::all().filter(|it| it.on_by_default()).collect();
-        let mut thresholds = vec![f32::INFINITY; Entity::BUILT_IN];
-        for entity in &entities {
-            thresholds[entity.index()] = 0.0;
-        }
-        Self { plan: Plan::new(&entities), thresholds }
+        let built = Self::builder().build();
+        built.unwrap_or_else(|_| unreachable!("the defaults are valid"))
     }
 }
 
-/// Scratch for scanning, to be used again and again.
+impl Detector {
+    /// Starts a configuration with the types that are on by default.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            on: Entity::all().map(Entity::on_by_default).collect(),
+            thresholds: vec![DEFAULT_THRESHOLD; Entity::BUILT_IN],
+            custom: Vec::new(),
+        }
+    }
+
+    /// The id of a type, custom ones too.
+    #[must_use]
+    pub fn id(&self, entity: Entity) -> &str {
+        let custom = entity.index().checked_sub(Entity::BUILT_IN);
+        custom
+            .and_then(|index| self.custom.as_ref()?.ids().get(index))
+            .map_or(entity.id(), String::as_str)
+    }
+
+    /// Whether a type is looked for.
+    #[must_use]
+    pub fn looks_for(&self, entity: Entity) -> bool {
+        self.thresholds.get(entity.index()).is_some_and(|threshold| threshold.is_finite())
+    }
+}
+
+impl Builder {
+    /// Looks for these types and no others; custom ones stay.
+    #[must_use]
+    pub fn only(mut self, entities: &[Entity]) -> Self {
+        for (index, on) in self.on.iter_mut().enumerate() {
+            *on = entities.iter().any(|entity| entity.index() == index);
+        }
+        self
+    }
+
+    /// Looks for this type, too.
+    #[must_use]
+    pub fn with(self, entity: Entity) -> Self {
+        self.switch(entity, true)
+    }
+
+    /// Does not look for this type.
+    #[must_use]
+    pub fn without(self, entity: Entity) -> Self {
+        self.switch(entity, false)
+    }
+
+    /// Findings of this type need at least this score. Fails when it is no probability.
+    pub fn threshold(mut self, entity: Entity, score: f32) -> Result<Self, ConfigError> {
+        if !(0.0..=1.0).contains(&score) {
+            return Err(ConfigError::Threshold);
+        }
+        if let Some(threshold) = self.thresholds.get_mut(entity.index()) {
+            *threshold = score;
+        }
+        Ok(self)
+    }
+
+    /// Looks for a type of one's own, too.
+    #[must_use]
+    pub fn custom(mut self, custom: CustomType) -> Self {
+        self.custom.push(custom);
+        self
+    }
+
+    /// Compiles. Fails when a custom type is not valid.
+    pub fn build(self) -> Result<Detector, ConfigError> {
+        let custom = if self.custom.is_empty() { None } else { Some(Custom::new(&self.custom)?) };
+        let entities: Vec<Entity> = Entity::all().filter(|it| self.on[it.index()]).collect();
+        let mut thresholds = vec![f32::INFINITY; Entity::BUILT_IN + self.custom.len()];
+        for entity in &entities {
+            thresholds[entity.index()] = log_odds(self.thresholds[entity.index()]);
+        }
+        let named = [Entity::PERSON, Entity::ADDRESS, Entity::LOCATION, Entity::ORGANIZATION];
+        let name_thresholds = named.map(|entity| {
+            if self.on[entity.index()] { self.thresholds[entity.index()] } else { f32::INFINITY }
+        });
+        let names = name_thresholds.iter().any(|it| it.is_finite());
+        Ok(Detector { plan: Plan::new(&entities), thresholds, names, name_thresholds, custom })
+    }
+
+    fn switch(mut self, entity: Entity, to: bool) -> Self {
+        if let Some(on) = self.on.get_mut(entity.index()) {
+            *on = to;
+        }
+        self
+    }
+}
+
+fn log_odds(score: f32) -> f32 {
+    if score <= 0.0 { f32::MIN } else { (score / (1.0 - score)).ln().min(f32::MAX) }
+}
+
+/// Scans texts, with scratch that is used again and again: a clean text costs no allocation.
 #[derive(Default)]
 pub struct Scanner {
-    engine: Engine,
-    sink: Sink,
-    key: Key,
+    pipeline: Pipeline,
+    feed: Feed,
     findings: Vec<Finding>,
+    work: u64,
 }
 
 impl Scanner {
-    /// Scans a text.
+    /// A scanner with no scratch yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Finds what a text holds, in order; findings do not overlap.
     pub fn scan(&mut self, detector: &Detector, text: &str) -> &[Finding] {
-        self.engine.clear();
-        self.sink.clear();
+        self.scan_named(detector, text, "")
+    }
+
+    /// The same for a text that a key names from outside: a JSON key, a form field, a column.
+    pub fn scan_named(&mut self, detector: &Detector, text: &str, key: &str) -> &[Finding] {
         self.findings.clear();
-        self.sink.thresholds.clone_from(&detector.thresholds);
-        self.engine.advance(&detector.plan, &self.key, (text.as_bytes(), 0), true, &mut self.sink);
-        self.findings.extend(self.sink.done.drain(..).map(Finding::from));
+        if unmask::is_masked(text.as_bytes()) {
+            // Piece by piece, so that the second text stays small.
+            self.feed.begin(detector, key);
+            let mut rest = text.as_bytes();
+            while !rest.is_empty() {
+                let (piece, more) = rest.split_at(rest.len().min(PIECE));
+                self.feed.push(detector, piece, more.is_empty(), &mut self.findings);
+                rest = more;
+            }
+            self.work = self.feed.work();
+        } else {
+            self.pipeline.begin(detector, key);
+            self.pipeline.advance(detector, (text.as_bytes(), 0), true, &mut self.findings);
+            self.work = self.pipeline.work();
+        }
         &self.findings
     }
+
+    /// How many bytes the last scan looked at, some more than once: the measure by which it is linear.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        self.work
+    }
 }
+
+/// How much of a masked text is read at a time, bytes.
+const PIECE: usize = 64 * 1024;

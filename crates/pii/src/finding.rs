@@ -1,6 +1,6 @@
 //! What was found.
 
-use crate::{context::lexicon::lexicon, entity::Entity, scan::Candidate};
+use crate::{context::lexicon::lexicon, entity::Entity, names::NameSpan, scan::Candidate};
 
 /// A span of a text that holds personal data or a secret. It does not hold the text itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,13 @@ pub struct Evidence {
     pub checked: bool,
     /// The phrase of the neighbourhood that spoke most for it, as it stands in the lexicon.
     pub context: Option<&'static str>,
+}
+
+impl Finding {
+    pub(crate) fn of_name(span: NameSpan, entity: Entity) -> Self {
+        let NameSpan { start, end, score, .. } = span;
+        Self { start, end, entity, score, evidence: Evidence::default() }
+    }
 }
 
 impl From<Candidate> for Finding {

@@ -46,7 +46,7 @@ impl Candidate {
 #[derive(Default)]
 pub(crate) struct Sink {
     /// Whether a type is looked for, and from which log odds on; by the type's index.
-    pub(crate) thresholds: Vec<f32>,
+    thresholds: Vec<f32>,
     /// The offset of the window in hand within the text.
     base: usize,
     current: Option<Candidate>,
@@ -58,7 +58,10 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    pub(crate) fn clear(&mut self) {
+    /// A new text begins.
+    pub(crate) fn begin(&mut self, thresholds: &[f32]) {
+        self.thresholds.clear();
+        self.thresholds.extend_from_slice(thresholds);
         self.base = 0;
         self.current = None;
         self.floor = 0;

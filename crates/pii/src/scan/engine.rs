@@ -79,6 +79,11 @@ impl Engine {
         *self = Self::default();
     }
 
+    /// Where the scan stands.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
     /// What was looked at so far, bytes.
     pub(crate) fn work(&self) -> u64 {
         self.work

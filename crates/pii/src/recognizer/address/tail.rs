@@ -120,8 +120,11 @@ fn part(cx: &Cx<'_>, start: usize, end: usize, coded: bool) -> Option<Part> {
         return Some(Part::Country(stop));
     }
     // A town: up to four words, and then something that goes on with an address, or an end.
-    let separated =
-        cx.slice(end, start).iter().any(|byte| matches!(byte, b',' | b'\n' | b'-' | b'>' | b'?'));
+    let separated = coded
+        || cx
+            .slice(end, start)
+            .iter()
+            .any(|byte| matches!(byte, b',' | b'\n' | b'-' | b'>' | b'?'));
     let mut last = token;
     for _ in 0..3 {
         let Some(next) = last.next(cx, false) else { break };
