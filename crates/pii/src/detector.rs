@@ -1,13 +1,9 @@
-//! The compiled configuration, and the scanner that uses it.
+//! The compiled configuration.
 
 use crate::{
     custom::{ConfigError, Custom, CustomType},
     entity::Entity,
-    finding::Finding,
-    pipeline::Pipeline,
     scan::Plan,
-    stream::Feed,
-    unmask,
 };
 
 /// What to look for, compiled. It is shared between threads; each scans with a [`Scanner`] of its
@@ -20,6 +16,8 @@ pub struct Detector {
     /// The same for names, as probabilities, by kind.
     pub(crate) name_thresholds: [f32; 4],
     pub(crate) custom: Option<Custom>,
+    /// Literal placeholders are findings.
+    literals: bool,
 }
 
 /// A configuration in the making.
@@ -63,7 +61,13 @@ impl Detector {
     /// Whether a type is looked for.
     #[must_use]
     pub fn looks_for(&self, entity: Entity) -> bool {
-        self.thresholds.get(entity.index()).is_some_and(|threshold| threshold.is_finite())
+        let found = self.thresholds.get(entity.index()).is_some_and(|it| it.is_finite());
+        found && self.reports(entity)
+    }
+
+    /// Whether what is found of a type is reported.
+    pub(crate) fn reports(&self, entity: Entity) -> bool {
+        entity != Entity::LITERAL || self.literals
     }
 }
 
@@ -110,7 +114,9 @@ impl Builder {
     /// Compiles. Fails when a custom type is not valid.
     pub fn build(self) -> Result<Detector, ConfigError> {
         let custom = if self.custom.is_empty() { None } else { Some(Custom::new(&self.custom)?) };
-        let entities: Vec<Entity> = Entity::all().filter(|it| self.on[it.index()]).collect();
+        // Literal placeholders are always looked for: whoever redacts has to know them.
+        let looked_for = |it: &Entity| self.on[it.index()] || *it == Entity::LITERAL;
+        let entities: Vec<Entity> = Entity::all().filter(looked_for).collect();
         let mut thresholds = vec![f32::INFINITY; Entity::BUILT_IN + self.custom.len()];
         for entity in &entities {
             thresholds[entity.index()] = log_odds(self.thresholds[entity.index()]);
@@ -120,7 +126,9 @@ impl Builder {
             if self.on[entity.index()] { self.thresholds[entity.index()] } else { f32::INFINITY }
         });
         let names = name_thresholds.iter().any(|it| it.is_finite());
-        Ok(Detector { plan: Plan::new(&entities), thresholds, names, name_thresholds, custom })
+        let literals = self.on[Entity::LITERAL.index()];
+        let plan = Plan::new(&entities);
+        Ok(Detector { plan, thresholds, names, name_thresholds, custom, literals })
     }
 
     fn switch(mut self, entity: Entity, to: bool) -> Self {
@@ -134,55 +142,3 @@ impl Builder {
 fn log_odds(score: f32) -> f32 {
     if score <= 0.0 { f32::MIN } else { (score / (1.0 - score)).ln().min(f32::MAX) }
 }
-
-/// Scans texts, with scratch that is used again and again: a clean text costs no allocation.
-#[derive(Default)]
-pub struct Scanner {
-    pipeline: Pipeline,
-    feed: Feed,
-    findings: Vec<Finding>,
-    work: u64,
-}
-
-impl Scanner {
-    /// A scanner with no scratch yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Finds what a text holds, in order; findings do not overlap.
-    pub fn scan(&mut self, detector: &Detector, text: &str) -> &[Finding] {
-        self.scan_named(detector, text, "")
-    }
-
-    /// The same for a text that a key names from outside: a JSON key, a form field, a column.
-    pub fn scan_named(&mut self, detector: &Detector, text: &str, key: &str) -> &[Finding] {
-        self.findings.clear();
-        if unmask::is_masked(text.as_bytes()) {
-            // Piece by piece, so that the second text stays small.
-            self.feed.begin(detector, key);
-            let mut rest = text.as_bytes();
-            while !rest.is_empty() {
-                let (piece, more) = rest.split_at(rest.len().min(PIECE));
-                self.feed.push(detector, piece, more.is_empty(), &mut self.findings);
-                rest = more;
-            }
-            self.work = self.feed.work();
-        } else {
-            self.pipeline.begin(detector, key);
-            self.pipeline.advance(detector, (text.as_bytes(), 0), true, &mut self.findings);
-            self.work = self.pipeline.work();
-        }
-        &self.findings
-    }
-
-    /// How many bytes the last scan looked at, some more than once: the measure by which it is linear.
-    #[must_use]
-    pub fn work(&self) -> u64 {
-        self.work
-    }
-}
-
-/// How much of a masked text is read at a time, bytes.
-const PIECE: usize = 64 * 1024;

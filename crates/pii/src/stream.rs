@@ -1,13 +1,19 @@
 //! Scanning what comes in pieces.
 
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 
-use crate::{detector::Detector, finding::Finding, pipeline::Pipeline, unmask::Unmasked};
+use crate::{
+    detector::Detector,
+    finding::Finding,
+    layers::{Format, Found, Layered, Reader, Wrap},
+    pipeline::Pipeline,
+    unmask::Unmasked,
+};
 
 /// Scans bytes as they come, cut anywhere, and finds at the end what a scan of the whole would have.
 pub struct StreamScanner {
-    detector: Arc<Detector>,
-    feed: Feed,
+    layered: Layered<Reading<Arc<Detector>>>,
+    found: Vec<Found<Finding>>,
 }
 
 /// The text that has come but is not let go, and the scan over it.
@@ -23,29 +29,66 @@ pub(crate) struct Feed {
 }
 
 impl StreamScanner {
-    /// A scanner of one text; `key` names it from outside, if anything does.
+    /// A scanner of one text in some format; `key` names it from outside, if anything does.
     #[must_use]
-    pub fn new(detector: Arc<Detector>, key: &str) -> Self {
-        let mut feed = Feed::default();
-        feed.begin(&detector, key);
-        Self { detector, feed }
+    pub fn new(detector: Arc<Detector>, format: Format, key: &str) -> Self {
+        Self { layered: Layered::new(format, Reading::new(detector), key), found: Vec::new() }
     }
 
     /// Takes the next piece. Findings that are final are appended to `out`; offsets are from the start
-    /// of the stream. Returns the offset before which no later finding starts: what comes before it
-    /// can be let go.
+    /// of the stream. Returns the offset before which no later finding starts: what comes before it,
+    /// and is in no finding, can be let go.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<Finding>) -> usize {
-        self.feed.push(&self.detector, piece, false, out)
+        self.read(piece, false, out)
     }
 
     /// Nothing follows: the remaining findings.
     pub fn finish(&mut self, out: &mut Vec<Finding>) -> usize {
-        self.feed.push(&self.detector, &[], true, out)
+        self.read(&[], true, out)
     }
 
-    /// A new text begins.
-    pub fn begin(&mut self, key: &str) {
-        self.feed.begin(&self.detector, key);
+    fn read(&mut self, piece: &[u8], end: bool, out: &mut Vec<Finding>) -> usize {
+        let released = self.layered.push(piece, end, &mut self.found);
+        let found = self.found.drain(..).map(Found::into_finding);
+        let detector = self.layered.reader().detector();
+        out.extend(found.filter(|it| detector.reports(it.entity)));
+        released
+    }
+}
+
+/// Reads texts with a detector.
+pub(crate) struct Reading<D> {
+    detector: D,
+    feed: Feed,
+    findings: Vec<Finding>,
+}
+
+impl<D: Borrow<Detector>> Reading<D> {
+    pub(crate) fn new(detector: D) -> Self {
+        Self { detector, feed: Feed::default(), findings: Vec::new() }
+    }
+
+    pub(crate) fn detector(&self) -> &Detector {
+        self.detector.borrow()
+    }
+}
+
+impl<D: Borrow<Detector>> Reader for Reading<D> {
+    type What = Finding;
+
+    fn begin(&mut self, key: &str) {
+        self.feed.begin(self.detector.borrow(), key);
+    }
+
+    fn push(&mut self, piece: &[u8], end: bool, out: &mut Vec<Found<Finding>>) -> usize {
+        let released = self.feed.push(self.detector.borrow(), piece, end, &mut self.findings);
+        out.extend(self.findings.drain(..).map(|what| Found {
+            start: what.start,
+            end: what.end,
+            what,
+            wrap: Wrap::default(),
+        }));
+        released
     }
 }
 

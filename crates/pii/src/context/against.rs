@@ -18,7 +18,7 @@ pub(crate) const AGAINST: &str = "order, order number, order id, orders, invoice
     ticketnummer, vorgangsnummer, gutschein, gutscheincode, angebotsnummer, lieferschein, \
     commande, numero de commande, facture, numero de facture, colis, numero de suivi, article, \
     numero de serie, reference, devis, bon de commande, \
-    pedido, numero de pedido, factura, numero de factura, envio, seguimiento, numero de seguimiento, \
+    pedido, numero de pedido, factura, numero de factura, numero de envio, seguimiento, numero de seguimiento, \
     articulo, albaran, presupuesto, \
     bestelling, bestelnummer, factuur, factuurnummer, zending, artikelnummer, serienummer, pakket, \
     encomenda, numero do pedido, fatura, nota fiscal, rastreio, codigo de rastreio, numero de serie, \

@@ -256,10 +256,13 @@ impl Context {
 /// Log odds from which on a value is what it is whatever the label before it says.
 const SELF_EVIDENT: f32 = 2.5;
 
+/// The share of a cue's weight that counts beside a label.
+const CUE_BESIDE_LABEL: f32 = 0.3;
+
 /// Adds up what some phrases say about one type.
 fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity, log_odds: f32) -> Evidence {
     let mut result = Evidence::default();
-    let (mut best, mut worst) = (0.0_f32, 0.0_f32);
+    let (mut best, mut cue, mut worst) = (0.0_f32, 0.0_f32, 0.0_f32);
     let (mut own, mut others) = (f32::MAX, f32::MAX);
     for hit in hits {
         match (hit.role, hit.entity) {
@@ -268,6 +271,8 @@ fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity, log_odds: f32) -
             (role, Some(of)) if of == entity => {
                 if role == Role::Label {
                     own = own.min(hit.distance);
+                } else {
+                    cue = cue.max(hit.weight);
                 }
                 if hit.weight > best {
                     best = hit.weight;
@@ -281,6 +286,8 @@ fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity, log_odds: f32) -
     // Another type's label nearer than one of this type: the value is that one's.
     let claimed = if others + 0.5 < own { (4.5 - 1.5 * others).max(0.0) } else { 0.0 };
     let claimed = claimed * ((SELF_EVIDENT - log_odds) / SELF_EVIDENT).clamp(0.0, 1.0);
-    result.log_odds = best + worst - claimed;
+    // A cue beside a label adds a little.
+    let more = if best > cue { CUE_BESIDE_LABEL * cue } else { 0.0 };
+    result.log_odds = best + more + worst - claimed;
     result
 }

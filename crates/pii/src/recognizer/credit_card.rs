@@ -23,7 +23,6 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         Form::new("99999999999999", -2.0),
         Form::new("9999999999999", -4.5),
         Form::new("999999999999", -4.5),
-        Form::new("999999999999999999", -4.5),
         Form::new("9999999999999999999", -4.5),
     ],
     check,

@@ -31,11 +31,11 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 pub(super) fn check(text: &[u8]) -> Option<f32> {
     let month = digits(&text[2..4]) % 50 % 20;
     let born = date::exists(digits(&text[..2]), month, digits(&text[4..6]));
-    let sum = digits(text) % 11;
     match text.len() {
         9 => (born && digits(&text[..2]) < 54 && text[6..] != *b"000").then_some(-2.4),
+        // Before 1985 a remainder of ten was written as 0.
         _ => super::pass(
-            born && (sum == 0 || sum == 10 && digits(&text[..9]) % 11 == 10 && text[9] == b'0'),
+            born && (digits(text) % 11 == 0 || digits(&text[..9]) % 11 == 10 && text[9] == b'0'),
         ),
     }
 }

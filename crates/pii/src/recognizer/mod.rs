@@ -79,6 +79,7 @@ mod jp_my_number;
 mod jwt;
 mod kr_rrn;
 mod license_plate;
+mod literal;
 mod location;
 mod lt_id;
 mod lu_nin;
@@ -368,4 +369,5 @@ recognizers! {
     PERSON = person;
     LOCATION = location;
     ORGANIZATION = organization;
+    LITERAL = literal;
 }

@@ -18,7 +18,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     check: super::cz_rc::check,
     proof: ONE_IN_11,
     labels: "rodne cislo, rodné číslo, slovak birth number, slovak national id",
-    cues: "slovensko, slovak, slovakia, slovenska, slovenská, narodený, narodená, občiansky, \
+    cues: "slovensko, slovak, slovakia, slovenska, slovenske, slovenskeho, narodený, narodená, občiansky, \
         obciansky preukaz, sr",
     ..Recognizer::BLANK
 };

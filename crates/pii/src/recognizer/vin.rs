@@ -34,5 +34,6 @@ fn check(text: &[u8]) -> Option<f32> {
         && text[13..].iter().all(u8::is_ascii_digit);
     let sum: u32 = text.iter().zip(WEIGHTS).map(|(byte, weight)| value(*byte) * weight).sum();
     let checks = b"0123456789X"[(sum % 11) as usize] == text[8];
-    formed.then_some(if checks { 2.4 } else { -4.6 })
+    let north_america = matches!(text[0], b'1'..=b'5');
+    (formed && (checks || !north_america)).then_some(if checks { 2.4 } else { -4.6 })
 }

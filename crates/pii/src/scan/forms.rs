@@ -21,6 +21,11 @@ impl Form {
     pub(crate) const fn new(mask: &'static str, prior: f32) -> Self {
         Self { mask, prior }
     }
+
+    /// How many letters and digits a number of this form has.
+    pub(crate) fn length(&self) -> usize {
+        self.mask.bytes().filter(|byte| !b" -./(~".contains(byte)).count()
+    }
 }
 
 /// All forms of the types that are looked for, by length.

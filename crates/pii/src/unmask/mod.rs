@@ -10,18 +10,7 @@ mod encoded;
 use character::{Meaning, meaning};
 use encoded::Encoded;
 
-use crate::context::words::decode;
-
-/// A stretch of the text that reads differently in the second.
-#[derive(Clone, Copy, Debug)]
-struct Edit {
-    /// Where it stands in the second text, and how long it is there.
-    at: usize,
-    length: usize,
-    /// Where it stands in the text, and how long it is there.
-    from: usize,
-    source: usize,
-}
+use crate::{context::words::decode, trail::Trail};
 
 /// The second text, as far as it is kept, and the way back.
 #[derive(Default)]
@@ -29,9 +18,7 @@ pub(crate) struct Unmasked {
     pub(crate) text: Vec<u8>,
     /// The offset of the first byte kept.
     pub(crate) base: usize,
-    edits: Vec<Edit>,
-    /// A place of the second text before all edits kept, and where it comes from.
-    origin: (usize, usize),
+    trail: Trail,
     /// How much of the text has been read.
     read: usize,
 }
@@ -57,8 +44,7 @@ impl Unmasked {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.base = 0;
-        self.edits.clear();
-        self.origin = (0, 0);
+        self.trail.begin(0);
         self.read = 0;
     }
 
@@ -109,41 +95,23 @@ impl Unmasked {
     pub(crate) fn forget(&mut self, offset: usize) {
         self.text.drain(..offset - self.base);
         self.base = offset;
-        let gone = self.edits.partition_point(|edit| edit.at + edit.length <= offset);
-        if let Some(last) = gone.checked_sub(1).map(|last| self.edits[last]) {
-            self.origin = (last.at + last.length, last.from + last.source);
-            self.edits.drain(..gone);
-        }
+        self.trail.forget(offset);
     }
 
     /// Where the byte at `offset` of the second text comes from: where its source starts.
     pub(crate) fn source_of(&self, offset: usize) -> usize {
-        match self.edit_at(offset) {
-            None => self.origin.1 + (offset - self.origin.0),
-            Some(edit) if offset < edit.at + edit.length => edit.from,
-            Some(edit) => edit.from + edit.source + (offset - edit.at - edit.length),
-        }
+        self.trail.source_of(offset)
     }
 
     /// Where the source of the byte before `offset` ends.
     pub(crate) fn source_behind(&self, offset: usize) -> usize {
-        let Some(last) = offset.checked_sub(1) else { return 0 };
-        match self.edit_at(last) {
-            Some(edit) if last < edit.at + edit.length => edit.from + edit.source,
-            _ => self.source_of(last) + 1,
-        }
-    }
-
-    /// The last edit that starts at `offset` or before.
-    fn edit_at(&self, offset: usize) -> Option<&Edit> {
-        let count = self.edits.partition_point(|edit| edit.at <= offset);
-        self.edits[..count].last()
+        self.trail.source_behind(offset)
     }
 
     fn edit(&mut self, from: usize, source: usize, bytes: &[u8]) {
         let at = self.base + self.text.len();
         self.text.extend_from_slice(bytes);
-        self.edits.push(Edit { at, length: bytes.len(), from, source });
+        self.trail.edit((from, source), (at, bytes.len()));
     }
 
     /// What stands at the head of `raw`, which is a mark.
