@@ -62,6 +62,17 @@ pub(crate) fn gap_between(cx: &Cx<'_>, between: &[Word], from: usize, to: usize)
             }
             // A question is answered by what it asks for.
             b'?' => 0.4,
+            // `No. 12`: a short word is abbreviated.
+            b'.' if bytes[..index]
+                .iter()
+                .rev()
+                .take(4)
+                .take_while(|it| it.is_ascii_alphabetic())
+                .count()
+                < 4 =>
+            {
+                0.0
+            }
             b'.' | b'!' if next.is_ascii_whitespace() && index > 0 => {
                 gap.sentence = true;
                 1.2

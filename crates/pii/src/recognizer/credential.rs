@@ -72,8 +72,12 @@ pub(super) fn value_behind(cx: &Cx<'_>, end: usize) -> Option<Named> {
         let closed = cx.at(stop) == quote || cx.at(stop) == b'\\';
         return (closed && stop > start).then_some(Named { start, end: stop, joint, quoted: true });
     }
+    // In the query of a URL the value ends where the next begins.
+    let label = cx.behind(end, 40);
+    let query = joint == Joint::Mark && label.iter().any(|byte| matches!(byte, b'?' | b'&'));
     let mut stop = cx.run(at, LONGEST, |byte| {
-        byte.is_ascii_graphic() && !b"\"'`<>".contains(&byte) || byte >= 0x80
+        let ends = b"\"'`<>".contains(&byte) || query && matches!(byte, b'&' | b'#');
+        !ends && (byte.is_ascii_graphic() || byte >= 0x80)
     });
     while stop > at && b",;.)]}*".contains(&cx.before(stop)) {
         stop -= 1;

@@ -14,7 +14,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     validator: "form, and the network or a phrase beside it",
     example: "my Instagram is @jane.doe",
     sites: &[Site::At(at_sign)],
-    labels: "twitter, instagram, insta, tiktok, telegram, mastodon, bluesky, threads, snapchat, snap, handle, \
+    labels: "twitter, instagram, insta, tiktok, tik tok, linked in, you tube, telegram, mastodon, bluesky, threads, snapchat, snap, handle, \
         social media handle, twitter handle, ig, x handle, follow me, follow me on, dm me, find me, find me on, tag me, \
         my handle, my username, mein handle, folge mir, suivez moi, sigueme, volg mij, me siga, seguimi, social media, \
         social handle, venmo, cash app, discord, linkedin, facebook, youtube, twitch, reddit, skype, wechat",

@@ -14,8 +14,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         medical record id, med rec no, patient id, patient number, patient no, patient \
         identifier, hospital number, hospital id, chart number, chart no, health record number, \
         national health id, health id, patientennummer, patienten nr, patienten id, fallnummer, \
-        krankenaktennummer, numero de dossier medical, dossier medical, numero patient, ipp, \
-        numero de dossier, historia clinica, numero de historia clinica, nhc, numero de \
+        krankenaktennummer, numero de dossier medical, dossier medical, numero patient, ipp, historia clinica, numero de historia clinica, nhc, numero de \
         historia, expediente medico, patientnummer, patient nummer, dossiernummer, medisch \
         dossier, prontuario, numero do prontuario, cartella clinica, numero cartella clinica, \
         numero paziente, rx, prescription number, rx number",

@@ -14,7 +14,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     example: "770305-02-1234",
     forms: &[Form::new("999999-99-9999", 1.2), Form::new("999999999999", -5.2)],
     check,
-    labels: "mykad, mykad number, nric, nric no, nric number, ic, ic no, ic number, kad \
+    labels: "mykad, my kad, mykad number, nric, nric no, nric number, ic, ic no, ic number, kad \
         pengenalan, no kp, nombor kad pengenalan, malaysian ic, malaysian id",
     cues: "malaysia, malaysian",
     ..Recognizer::BLANK

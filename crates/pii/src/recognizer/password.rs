@@ -86,7 +86,7 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
         return;
     }
     let log_odds = weigh(&named, value, pin);
-    cx.offer(sink, (named.start, named.end), Entity::PASSWORD, log_odds, false);
+    cx.claim(sink, (named.start, named.end), Entity::PASSWORD, log_odds, false);
 }
 
 /// What a value looks like: words are rarely passwords, mixtures nearly always.
@@ -117,7 +117,7 @@ fn weigh(named: &Named, value: &[u8], pin: bool) -> f32 {
     sum -= if spaced && !named.quoted { 2.0 } else { 0.0 };
     if !digit && !mark && !mixed {
         // One word: long enough to be no word of a sentence, or quoted as a value.
-        sum -= if value.len() > 13 { 0.0 } else { 1.4 };
+        sum -= if value.len() > 13 { -0.4 } else { 1.4 };
     }
     if digit && !letters && !mark {
         // A count, a length, a date.
@@ -131,7 +131,7 @@ fn in_url(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     let Some((_, password)) = user_info(cx, at) else { return };
     let value = cx.slice(password.0, password.1);
     if !value.is_empty() && !is_placeholder(value) {
-        cx.offer(sink, password, Entity::PASSWORD, 2.5, true);
+        cx.claim(sink, password, Entity::PASSWORD, 2.5, true);
     }
 }
 
@@ -165,6 +165,6 @@ fn basic(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     let Some(length) = decoded else { return };
     let text = &plain[..length];
     if text.contains(&b':') && text.iter().all(|byte| (0x20..0x7f).contains(byte)) {
-        cx.offer(sink, (start, end), Entity::PASSWORD, 3.0, true);
+        cx.claim(sink, (start, end), Entity::PASSWORD, 3.0, true);
     }
 }

@@ -33,15 +33,23 @@ fn behind_label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     }
     let text = cx.ahead(at, 64);
     let line = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+    // `Swift` is also a name and a language.
+    let label = cx.run(at, 8, |byte| byte.is_ascii_alphabetic()) - at;
+    let plain = text[..label.min(line)].iter().all(u8::is_ascii_uppercase);
+    let mut named = plain;
     let mut start = 0;
     for (index, byte) in text[..line].iter().chain(b" ").enumerate() {
         if byte.is_ascii_alphanumeric() {
             continue;
         }
         let word = &text[start..index.max(start)];
+        named |= matches!(byte, b':' | b'=' | b'/')
+            || word.eq_ignore_ascii_case(b"code")
+            || word.eq_ignore_ascii_case(b"bic");
         if matches!(word.len(), 8 | 11)
             && word.iter().all(u8::is_ascii_uppercase)
             && has_country(word)
+            && named
             && at + index < at + 64
         {
             cx.offer(sink, (at + start, at + index), Entity::SWIFT_BIC, -4.2, true);

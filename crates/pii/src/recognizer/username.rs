@@ -128,7 +128,14 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     if !sure && !ends_with(cx.slice(start, end), UNSURE) {
         return;
     }
-    let Some(named) = value_behind(cx, end) else { return };
+    let Some(mut named) = value_behind(cx, end) else { return };
+    if !named.quoted {
+        let list = cx.slice(named.start, named.end).iter().position(|byte| b",;|&)".contains(byte));
+        named.end = list.map_or(named.end, |at| named.start + at);
+    }
+    if named.end == named.start {
+        return;
+    }
     let value = cx.slice(named.start, named.end);
     let is = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-+".contains(byte) || *byte >= 0x80;
     let odd = value.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.'));
@@ -201,7 +208,7 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
             }
         }
     };
-    cx.offer(sink, (named.start, named.end), Entity::USERNAME, log_odds, false);
+    cx.claim(sink, (named.start, named.end), Entity::USERNAME, log_odds, false);
 }
 
 fn ends_with(text: &[u8], phrases: &str) -> bool {
@@ -235,7 +242,7 @@ fn home(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     if inside || !(3..=32).contains(&value.len()) || is_nobody(value) || is_placeholder(value) {
         return;
     }
-    cx.offer(sink, (start, end), Entity::USERNAME, 0.8, false);
+    cx.claim(sink, (start, end), Entity::USERNAME, 0.8, false);
 }
 
 /// `scheme://jdoe:...@host`.
@@ -243,7 +250,7 @@ fn in_url(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     let Some((user, _)) = user_info(cx, at) else { return };
     let value = cx.slice(user.0, user.1);
     if value.len() > 1 && !is_nobody(value) && !is_placeholder(value) {
-        cx.offer(sink, user, Entity::USERNAME, 1.5, true);
+        cx.claim(sink, user, Entity::USERNAME, 1.5, true);
     }
 }
 
@@ -259,13 +266,13 @@ fn at_host(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     }
     if end < at {
         if cx.at(at + 1) == quote && cx.before(start) == quote {
-            cx.offer(sink, (start, end), Entity::USERNAME, 2.0, false);
+            cx.claim(sink, (start, end), Entity::USERNAME, 2.0, false);
         }
         return;
     }
     let host = cx.run(next, 16, |byte| byte.is_ascii_digit() || byte == b'.');
     let dots = cx.slice(next, host).iter().filter(|byte| **byte == b'.').count();
     if dots == 3 && !cx.at(host).is_ascii_alphanumeric() {
-        cx.offer(sink, (start, end), Entity::USERNAME, 1.0, false);
+        cx.claim(sink, (start, end), Entity::USERNAME, 1.0, false);
     }
 }

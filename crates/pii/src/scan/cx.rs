@@ -144,6 +144,18 @@ impl<'t> Cx<'t> {
         self.context.borrow_mut().labelled(self, self.key, start).into_iter().flatten()
     }
 
+    /// Offers a span for which everything has been weighed, its label too.
+    pub(crate) fn claim(
+        &self,
+        sink: &mut Sink,
+        (start, end): (usize, usize),
+        entity: Entity,
+        log_odds: f32,
+        checked: bool,
+    ) {
+        sink.push(Candidate { start, end, entity, log_odds, checked, phrase: None });
+    }
+
     /// Offers a span whose form and checks speak for it with `log_odds`; the context is added.
     pub(crate) fn offer(
         &self,

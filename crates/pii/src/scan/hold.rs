@@ -18,7 +18,8 @@ const WORD_BYTES: usize = 320;
 /// The earliest start of a span whose trigger is at `at`.
 pub(crate) fn floor(cx: &Cx<'_>, at: usize) -> usize {
     let start = word_start(cx, at);
-    chain(cx, start, at, start, WORDS)
+    let end = cx.run(at, 16, |byte| byte != 0 && !byte.is_ascii_whitespace());
+    chain(cx, start, end, start, WORDS)
 }
 
 /// The earliest start of a span whose trigger is at `at` or anywhere behind. The last word is part

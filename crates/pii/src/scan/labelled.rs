@@ -5,6 +5,7 @@ use super::{
     candidate::Candidate,
     run::{Group, Separator},
 };
+use crate::context::{lexicon::lexicon, words};
 
 /// The shape of such values.
 #[derive(Clone, Copy)]
@@ -42,17 +43,33 @@ pub(crate) fn offer(cx: &Cx<'_>, run: &Run, sink: &mut Sink) {
     while first > 0 && groups[first].joined.is_some_and(Separator::is_tight) {
         first -= 1;
     }
+    let tight_first = first;
     let start = groups[first].start;
-    if matches!(cx.before(start), b'$' | b'_') || is_date(cx, &groups[first..]) {
+    if matches!(cx.before(start), b'$' | b'_')
+        || is_date(cx, &groups[first..])
+        || is_year(cx, &groups[first..])
+    {
         return;
     }
     for place in [start, own.start] {
         for entity in cx.labelled(place) {
             let Some(value) = entity.recognizer().and_then(|it| it.value) else { continue };
+            // Capitals a space before may be of the value, too, unless they are its label.
+            let mut first = tight_first;
+            while value.spaced
+                && first > 0
+                && groups[first].joined.is_some()
+                && !is_label(cx, &groups[first - 1])
+            {
+                first -= 1;
+            }
+            let start = groups[first].start;
             let Some(end) = end_of(cx, &groups[first..], run.first - first, &value) else {
                 continue;
             };
-            let evidence = cx.evidence((place, own.end), entity, value.prior);
+            let here = cx.evidence((place, own.end), entity, value.prior);
+            let there = cx.evidence((start, own.end), entity, value.prior);
+            let evidence = if there.log_odds > here.log_odds { there } else { here };
             sink.push(Candidate {
                 start,
                 end,
@@ -66,6 +83,22 @@ pub(crate) fn offer(cx: &Cx<'_>, run: &Run, sink: &mut Sink) {
             break;
         }
     }
+}
+
+/// Whether a group of letters names what comes.
+fn is_label(cx: &Cx<'_>, group: &Group) -> bool {
+    let word = words::words(cx.slice(group.start, group.end), 0).next();
+    word.is_some_and(|word| lexicon().look_up(words::join(words::NOTHING, word.hash)).is_some())
+}
+
+/// Four digits alone that are more often a year.
+fn is_year(cx: &Cx<'_>, groups: &[Group]) -> bool {
+    let alone = groups.get(1).is_none_or(|next| !next.joined.is_some_and(Separator::is_tight));
+    alone
+        && matches!(
+            cx.slice(groups[0].start, groups[0].end),
+            [b'1', b'9', _, _] | [b'2', b'0', _, _]
+        )
 }
 
 /// `2024-05-06`, with a time perhaps: whatever its label says, it is no number.
@@ -91,7 +124,7 @@ fn end_of(cx: &Cx<'_>, groups: &[Group], own: usize, value: &Value) -> Option<us
             break;
         }
         // A word in capitals behind a space is the next word, not more of the value.
-        if spaced && !group.digits && group.len() > 2 && index > own {
+        if spaced && !group.digits && group.len() > 3 && index > own {
             break;
         }
         for byte in cx.slice(group.start, group.end) {

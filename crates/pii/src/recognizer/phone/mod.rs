@@ -20,7 +20,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     sites: &[Site::Number(number)],
     labels: "phone, phone number, phone no, phone nr, telephone, telephone number, tel, tel no, mobile, \
         mobile number, mobile no, mobile phone, cell, cell phone, cell number, cellphone, home phone, \
-        work phone, fax, fax number, whatsapp, signal, contact number, contact no, landline, hotline, \
+        work phone, fax, fax number, whatsapp, whats app, signal, contact number, contact no, landline, hotline, \
         call me, call us, call him, call her, call them, call at, call back, callback, ring me, \
         text me, reach me, reach us, reach him, reach her, reached at, dial, phone me, sms, \
         telefon, telefonnummer, telefonnr, tel nr, handy, handynummer, handynr, mobil, mobilnummer, \
