@@ -19,13 +19,13 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     labels: "age, aged, age of, his age, her age, patient age, alter, im alter von, lebensalter, \
         age de, agee de, agé de, âge, edad, edad de, con edad de, leeftijd, op leeftijd van, idade, \
         idade de, com idade de, eta, età, all eta di, turned, turn, turns, turning, ll turn, \
-        just turned, about to turn, wurde, wird, cumple, cumplio, cumplir, compie, compiuto, werd, \
-        fait, fete ses, completou, completa",
+        just turned, about to turn, cumple, cumplio, cumplir, compie, compiuto, fete ses, completou, completa",
     cues: "i, he, she, we, my, his, her, i m, am, who is, mother, father, brother, sister, son, \
         daughter, wife, husband, patient, man, woman, boy, girl, child, kid, baby, uncle, aunt, \
         grandmother, grandfather, grandma, grandpa, mr, mrs, ms, male, female, ich, er, sie, bin, \
         tiene, tengo, ha, ho, tem, tenho, j ai, elle, il, hij, zij, ik, ben, born",
-    against: "years ago, percent, degrees, experience, temperature, minutes, hours, days, weeks, km, \
+    against: "il y a, hace, há, desde hace, depuis, durante, pendant, vor, geleden, da oltre, fa, \
+        years ago, percent, degrees, experience, temperature, minutes, hours, days, weeks, km, \
         stone age, ice age, bronze age, level, version, building, house, company, tree, car, account, \
         whisky, whiskey, wine",
     ..Recognizer::BLANK

@@ -229,11 +229,16 @@ pub(super) fn is_code(value: &[u8]) -> bool {
         .iter()
         .position(|byte| *byte == b'(')
         .is_some_and(|at| at > 0 && value[at - 1].is_ascii_alphanumeric());
-    let member =
-        value.windows(3).any(|it| {
-            it[0].is_ascii_lowercase()
-                && (it[1] == b'.' || it[1] == b'[')
-                && (it[2].is_ascii_lowercase() || it[2] == b'"')
-        }) && !value.iter().any(|byte| byte.is_ascii_digit() || b"!@#$%^&*".contains(byte));
-    call || member || value.windows(2).any(|it| it == b"::" || it == b"->")
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let marked = value.iter().any(|byte| byte.is_ascii_digit() || b"!@#$%^*".contains(byte));
+    let member = !marked
+        && value.windows(3).any(|it| {
+            word(it[0])
+                && matches!(it[1], b'.' | b'[')
+                && (word(it[2]) || matches!(it[2], b'"' | b'\''))
+        });
+    let open = value.last().is_some_and(|byte| b"[({".contains(byte));
+    let reference =
+        value[0] == b'&' && value[1..].iter().all(|byte| word(*byte) || byte.is_ascii_uppercase());
+    call || member || open || reference || value.windows(2).any(|it| it == b"::" || it == b"->")
 }

@@ -14,14 +14,14 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         number, health insurance id, health insurance no, insurance id, insurance number, \
         insurance no, insurance, insurance policy, insurance policy number, insurance card, \
         member id, member number, member no, membership id, subscriber id, subscriber number, \
-        policy number, policy no, policy, policy id, group number, group no, beneficiary id, ins \
+        policy number, policy no, pol, policy id, group number, group no, beneficiary id, ins \
         id, ins, versicherungsnummer, versicherungsschein, versichertennummer, policennummer, \
         numero d assure, numero d adherent, mutuelle, numero de mutuelle, police d assurance, \
         numero de poliza, poliza, numero de asegurado, tarjeta sanitaria, numero de afiliacion, \
         polisnummer, verzekeringsnummer, relatienummer, numero da apolice, apolice, cartao de \
         saude, plano de saude, carteirinha, tessera sanitaria, polizza, numero di polizza, \
         numero polizza",
-    cues: "insurer, coverage, covered, claim, health, plan, insured, payer, copay, krankenkasse, \
+    cues: "policy, insurer, coverage, covered, claim, health, plan, insured, payer, copay, krankenkasse, \
         assurance, seguro, verzekering, assicurazione",
     against: "return policy, privacy policy, policy document",
     ..Recognizer::BLANK

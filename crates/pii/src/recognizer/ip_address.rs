@@ -56,12 +56,20 @@ fn four(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
             || next == b'_'
             || next.is_ascii_alphabetic();
     let nobody = match parts {
-        [0 | 127 | 255, ..] => true,
+        [0 | 127 | 255, ..] | [169, 254, ..] => true,
         // Resolvers that every manual names.
         [8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [1, 0, 0, 1] | [9, 9, 9, 9] => true,
         _ => false,
     };
     if longer || nobody {
+        return;
+    }
+    // A network is nobody's address, and between other decimals a path of a drawing goes on.
+    let network = next == b'/' && cx.at(at + 1).is_ascii_digit() && parts[3] == 0;
+    let before = cx.before(start) == b' ' && cx.before(start - 1).is_ascii_digit();
+    let behind =
+        matches!(next, b' ' | b',') && (cx.at(at + 1).is_ascii_digit() || cx.at(at + 1) == b'.');
+    if network || before && behind {
         return;
     }
     // Four small numbers are more often a version or a section.
@@ -96,8 +104,19 @@ fn six(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
         .and_then(|it| it.parse::<std::net::Ipv6Addr>().ok());
     let Some(address) = parsed else { return };
     let digits = text.iter().filter(|byte| byte.is_ascii_hexdigit()).count();
-    if address.is_loopback() || address.is_unspecified() || digits < 4 {
+    let mapped = address.to_ipv4_mapped().is_some_and(|it| it.is_loopback() || it.is_unspecified());
+    let network = cx.at(end) == b'/' && text.ends_with(b"::");
+    if address.is_loopback() || address.is_unspecified() || mapped || network || digits < 4 {
         return;
     }
-    cx.offer(sink, (start, end), Entity::IP_ADDRESS, if digits > 7 { 3.0 } else { 0.5 }, true);
+    // `Add::add` is a path in a program.
+    let decimal = text.iter().any(u8::is_ascii_digit);
+    let groups = text.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
+    let prior = match (decimal, groups) {
+        (false, _) => return,
+        (_, ..=2) => -1.5,
+        _ if digits > 7 => 3.0,
+        _ => 0.5,
+    };
+    cx.offer(sink, (start, end), Entity::IP_ADDRESS, prior, true);
 }

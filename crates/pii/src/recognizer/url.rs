@@ -82,6 +82,29 @@ fn personal(host: &[u8], rest: &[u8]) -> f32 {
             && rest.len() > path.len() + 1
             && holds(path)
     };
+    // Where programs and documents live.
+    let public = [
+        "github",
+        "gitlab",
+        "bitbucket",
+        "sourceforge",
+        "docs.",
+        "wiki",
+        "readthedocs",
+        "gnu.org",
+        "apache.org",
+        "mozilla",
+        "w3.org",
+        "npmjs",
+        "pypi",
+        "debian",
+        "microsoft",
+        "google",
+        "python.org",
+    ]
+    .iter()
+    .any(|site| host.windows(site.len()).any(|it| it.eq_ignore_ascii_case(site.as_bytes())));
+    let deep = rest.iter().filter(|byte| **byte == b'/').count() > 2;
     let is_profile = profile("linkedin.", "/in/")
         || profile("facebook.", "/profile")
         || profile("instagram.", "/") && rest.iter().filter(|byte| **byte == b'/').count() < 3
@@ -97,7 +120,6 @@ fn personal(host: &[u8], rest: &[u8]) -> f32 {
             "ssn=",
             "user=",
             "username=",
-            "token=",
             "password=",
             "passwd=",
         ]
@@ -107,6 +129,8 @@ fn personal(host: &[u8], rest: &[u8]) -> f32 {
         6.0
     } else if in_query || rest.contains(&b'@') && query {
         5.0
+    } else if public || deep {
+        -3.0
     } else {
         0.0
     }

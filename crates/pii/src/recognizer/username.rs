@@ -149,7 +149,10 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     {
         return;
     }
+    let upper = value.iter().any(u8::is_ascii_uppercase);
     let log_odds = match (sure, named.joint, named.quoted) {
+        // `UserId = UserName`: code that assigns.
+        (_, Joint::Mark, false) if upper && !marked && cx.at(named.start - 1) == b' ' => -3.0,
         (true, Joint::Mark, true) => 2.0,
         (true, Joint::Mark, false) => {
             if odd {

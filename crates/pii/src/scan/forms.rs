@@ -165,7 +165,8 @@ impl Compiled {
                 (_, Separator::Odd) => false,
             };
             if !fits {
-                fit = fit.min(if *wanted == b'~' { -1.0 } else { -3.0 });
+                let point = separator == Separator::One(b'.') || any == Some(Separator::One(b'.'));
+                fit = fit.min(if *wanted == b'~' && !point { -1.0 } else { -3.0 });
             }
         }
         Some(fit)

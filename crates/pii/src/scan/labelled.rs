@@ -88,7 +88,8 @@ pub(crate) fn offer(cx: &Cx<'_>, run: &Run, sink: &mut Sink) {
 /// Whether a group of letters names what comes.
 fn is_label(cx: &Cx<'_>, group: &Group) -> bool {
     let word = words::words(cx.slice(group.start, group.end), 0).next();
-    word.is_some_and(|word| lexicon().look_up(words::join(words::NOTHING, word.hash)).is_some())
+    word.and_then(|word| lexicon().look_up(words::join(words::NOTHING, word.hash)))
+        .is_some_and(|entries| !entries.is_empty())
 }
 
 /// Four digits alone that are more often a year.

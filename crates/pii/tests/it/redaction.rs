@@ -79,7 +79,8 @@ fn a_blocked_value_lets_nothing_through() {
     let policy = Arc::new(Policy::new(Mode::Placeholder).with(Entity::US_SSN, Mode::Block));
     let mut stream = StreamRedactor::new(detector, policy, Ledger::new(), Format::Text);
     let mut out = Vec::new();
-    let blocked = stream.push(b"my ssn is 536-90-4399 and so on, as I said before", &mut out);
+    let blocked =
+        stream.push(b"my ssn is 536-90-4399", &mut out).and_then(|()| stream.finish(&mut out));
     assert_eq!(blocked.expect_err("blocked").entity, Entity::US_SSN);
     assert!(stream.push(b"more", &mut out).is_err());
     assert!(!String::from_utf8_lossy(&out).contains("536"));

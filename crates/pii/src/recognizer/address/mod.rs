@@ -8,6 +8,7 @@ mod tail;
 use super::{Recognizer, Site};
 use crate::{
     Entity,
+    context::lexicon::lexicon,
     entity::Group,
     scan::{Cx, Run, Sink},
 };
@@ -72,6 +73,21 @@ fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     post_code(cx, run, index, sink);
 }
 
+/// The labels that name a post code.
+const POST_CODE_LABELS: &[&str] = &[
+    "zip",
+    "zip code",
+    "zipcode",
+    "postal code",
+    "postcode",
+    "post code",
+    "plz",
+    "postleitzahl",
+    "code postal",
+    "codigo postal",
+    "cep",
+];
+
 /// A post code alone, behind its label.
 fn post_code(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     if !cx.labelled(run.groups()[index].start).any(|it| it == Entity::ADDRESS) || index != run.first
@@ -93,7 +109,10 @@ fn post_code(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
         length += group.len();
         end = group.end;
     }
-    if (3..=9).contains(&length) {
-        cx.offer(sink, (groups[first].start, end), Entity::ADDRESS, -4.6, false);
+    let span = (groups[first].start, end);
+    let label = cx.evidence(span, Entity::ADDRESS, -4.6).phrase;
+    let label = label.map_or("", |phrase| lexicon().phrase(phrase));
+    if (3..=9).contains(&length) && POST_CODE_LABELS.contains(&label) {
+        cx.offer(sink, span, Entity::ADDRESS, -4.6, false);
     }
 }

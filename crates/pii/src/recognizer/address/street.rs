@@ -28,7 +28,10 @@ impl Token {
     /// The word behind, over one space and marks that abbreviate; over a comma if `comma`.
     pub(super) fn next(self, cx: &Cx<'_>, comma: bool) -> Option<Self> {
         let mut at = self.end;
-        if cx.at(at) == b'.' {
+        // Only a short word is abbreviated; behind others, and numbers, a sentence ends.
+        let text = self.text(cx);
+        let short = text.len() <= 4 && text[0].is_ascii_alphabetic();
+        if cx.at(at) == b'.' && short {
             at += 1;
         }
         if comma && cx.at(at) == b',' {
@@ -63,6 +66,14 @@ impl Token {
             0x80.. => crate::context::words::decode(text).0.is_uppercase(),
             _ => false,
         }
+    }
+
+    /// A capital, and no other inside: `camelCase` is no name.
+    fn is_plain_name(self, cx: &Cx<'_>) -> bool {
+        let text = self.text(cx);
+        let inner =
+            text.windows(2).any(|it| it[0].is_ascii_lowercase() && it[1].is_ascii_uppercase());
+        self.is_capital(cx) && !inner
     }
 
     pub(super) fn is_number(self, cx: &Cx<'_>) -> bool {
@@ -317,7 +328,7 @@ fn named_behind(cx: &Cx<'_>, number: Token) -> Option<House> {
         let text = token.text(cx);
         let sure = token.has(cx, Kind::TypeBehind { sure: true });
         let kind = sure || token.has(cx, Kind::TypeBehind { sure: false });
-        let ending = lexicon::street_ending(text).filter(|_| token.is_capital(cx) && place < 2);
+        let ending = lexicon::street_ending(text).filter(|_| token.is_plain_name(cx) && place < 2);
         if kind && words > 0 || ending == Some(true) {
             let lower = !token.is_capital(cx);
             let named = capitals > 0 || ending.is_some();
@@ -374,7 +385,9 @@ pub(super) fn plain(cx: &Cx<'_>, at: usize, end: usize) -> Option<House> {
     let mut names = 0;
     for _ in 0..5 {
         let Some(next) = last.next(cx, false) else { break };
-        let named = next.is_capital(cx) && !next.has(cx, Kind::Unit);
+        let text = next.text(cx);
+        let month = super::super::date::is_month(text);
+        let named = next.is_capital(cx) && !next.has(cx, Kind::Unit) && !month;
         if !(named || names > 0 && (next.is_number(cx) || next.has(cx, Kind::Particle))) {
             break;
         }
@@ -390,7 +403,8 @@ pub(super) fn plain(cx: &Cx<'_>, at: usize, end: usize) -> Option<House> {
     let mut start = at;
     for _ in 0..3 {
         let Some(previous) = Token::previous(cx, start, false) else { break };
-        if !previous.is_capital(cx) || previous.is_number(cx) {
+        let month = super::super::date::is_month(previous.text(cx));
+        if !previous.is_capital(cx) || previous.is_number(cx) || month {
             break;
         }
         start = previous.start;

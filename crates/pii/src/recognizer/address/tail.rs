@@ -34,9 +34,11 @@ pub(super) fn extend(cx: &Cx<'_>, house_end: usize) -> Tail {
                 log_odds += 1.8;
             }
             Part::PostCode(stop) => {
+                // Four digits may be a year.
+                let year = matches!(cx.slice(start, stop), [b'1', b'9', _, _] | [b'2', b'0', _, _]);
                 end = stop;
-                codes += 1;
-                log_odds += 1.2;
+                codes += usize::from(!year);
+                log_odds += if year { 0.3 } else { 1.2 };
             }
             Part::Region(stop) | Part::Country(stop) => {
                 end = stop;

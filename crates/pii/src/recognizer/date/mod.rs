@@ -23,6 +23,11 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     ..Recognizer::BLANK
 };
 
+/// Whether a word is the name of a month.
+pub(super) fn is_month(word: &[u8]) -> bool {
+    month::at(word).is_some_and(|(_, end)| end == word.len())
+}
+
 fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     if let Some(date) = Date::at(cx, run, index) {
         cx.offer(sink, (date.start, date.end), Entity::DATE, 2.0, true);

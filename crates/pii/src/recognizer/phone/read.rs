@@ -222,8 +222,8 @@ fn trunk(
         // Germany, Austria, Italy: area code and number.
         ([3..=5, 5..=8], Some(b'/' | b'-' | b' ')) => 0.4,
         ([3..=5, 2..=4, 2..=5], Some(_)) | ([3..=5, 2..=3, 2..=3, 2..=3], _) => 0.8,
-        ([2..=5, ..], Some(_)) if lengths.len() < 6 => 0.0,
-        ([2..=5, ..], None) if lengths.len() < 6 => -0.4,
+        ([2..=5, ..], Some(_)) if lengths.len() < 6 => -0.6,
+        ([2..=5, ..], None) if lengths.len() < 6 => -0.8,
         ([10 | 11], _) if mobile => -2.0,
         ([9..=12], _) => -3.0,
         _ if by_one => 0.0,
