@@ -8,9 +8,11 @@
 
 pub(crate) mod against;
 pub(crate) mod lexicon;
+mod table;
 mod weigh;
 pub(crate) mod words;
 
+pub(crate) use self::table::Table;
 use self::{
     lexicon::{LONGEST, Role, lexicon},
     weigh::{gap_between, weight_after, weight_before},
@@ -22,7 +24,7 @@ use crate::{Entity, scan::Cx};
 pub(crate) const BEFORE: usize = 96;
 
 /// How far behind a span its context reaches, bytes.
-pub(crate) const AFTER: usize = 32;
+pub(crate) const AFTER: usize = 48;
 
 /// At most so many words before a span are considered.
 const WORDS: usize = 16;
@@ -56,6 +58,7 @@ struct Hit {
     /// How far away the phrase is, in words, with what else takes from it.
     distance: f32,
     phrase: u16,
+    lengths: u64,
 }
 
 /// The context of the last span looked at: what stands before it and what behind.
@@ -65,6 +68,8 @@ pub(crate) struct Context {
     before: Vec<Hit>,
     end: Option<usize>,
     behind: Vec<Hit>,
+    /// The table that the text is in.
+    pub(crate) table: Table,
 }
 
 /// Log odds between which what stands behind a span is looked at: below, it cannot help any more,
@@ -88,7 +93,10 @@ impl Context {
         log_odds: f32,
     ) -> Evidence {
         self.look_before(cx, key, start);
-        let evidence = sum(self.before.iter(), entity, log_odds);
+        let length =
+            cx.slice(start, end).iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+        let value = Value { entity, log_odds, length: length.min(63) };
+        let evidence = sum(self.before.iter(), value);
         if !OPEN.contains(&(log_odds + evidence.log_odds)) {
             return evidence;
         }
@@ -96,7 +104,7 @@ impl Context {
         if self.behind.is_empty() {
             return evidence;
         }
-        sum(self.before.iter().chain(&self.behind), entity, log_odds)
+        sum(self.before.iter().chain(&self.behind), value)
     }
 
     /// The types that labels before a span name, each once.
@@ -125,6 +133,21 @@ impl Context {
         }
     }
 
+    fn look_at_column(&mut self, cx: &Cx<'_>, start: usize) {
+        let mut near = [Word::default(); WORDS];
+        let mut count = 0;
+        for (slot, (_, word)) in near.iter_mut().zip(self.table.names(cx, start)) {
+            *slot = *word;
+            count += 1;
+        }
+        let mut covered = 0;
+        for first in 0..count {
+            covered = self.phrases(&near[..count], first, covered, |length| {
+                0.2 + 0.8 * (count - first - length) as f32
+            });
+        }
+    }
+
     fn look_before(&mut self, cx: &Cx<'_>, key: &Key, start: usize) {
         if self.start == Some(start) {
             return;
@@ -132,6 +155,7 @@ impl Context {
         self.start = Some(start);
         self.before.clear();
         self.look_at_key(key);
+        self.look_at_column(cx, start);
         let text = cx.behind(start, BEFORE);
         let base = start - text.len();
         let mut ring = [Word::default(); WORDS];
@@ -179,6 +203,18 @@ impl Context {
             near[count] = word;
             count += 1;
         }
+        for (entry, distance) in lexicon().unspaced_behind(text) {
+            let weight = weight_after(entry.role, distance, false);
+            let lexicon::Entry { entity, role, phrase, lengths } = entry;
+            self.behind.push(Hit {
+                entity,
+                role,
+                weight,
+                distance: distance + 1.0,
+                phrase,
+                lengths,
+            });
+        }
         let near = &near[..count];
         for first in 0..count {
             let gap = gap_between(cx, &near[..first], end, near[first].start);
@@ -211,6 +247,7 @@ impl Context {
                     // A label behind never takes a value from one before.
                     distance: if weight > 0.0 { gap.distance + 1.0 } else { f32::MAX },
                     phrase: entry.phrase,
+                    lengths: entry.lengths,
                 });
             }
         }
@@ -247,20 +284,31 @@ impl Context {
     }
 
     fn hit(&mut self, entry: lexicon::Entry, distance: f32) {
-        let lexicon::Entry { entity, role, phrase } = entry;
+        let lexicon::Entry { entity, role, phrase, lengths } = entry;
         let weight = weight_before(role, distance);
-        self.before.push(Hit { entity, role, weight, distance, phrase });
+        self.before.push(Hit { entity, role, weight, distance, phrase, lengths });
     }
 }
 
 /// Log odds from which on a value is what it is whatever the label before it says.
 const SELF_EVIDENT: f32 = 2.5;
 
+/// What is asked about.
+#[derive(Clone, Copy)]
+struct Value {
+    entity: Entity,
+    /// What speaks for it beside the context.
+    log_odds: f32,
+    /// How many letters and digits it has.
+    length: usize,
+}
+
 /// The share of a cue's weight that counts beside a label.
 const CUE_BESIDE_LABEL: f32 = 0.3;
 
 /// Adds up what some phrases say about one type.
-fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity, log_odds: f32) -> Evidence {
+fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, value: Value) -> Evidence {
+    let Value { entity, log_odds, length } = value;
     let mut result = Evidence::default();
     let (mut best, mut cue, mut worst) = (0.0_f32, 0.0_f32, 0.0_f32);
     let (mut own, mut others) = (f32::MAX, f32::MAX);
@@ -279,7 +327,9 @@ fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity, log_odds: f32) -
                     result.phrase = Some(hit.phrase);
                 }
             }
-            (Role::Label, _) => others = others.min(hit.distance),
+            // Only a type that may have such a value claims it.
+            (Role::Label, _) if hit.lengths >> length & 1 == 1 => others = others.min(hit.distance),
+            (Role::Label, _) => {}
             (Role::Cue, _) => {}
         }
     }

@@ -29,7 +29,7 @@ pub(crate) struct Cx<'t> {
 }
 
 impl<'t> Cx<'t> {
-    pub(crate) fn new(text: &'t [u8], end: bool, key: &'t Key) -> Self {
+    pub(crate) fn new(text: &'t [u8], end: bool, key: &'t Key, context: Context) -> Self {
         Self {
             text,
             end,
@@ -37,8 +37,13 @@ impl<'t> Cx<'t> {
             looked_out: Cell::new(false),
             work: Cell::new(0),
             key,
-            context: RefCell::new(Context::default()),
+            context: RefCell::new(context),
         }
+    }
+
+    /// The context's scratch, for the next window.
+    pub(crate) fn into_context(self) -> Context {
+        self.context.into_inner()
     }
 
     /// Turns to the trigger at `at`.
