@@ -10,7 +10,7 @@ mod domain;
 mod entity;
 mod finding;
 mod layers;
-mod names;
+pub mod names;
 mod pipeline;
 mod recognizer;
 mod redact;

@@ -10,6 +10,7 @@ mod step;
 mod test;
 mod tidy;
 mod tools;
+mod train_pii;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Compiles the model price table from its sources.
     Prices(prices::Arguments),
+    /// Trains the model of the name tagger.
+    TrainPii(train_pii::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Prices(arguments) => prices::run(arguments),
+        Task::TrainPii(arguments) => train_pii::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

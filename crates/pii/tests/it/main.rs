@@ -2,6 +2,7 @@
 
 mod fixtures;
 mod json;
+mod names;
 mod redaction;
 mod streams;
 mod texts;

@@ -1,0 +1,225 @@
+//! Learns a linear-chain conditional random field: maximum likelihood by stochastic gradient steps
+//! with per-weight step sizes (AdaGrad) and L2 regularisation. One thread, fixed order, so that the
+//! same data always give the same weights.
+
+use portcullis_pii::names::model::{LABELS, LANES, OUTSIDE};
+
+use super::dice::Dice;
+
+/// A run of candidates: features by number, and the true labels.
+pub(crate) struct Sequence {
+    pub(crate) steps: Vec<Step>,
+    /// How much it counts.
+    pub(crate) weight: f32,
+}
+
+pub(crate) struct Step {
+    pub(crate) features: Vec<u32>,
+    pub(crate) label: usize,
+}
+
+/// The learned weights.
+pub(crate) struct Weights {
+    pub(crate) features: Vec<[f32; LANES]>,
+    pub(crate) transitions: [[f32; LABELS]; LABELS],
+}
+
+/// How to learn.
+pub(crate) struct Plan {
+    pub(crate) epochs: usize,
+    pub(crate) rate: f32,
+    /// Pull towards zero at each step of a weight.
+    pub(crate) decay: f32,
+    /// Percentage of the features that are left out of each step, at random.
+    pub(crate) dropout: usize,
+}
+
+/// Whether a label can follow another.
+pub(crate) fn allowed(from: usize, to: usize) -> bool {
+    to == OUTSIDE || to % 2 == 0 || from == to || from + 1 == to
+}
+
+pub(crate) fn learn(
+    sequences: &[Sequence],
+    features: usize,
+    plan: &Plan,
+    mut progress: impl FnMut(usize, f64, &Weights),
+) -> Weights {
+    let mut weights =
+        Weights { features: vec![[0.0; LANES]; features], transitions: [[0.0; LABELS]; LABELS] };
+    let mut sums = vec![[0.0_f32; LANES]; features];
+    let mut transition_sums = [[1e-2_f32; LABELS]; LABELS];
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
+    let mut dice = Dice::new("order of training");
+    let mut scratch = Scratch::default();
+    let mut thinned = Sequence { steps: Vec::new(), weight: 1.0 };
+    for epoch in 0..plan.epochs {
+        dice.shuffle(&mut order);
+        let mut loss = 0.0;
+        let rate = plan.rate * if epoch * 4 >= plan.epochs * 3 { 0.4 } else { 1.0 };
+        for index in &order {
+            let sequence = &thin(&sequences[*index], plan.dropout, &mut dice, &mut thinned);
+            loss += f64::from(scratch.gradients(sequence, &weights) * sequence.weight);
+            for (at, step) in sequence.steps.iter().enumerate() {
+                let gradient = scratch.emissions[at].map(|value| value * sequence.weight);
+                for feature in &step.features {
+                    let row = &mut weights.features[*feature as usize];
+                    let sum = &mut sums[*feature as usize];
+                    for lane in 0..LANES {
+                        let pull = gradient[lane] + plan.decay * row[lane];
+                        sum[lane] += gradient[lane] * gradient[lane];
+                        row[lane] -= rate * pull / (sum[lane].sqrt() + 1e-2);
+                    }
+                }
+            }
+            for from in 0..LABELS {
+                for to in (0..LABELS).filter(|to| allowed(from, *to)) {
+                    let gradient = scratch.transitions[from][to] * sequence.weight;
+                    if gradient != 0.0 {
+                        transition_sums[from][to] += gradient * gradient;
+                        weights.transitions[from][to] -=
+                            rate * gradient / transition_sums[from][to].sqrt();
+                    }
+                }
+            }
+        }
+        progress(epoch, loss, &weights);
+    }
+    for from in 0..LABELS {
+        for to in 0..LABELS {
+            if !allowed(from, to) {
+                weights.transitions[from][to] = f32::NEG_INFINITY;
+            }
+        }
+    }
+    weights
+}
+
+/// A copy of a sequence without some of its features.
+fn thin<'a>(
+    sequence: &Sequence,
+    percent: usize,
+    dice: &mut Dice,
+    into: &'a mut Sequence,
+) -> &'a Sequence {
+    into.weight = sequence.weight;
+    into.steps.resize_with(sequence.steps.len(), || Step { features: Vec::new(), label: 0 });
+    for (step, copy) in sequence.steps.iter().zip(&mut into.steps) {
+        copy.label = step.label;
+        copy.features.clear();
+        let mut bits = dice.next();
+        for (index, feature) in step.features.iter().enumerate() {
+            if index % 8 == 7 {
+                bits = dice.next();
+            }
+            if (bits & 0xff) * 100 >= (percent as u64) * 256 {
+                copy.features.push(*feature);
+            }
+            bits >>= 8;
+        }
+    }
+    into
+}
+
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<[f32; LABELS]>,
+    forward: Vec<[f32; LABELS]>,
+    backward: Vec<[f32; LABELS]>,
+    /// Gradient of the loss by each step's label scores.
+    emissions: Vec<[f32; LANES]>,
+    transitions: [[f32; LABELS]; LABELS],
+}
+
+impl Scratch {
+    /// Loss and gradients of a sequence.
+    fn gradients(&mut self, sequence: &Sequence, weights: &Weights) -> f32 {
+        let steps = &sequence.steps;
+        let length = steps.len();
+        let mut moves = [[0.0_f32; LABELS]; LABELS];
+        for from in 0..LABELS {
+            for to in 0..LABELS {
+                moves[from][to] =
+                    if allowed(from, to) { weights.transitions[from][to].exp() } else { 0.0 };
+            }
+        }
+        self.scores.clear();
+        let mut loss = 0.0_f32;
+        let mut before = OUTSIDE;
+        for step in steps {
+            let mut scores = [0.0_f32; LABELS];
+            for feature in &step.features {
+                for (score, weight) in scores.iter_mut().zip(&weights.features[*feature as usize]) {
+                    *score += weight;
+                }
+            }
+            let best = scores.iter().copied().fold(f32::MIN, f32::max);
+            loss += best - scores[step.label] - weights.transitions[before][step.label];
+            before = step.label;
+            self.scores.push(scores.map(|score| (score - best).exp()));
+        }
+        // Forward and backward sums, each brought to one.
+        self.forward.clear();
+        let mut row = [0.0; LABELS];
+        row[OUTSIDE] = 1.0;
+        for scores in &self.scores {
+            let mut next = [0.0_f32; LABELS];
+            for (to, sum) in next.iter_mut().enumerate() {
+                for from in 0..LABELS {
+                    *sum += row[from] * moves[from][to];
+                }
+                *sum *= scores[to];
+            }
+            let total: f32 = next.iter().sum();
+            loss += total.ln();
+            row = next.map(|value| value / total);
+            self.forward.push(row);
+        }
+        self.backward.clear();
+        self.backward.resize(length, [1.0; LABELS]);
+        for at in (0..length.saturating_sub(1)).rev() {
+            let mut sums = [0.0_f32; LABELS];
+            for (from, sum) in sums.iter_mut().enumerate() {
+                for to in 0..LABELS {
+                    *sum += moves[from][to] * self.scores[at + 1][to] * self.backward[at + 1][to];
+                }
+            }
+            let total: f32 = sums.iter().sum();
+            self.backward[at] = sums.map(|value| value / total);
+        }
+        self.emissions.clear();
+        self.transitions = [[0.0; LABELS]; LABELS];
+        let mut last = [0.0; LABELS];
+        last[OUTSIDE] = 1.0;
+        let mut before = OUTSIDE;
+        for at in 0..length {
+            let mut odds = [0.0_f32; LABELS];
+            let mut joint = [[0.0_f32; LABELS]; LABELS];
+            let mut total = 0.0;
+            for from in 0..LABELS {
+                for to in 0..LABELS {
+                    joint[from][to] =
+                        last[from] * moves[from][to] * self.scores[at][to] * self.backward[at][to];
+                    total += joint[from][to];
+                }
+            }
+            for from in 0..LABELS {
+                for to in 0..LABELS {
+                    let share = joint[from][to] / total;
+                    odds[to] += share;
+                    self.transitions[from][to] += share;
+                }
+            }
+            self.transitions[before][steps[at].label] -= 1.0;
+            before = steps[at].label;
+            let mut emission = [0.0; LANES];
+            emission.copy_from_slice(&odds[..LANES]);
+            if steps[at].label < LANES {
+                emission[steps[at].label] -= 1.0;
+            }
+            self.emissions.push(emission);
+            last = self.forward[at];
+        }
+        loss
+    }
+}
