@@ -8,6 +8,7 @@
 
 pub(crate) mod against;
 pub(crate) mod lexicon;
+mod near;
 mod table;
 mod weigh;
 pub(crate) mod words;
@@ -70,6 +71,7 @@ pub(crate) struct Context {
     behind: Vec<Hit>,
     /// The table that the text is in.
     pub(crate) table: Table,
+    memory: near::Memory,
 }
 
 /// Log odds between which what stands behind a span is looked at: below, it cannot help any more,
@@ -77,9 +79,16 @@ pub(crate) struct Context {
 const OPEN: std::ops::Range<f32> = -4.5..3.5;
 
 impl Context {
+    /// Turns to another trigger of the same window.
     pub(crate) fn clear(&mut self) {
         self.start = None;
         self.end = None;
+    }
+
+    /// Turns to another window.
+    pub(crate) fn forget(&mut self) {
+        self.clear();
+        self.memory.clear();
     }
 
     /// What is known about a span's being a value of `entity`, for which its form and checks speak
@@ -156,32 +165,22 @@ impl Context {
         self.before.clear();
         self.look_at_key(key);
         self.look_at_column(cx, start);
-        let text = cx.behind(start, BEFORE);
-        let base = start - text.len();
-        let mut ring = [Word::default(); WORDS];
-        let mut count = 0;
-        for word in words::words(text, base) {
-            ring[count % WORDS] = word;
-            count += 1;
-        }
-        let mut near = [Word::default(); WORDS];
-        let kept = count.min(WORDS);
-        for (slot, index) in near.iter_mut().zip(count - kept..count) {
-            *slot = ring[index % WORDS];
-        }
-        let near = &near[..kept];
+        let Self { memory, before, .. } = self;
+        let mut near = memory.near(cx, start);
         let mut covered = 0;
-        for first in 0..kept {
-            // A word that was cut by the window's edge is not that word.
-            if near[first].start == base && text.len() == BEFORE {
+        for first in 0..near.len() {
+            if !near.word(first).opens {
                 continue;
             }
-            covered = self.phrases(near, first, covered, |length| {
-                let last = first + length - 1;
-                gap_between(cx, &near[last + 1..], near[last].end, start).distance
-            });
+            let words = (first..near.len()).map(|index| near.word(index));
+            let Some((entries, length)) = longest(words) else { continue };
+            if first + length > covered {
+                covered = first + length;
+                let distance = near.distance(cx, covered - 1);
+                before.extend(entries.iter().map(|entry| Hit::before(*entry, distance)));
+            }
         }
-        for (entry, distance) in lexicon().unspaced_before(text) {
+        for (entry, distance) in lexicon().unspaced_before(cx.behind(start, BEFORE)) {
             self.hit(entry, distance);
         }
     }
@@ -221,17 +220,8 @@ impl Context {
             if gap.line || gap.sentence {
                 break;
             }
-            let mut hash = words::NOTHING;
-            let mut found = None;
-            for (length, word) in near[first..].iter().take(LONGEST).enumerate() {
-                hash = words::join(hash, word.hash);
-                match lexicon().look_up(hash) {
-                    None => break,
-                    Some([]) => {}
-                    Some(entries) => found = Some((entries, first + length)),
-                }
-            }
-            let Some((entries, last)) = found else { continue };
+            let Some((entries, length)) = longest(near[first..].iter().copied()) else { continue };
+            let last = first + length - 1;
             // `123-45-6789, phone: ...`: a label that introduces what comes next.
             let behind = cx.slice(near[last].end, end + text.len());
             let introduces = behind
@@ -262,17 +252,9 @@ impl Context {
         covered: usize,
         distance: impl Fn(usize) -> f32,
     ) -> usize {
-        let mut hash = words::NOTHING;
-        let mut found = None;
-        for (length, word) in words[first..].iter().take(LONGEST).enumerate() {
-            hash = words::join(hash, word.hash);
-            match lexicon().look_up(hash) {
-                None => break,
-                Some([]) => {}
-                Some(entries) => found = Some((entries, length + 1)),
-            }
-        }
-        let Some((entries, length)) = found else { return covered };
+        let Some((entries, length)) = longest(words[first..].iter().copied()) else {
+            return covered;
+        };
         if first + length <= covered {
             return covered;
         }
@@ -284,14 +266,33 @@ impl Context {
     }
 
     fn hit(&mut self, entry: lexicon::Entry, distance: f32) {
-        let lexicon::Entry { entity, role, phrase, lengths } = entry;
-        let weight = weight_before(role, distance);
-        self.before.push(Hit { entity, role, weight, distance, phrase, lengths });
+        self.before.push(Hit::before(entry, distance));
     }
 }
 
-/// Log odds from which on a value is what it is whatever the label before it says.
-const SELF_EVIDENT: f32 = 2.5;
+impl Hit {
+    /// What a phrase at some distance before a span says.
+    fn before(entry: lexicon::Entry, distance: f32) -> Self {
+        let lexicon::Entry { entity, role, phrase, lengths } = entry;
+        let weight = weight_before(role, distance);
+        Self { entity, role, weight, distance, phrase, lengths }
+    }
+}
+
+/// The longest phrase at the head of some words, and how many it has.
+fn longest(words: impl Iterator<Item = Word>) -> Option<(&'static [lexicon::Entry], usize)> {
+    let mut hash = words::NOTHING;
+    let mut found = None;
+    for (length, word) in (1..).zip(words.take(LONGEST)) {
+        hash = words::join(hash, word.hash);
+        match lexicon().look_up(hash) {
+            None => break,
+            Some([]) => {}
+            Some(entries) => found = Some((entries, length)),
+        }
+    }
+    found
+}
 
 /// What is asked about.
 #[derive(Clone, Copy)]
@@ -302,6 +303,9 @@ struct Value {
     /// How many letters and digits it has.
     length: usize,
 }
+
+/// Log odds from which on a value is what it is whatever the label before it says.
+const SELF_EVIDENT: f32 = 2.5;
 
 /// The share of a cue's weight that counts beside a label.
 const CUE_BESIDE_LABEL: f32 = 0.3;

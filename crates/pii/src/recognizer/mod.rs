@@ -223,7 +223,6 @@ impl Recognizer {
 }
 
 /// The log odds that a check with one chance in `n` to pass by accident is worth.
-const ONE_IN_7: f32 = 1.9;
 const ONE_IN_10: f32 = 2.3;
 const ONE_IN_11: f32 = 2.4;
 const ONE_IN_23: f32 = 3.1;
