@@ -210,7 +210,7 @@ impl Recognizer {
         validator: "",
         example: "",
         on: true,
-        hold: 64,
+        hold: 256,
         forms: &[],
         check: |_| Some(0.0),
         proof: 0.0,

@@ -18,7 +18,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "name of a user account",
     validator: "label, path of a home folder, URL or shell",
     example: "username: jdoe42",
-    hold: 128,
+    hold: 512,
     sites: &[
         Site::Literal(
             &[
