@@ -11,6 +11,7 @@ mod demo;
 mod drain;
 mod journey;
 mod key;
+mod kms;
 mod readme;
 mod scale;
 mod world;
