@@ -92,6 +92,7 @@ mod my_nric;
 mod ng_nin;
 mod nl_bsn;
 mod no_fnr;
+mod nrp;
 mod nz_ird;
 mod organization;
 mod passport;
@@ -378,5 +379,6 @@ recognizers! {
     PERSON = person;
     LOCATION = location;
     ORGANIZATION = organization;
+    NRP = nrp;
     LITERAL = literal;
 }

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use portcullis_pii::{
-    CustomType, Detector, Entity, Format, Ledger, Mode, Policy, Scanner, StreamRedactor,
-    StreamScanner,
-};
+use portcullis_pii::{CustomType, Detector, Entity, Format, Scanner, StreamScanner};
 use proptest::prelude::*;
 
-use crate::texts;
+use crate::{checks::survive, texts};
 
 /// Texts that try to make every look-around as long as it may be, over and over.
 const HARD: &[&str] = &[
@@ -230,26 +227,5 @@ proptest! {
     fn cut_texts_are_survived(text in texts::text(), at in any::<prop::sample::Index>()) {
         let bytes = text.as_bytes();
         survive(&bytes[at.index(bytes.len() + 1)..], Format::Text);
-    }
-}
-
-/// Bytes go through whole and in pieces: nothing panics, nothing is lost that was not found.
-fn survive(bytes: &[u8], format: Format) {
-    let detector = Arc::new(Detector::builder().with(Entity::LITERAL).build().expect("valid"));
-    let policy = Arc::new(Policy::new(Mode::Placeholder));
-    let mut one =
-        StreamRedactor::new(Arc::clone(&detector), Arc::clone(&policy), Ledger::new(), format);
-    let mut whole = Vec::new();
-    one.push(bytes, &mut whole).expect("not blocked");
-    one.finish(&mut whole).expect("not blocked");
-    let mut many = StreamRedactor::new(detector, policy, Ledger::new(), format);
-    let mut pieces = Vec::new();
-    for piece in bytes.chunks(3) {
-        many.push(piece, &mut pieces).expect("not blocked");
-    }
-    many.finish(&mut pieces).expect("not blocked");
-    assert_eq!(whole, pieces);
-    if many.take_findings().is_empty() && one.take_findings().is_empty() {
-        assert_eq!(whole, bytes);
     }
 }

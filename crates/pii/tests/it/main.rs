@@ -1,6 +1,7 @@
 //! The engine from outside: what it finds, on streams, in JSON, redacted and restored.
 
 mod bounds;
+mod checks;
 mod fixtures;
 mod json;
 mod names;

@@ -12,6 +12,7 @@ mod drain;
 mod journey;
 mod key;
 mod kms;
+mod pii;
 mod readme;
 mod scale;
 mod world;

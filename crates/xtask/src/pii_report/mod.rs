@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// The folder of annotated sets
     #[arg(long, value_name = "DIR", default_value = "../shared/data/pii")]
     data: PathBuf,
-    /// Write the tables into docs/pii.md, between its marks
+    /// Write the tables into docs/pii.md and docs/performance.md, between their marks
     #[arg(long)]
     write: bool,
     /// Leave speed and memory out
@@ -57,14 +57,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let annotated = score(&detector, spans.iter());
     let obfuscated = score(&detector, hidden.iter());
     summary(&mut report, &detector, &made, &annotated, &obfuscated, &texts, &spans)?;
-    if !arguments.no_speed {
-        report.push_str(&speed()?);
-    }
+    let speed = if arguments.no_speed { None } else { Some(speed()?) };
     names(&mut report, &detector, &texts);
     per_type(&mut report, "Numbers and secrets that were made, and near misses", &made, false);
     per_type(&mut report, "Annotated sets, part 0", &annotated, true);
     println!("{report}");
-    if arguments.write { write(&report) } else { Ok(()) }
+    if let Some(speed) = &speed {
+        println!("{speed}");
+    }
+    if arguments.write {
+        write("docs/pii.md", "report", &report)?;
+        if let Some(speed) = &speed {
+            write("docs/performance.md", "personal data", speed)?;
+        }
+    }
+    Ok(())
 }
 
 /// What the detector makes of marked texts.
@@ -226,20 +233,19 @@ fn speed() -> Outcome<String> {
             String::from_utf8_lossy(&output.stderr)
         ));
     }
-    Ok(format!("\n### Speed and memory, one core\n\n{}\n", table.join("\n")))
+    Ok(table.join("\n") + "\n")
 }
 
-/// Puts the report between the marks of the document.
-fn write(report: &str) -> Outcome {
-    const FILE: &str = "docs/pii.md";
-    const MARKS: [&str; 2] = ["<!-- report -->\n", "<!-- end of report -->"];
-    let text = fs::read_to_string(FILE).map_err(|error| format!("{FILE}: {error}"))?;
-    let cut = text
-        .split_once(MARKS[0])
-        .and_then(|(head, rest)| Some((head, rest.split_once(MARKS[1])?.1)));
-    let (head, tail) = cut.ok_or_else(|| format!("{FILE}: has no marks for the report"))?;
-    let text = format!("{head}{}{report}{}{tail}", MARKS[0], MARKS[1]);
-    fs::write(FILE, text).map_err(|error| format!("{FILE}: {error}"))
+/// Puts a text between its marks in a document.
+fn write(file: &str, name: &str, text: &str) -> Outcome {
+    let marks = [format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->")];
+    let old = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let cut = old
+        .split_once(&marks[0])
+        .and_then(|(head, rest)| Some((head, rest.split_once(&marks[1])?.1)));
+    let (head, tail) = cut.ok_or_else(|| format!("{file}: has no marks for the {name}"))?;
+    let new = format!("{head}{}\n{}\n{}{tail}", marks[0], text.trim(), marks[1]);
+    fs::write(file, new).map_err(|error| format!("{file}: {error}"))
 }
 
 fn three(figure: f64) -> String {
