@@ -47,7 +47,7 @@ pub struct Word {
     /// What the memory knew of it when it came.
     pub remembered: u8,
     /// The state of the text before it, as `Mood::pack` says.
-    pub mood: u8,
+    pub mood: u16,
 }
 
 /// Who receives the candidates.

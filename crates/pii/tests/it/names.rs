@@ -37,7 +37,8 @@ fn pieces(text: &str, cuts: &[usize]) -> Vec<NameSpan> {
     for cut in cuts.iter().copied().chain([text.len()]) {
         let cut = cut.max(from).min(text.len());
         let end = cut == text.len();
-        let input = Input { text: &text.as_bytes()[from..cut], from, ready: cut, end, claimed: &[] };
+        let input =
+            Input { text: &text.as_bytes()[from..cut], from, ready: cut, end, claimed: &[] };
         from = tagger.advance(&input, &mut found);
         assert!(found.iter().all(|span| span.end <= from) && from <= cut);
         if end {

@@ -52,10 +52,17 @@ fn share(part: usize, whole: usize) -> f64 {
 pub(crate) fn tag(tagger: &mut Tagger, text: &Text) -> Vec<NameSpan> {
     let mut found = Vec::new();
     tagger.begin(text.key.as_deref().unwrap_or_default());
-    let claims = text.claimed.iter().map(|range| Claim { start: range.start, end: range.end, entity: Entity::URL });
+    let claims = text.claimed.iter().map(|range| Claim {
+        start: range.start,
+        end: range.end,
+        entity: Entity::URL,
+    });
     let claims: Vec<Claim> = claims.collect();
     let bytes = text.text.as_bytes();
-    tagger.advance(&Input { text: bytes, from: 0, ready: bytes.len(), end: true, claimed: &claims }, &mut found);
+    tagger.advance(
+        &Input { text: bytes, from: 0, ready: bytes.len(), end: true, claimed: &claims },
+        &mut found,
+    );
     found
 }
 
