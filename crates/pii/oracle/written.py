@@ -201,7 +201,7 @@ fixture(
 )
 fixture(
     "IP_ADDRESS",
-    ["from \u00ab203.0.113.7\u00bb", "logged in from \u00ab198.51.100.23\u00bb.", "\u00ab192.168.1.20\u00bb:8080", "http://\u00ab93.184.216.34\u00bb/x", "client=\u00ab10.20.30.40\u00bb", "{\"ip\": \"\u00ab172.217.16.14\u00bb\"}", "\u00ab2001:db8:85a3::8a2e:370:7334\u00bb", "[\u00ab2a00:1450:4001:81b::200e\u00bb]", "\u00abfe80:0:0:0:202:b3ff:fe1e:8329\u00bb", "adresse IP : \u00ab81.2.69.142\u00bb", "\u00ab203.0.113.0\u00bb/24", "ping \u00ab185.12.64.1\u00bb", "ssh root@\u00ab77.88.55.60\u00bb", "IP \u00ab203[.]0[.]113[.]9\u00bb"],
+    ["from \u00ab203.0.113.7\u00bb", "logged in from \u00ab198.51.100.23\u00bb.", "\u00ab192.168.1.20\u00bb:8080", "http://\u00ab93.184.216.34\u00bb/x", "client=\u00ab10.20.30.40\u00bb", "{\"ip\": \"\u00ab172.217.16.14\u00bb\"}", "\u00ab2001:db8:85a3::8a2e:370:7334\u00bb", "[\u00ab2a00:1450:4001:81b::200e\u00bb]", "\u00abfe80:0:0:0:202:b3ff:fe1e:8329\u00bb", "adresse IP : \u00ab81.2.69.142\u00bb", "\u00ab203.0.113.4\u00bb/24", "ping \u00ab185.12.64.1\u00bb", "ssh root@\u00ab77.88.55.60\u00bb", "IP \u00ab203[.]0[.]113[.]9\u00bb"],
     ["\u00ab127.0.0.1\u00bb", "\u00ab0.0.0.0\u00bb", "mask \u00ab255.255.255.0\u00bb", "version \u00ab1.2.3.4\u00bb", "v\u00ab10.0.19045.1\u00bb", "\u00ab999.1.1.1\u00bb", "\u00ab203.0.113.7.9\u00bb", "section \u00ab4.3.2.1\u00bb", "\u00ab1.2.3\u00bb", "\u00ab::1\u00bb", "std\u00ab::string\u00bb", "at \u00ab12:30:45\u00bb", "\u00ab01.02.03.04\u00bb", "build-\u00ab203.0.113.7\u00bb-rc1", "a\u00ab::b::c\u00bb"],
 )
 fixture(

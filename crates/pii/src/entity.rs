@@ -81,6 +81,12 @@ impl Entity {
         self.recognizer().map_or("", |it| it.example)
     }
 
+    /// The most that a stream is held back for a value, bytes.
+    #[must_use]
+    pub fn hold(self) -> usize {
+        self.recognizer().map_or(crate::LONGEST_CUSTOM, |it| it.hold)
+    }
+
     /// Whether a detector looks for it unless told otherwise.
     #[must_use]
     pub fn on_by_default(self) -> bool {

@@ -8,6 +8,7 @@ mod custom;
 mod detector;
 mod domain;
 mod entity;
+pub mod eval;
 mod finding;
 mod layers;
 pub mod names;

@@ -5,6 +5,7 @@
 mod acceptance;
 mod bench;
 mod ci;
+mod pii_report;
 mod prices;
 mod step;
 mod test;
@@ -35,6 +36,8 @@ enum Task {
     Ci,
     /// Measures the release binary beside nginx and a direct call, and prints the ratios.
     Bench(bench::Arguments),
+    /// Measures the detection of personal data on data that nothing was trained on.
+    PiiReport(pii_report::Arguments),
     /// Compiles the model price table from its sources.
     Prices(prices::Arguments),
     /// Trains the model of the name tagger.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Task::Acceptance(arguments) => acceptance::run(&arguments),
         Task::Ci => ci::run(),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::PiiReport(arguments) => pii_report::run(&arguments),
         Task::Prices(arguments) => prices::run(arguments),
         Task::TrainPii(arguments) => train_pii::run(&arguments),
     };

@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) role: Role,
     /// The phrase: an index into [`Lexicon::phrases`].
     pub(crate) phrase: u16,
+    /// How many letters and digits values of the type may have, a bit each.
+    pub(crate) lengths: u64,
 }
 
 pub(crate) struct Lexicon {
@@ -62,21 +64,22 @@ impl Lexicon {
         for (index, recognizer) in recognizer::ALL.iter().enumerate() {
             let Recognizer { labels, cues, against, .. } = recognizer;
             let entity = Some(Entity(index as u16));
+            let lengths = recognizer.lengths();
             for (list, role) in [(labels, Role::Label), (cues, Role::Cue), (against, Role::Against)]
             {
-                lexicon.add(list, entity, role);
+                lexicon.add(list, entity, role, lengths);
             }
         }
-        lexicon.add(AGAINST, None, Role::Against);
+        lexicon.add(AGAINST, None, Role::Against, u64::MAX);
         lexicon
     }
 
-    fn add(&mut self, list: &'static str, entity: Option<Entity>, role: Role) {
+    fn add(&mut self, list: &'static str, entity: Option<Entity>, role: Role, lengths: u64) {
         for text in list.split(',').map(str::trim).filter(|text| !text.is_empty()) {
             let phrase = self.phrases.len() as u16;
             self.phrases.push(text);
             if text.chars().any(is_unspaced) {
-                self.unspaced.push((text, Entry { entity, role, phrase }));
+                self.unspaced.push((text, Entry { entity, role, phrase, lengths }));
                 continue;
             }
             let mut hash = words::NOTHING;
@@ -85,7 +88,7 @@ impl Lexicon {
                 hash = words::join(hash, word.hash);
                 let entries = self.entries.entry(hash).or_default();
                 if all.peek().is_none() {
-                    entries.push(Entry { entity, role, phrase });
+                    entries.push(Entry { entity, role, phrase, lengths });
                 }
                 let bit = hash % FILTER_BITS;
                 self.filter[(bit / 64) as usize] |= 1 << (bit % 64);
@@ -112,8 +115,19 @@ impl Lexicon {
         let any = text.iter().any(|byte| *byte >= 0xe0);
         self.unspaced.iter().filter(move |_| any).filter_map(move |(phrase, entry)| {
             let at = text.windows(phrase.len()).rposition(|found| found == phrase.as_bytes())?;
-            // Three bytes a character, two characters a word.
-            Some((*entry, ((text.len() - at - phrase.len()) / 6) as f32))
+            Some((*entry, (text.len() - at - phrase.len()) as f32 / UNSPACED_WORD))
+        })
+    }
+
+    /// The same in a text that starts where the value ends.
+    pub(crate) fn unspaced_behind<'t>(
+        &'t self,
+        text: &'t [u8],
+    ) -> impl Iterator<Item = (Entry, f32)> + 't {
+        let any = text.iter().any(|byte| *byte >= 0xe0);
+        self.unspaced.iter().filter(move |_| any).filter_map(move |(phrase, entry)| {
+            let at = text.windows(phrase.len()).position(|found| found == phrase.as_bytes())?;
+            Some((*entry, at as f32 / UNSPACED_WORD))
         })
     }
 
@@ -123,8 +137,11 @@ impl Lexicon {
     }
 }
 
+/// Bytes that count as a word of distance from a phrase of an unspaced script.
+const UNSPACED_WORD: f32 = 12.0;
+
 /// How far before a value a phrase of an unspaced script may end, bytes.
-const UNSPACED_REACH: usize = 60;
+const UNSPACED_REACH: usize = 96;
 
 /// Thai, kana, Chinese characters and Hangul, whose words take endings without a space.
 fn is_unspaced(c: char) -> bool {

@@ -8,9 +8,12 @@
 
 pub(crate) mod against;
 pub(crate) mod lexicon;
+mod near;
+mod table;
 mod weigh;
 pub(crate) mod words;
 
+pub(crate) use self::table::Table;
 use self::{
     lexicon::{LONGEST, Role, lexicon},
     weigh::{gap_between, weight_after, weight_before},
@@ -22,7 +25,7 @@ use crate::{Entity, scan::Cx};
 pub(crate) const BEFORE: usize = 96;
 
 /// How far behind a span its context reaches, bytes.
-pub(crate) const AFTER: usize = 32;
+pub(crate) const AFTER: usize = 48;
 
 /// At most so many words before a span are considered.
 const WORDS: usize = 16;
@@ -56,6 +59,7 @@ struct Hit {
     /// How far away the phrase is, in words, with what else takes from it.
     distance: f32,
     phrase: u16,
+    lengths: u64,
 }
 
 /// The context of the last span looked at: what stands before it and what behind.
@@ -65,6 +69,9 @@ pub(crate) struct Context {
     before: Vec<Hit>,
     end: Option<usize>,
     behind: Vec<Hit>,
+    /// The table that the text is in.
+    pub(crate) table: Table,
+    memory: near::Memory,
 }
 
 /// Log odds between which what stands behind a span is looked at: below, it cannot help any more,
@@ -72,9 +79,16 @@ pub(crate) struct Context {
 const OPEN: std::ops::Range<f32> = -4.5..3.5;
 
 impl Context {
+    /// Turns to another trigger of the same window.
     pub(crate) fn clear(&mut self) {
         self.start = None;
         self.end = None;
+    }
+
+    /// Turns to another window.
+    pub(crate) fn forget(&mut self) {
+        self.clear();
+        self.memory.clear();
     }
 
     /// What is known about a span's being a value of `entity`, for which its form and checks speak
@@ -88,7 +102,10 @@ impl Context {
         log_odds: f32,
     ) -> Evidence {
         self.look_before(cx, key, start);
-        let evidence = sum(self.before.iter(), entity, log_odds);
+        let length =
+            cx.slice(start, end).iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+        let value = Value { entity, log_odds, length: length.min(63) };
+        let evidence = sum(self.before.iter(), value);
         if !OPEN.contains(&(log_odds + evidence.log_odds)) {
             return evidence;
         }
@@ -96,7 +113,7 @@ impl Context {
         if self.behind.is_empty() {
             return evidence;
         }
-        sum(self.before.iter().chain(&self.behind), entity, log_odds)
+        sum(self.before.iter().chain(&self.behind), value)
     }
 
     /// The types that labels before a span name, each once.
@@ -125,6 +142,21 @@ impl Context {
         }
     }
 
+    fn look_at_column(&mut self, cx: &Cx<'_>, start: usize) {
+        let mut near = [Word::default(); WORDS];
+        let mut count = 0;
+        for (slot, (_, word)) in near.iter_mut().zip(self.table.names(cx, start)) {
+            *slot = *word;
+            count += 1;
+        }
+        let mut covered = 0;
+        for first in 0..count {
+            covered = self.phrases(&near[..count], first, covered, |length| {
+                0.2 + 0.8 * (count - first - length) as f32
+            });
+        }
+    }
+
     fn look_before(&mut self, cx: &Cx<'_>, key: &Key, start: usize) {
         if self.start == Some(start) {
             return;
@@ -132,32 +164,23 @@ impl Context {
         self.start = Some(start);
         self.before.clear();
         self.look_at_key(key);
-        let text = cx.behind(start, BEFORE);
-        let base = start - text.len();
-        let mut ring = [Word::default(); WORDS];
-        let mut count = 0;
-        for word in words::words(text, base) {
-            ring[count % WORDS] = word;
-            count += 1;
-        }
-        let mut near = [Word::default(); WORDS];
-        let kept = count.min(WORDS);
-        for (slot, index) in near.iter_mut().zip(count - kept..count) {
-            *slot = ring[index % WORDS];
-        }
-        let near = &near[..kept];
+        self.look_at_column(cx, start);
+        let Self { memory, before, .. } = self;
+        let mut near = memory.near(cx, start);
         let mut covered = 0;
-        for first in 0..kept {
-            // A word that was cut by the window's edge is not that word.
-            if near[first].start == base && text.len() == BEFORE {
+        for first in 0..near.len() {
+            if !near.word(first).opens {
                 continue;
             }
-            covered = self.phrases(near, first, covered, |length| {
-                let last = first + length - 1;
-                gap_between(cx, &near[last + 1..], near[last].end, start).distance
-            });
+            let words = (first..near.len()).map(|index| near.word(index));
+            let Some((entries, length)) = longest(words) else { continue };
+            if first + length > covered {
+                covered = first + length;
+                let distance = near.distance(cx, covered - 1);
+                before.extend(entries.iter().map(|entry| Hit::before(*entry, distance)));
+            }
         }
-        for (entry, distance) in lexicon().unspaced_before(text) {
+        for (entry, distance) in lexicon().unspaced_before(cx.behind(start, BEFORE)) {
             self.hit(entry, distance);
         }
     }
@@ -179,23 +202,26 @@ impl Context {
             near[count] = word;
             count += 1;
         }
+        for (entry, distance) in lexicon().unspaced_behind(text) {
+            let weight = weight_after(entry.role, distance, false);
+            let lexicon::Entry { entity, role, phrase, lengths } = entry;
+            self.behind.push(Hit {
+                entity,
+                role,
+                weight,
+                distance: distance + 1.0,
+                phrase,
+                lengths,
+            });
+        }
         let near = &near[..count];
         for first in 0..count {
             let gap = gap_between(cx, &near[..first], end, near[first].start);
             if gap.line || gap.sentence {
                 break;
             }
-            let mut hash = words::NOTHING;
-            let mut found = None;
-            for (length, word) in near[first..].iter().take(LONGEST).enumerate() {
-                hash = words::join(hash, word.hash);
-                match lexicon().look_up(hash) {
-                    None => break,
-                    Some([]) => {}
-                    Some(entries) => found = Some((entries, first + length)),
-                }
-            }
-            let Some((entries, last)) = found else { continue };
+            let Some((entries, length)) = longest(near[first..].iter().copied()) else { continue };
+            let last = first + length - 1;
             // `123-45-6789, phone: ...`: a label that introduces what comes next.
             let behind = cx.slice(near[last].end, end + text.len());
             let introduces = behind
@@ -211,6 +237,7 @@ impl Context {
                     // A label behind never takes a value from one before.
                     distance: if weight > 0.0 { gap.distance + 1.0 } else { f32::MAX },
                     phrase: entry.phrase,
+                    lengths: entry.lengths,
                 });
             }
         }
@@ -225,17 +252,9 @@ impl Context {
         covered: usize,
         distance: impl Fn(usize) -> f32,
     ) -> usize {
-        let mut hash = words::NOTHING;
-        let mut found = None;
-        for (length, word) in words[first..].iter().take(LONGEST).enumerate() {
-            hash = words::join(hash, word.hash);
-            match lexicon().look_up(hash) {
-                None => break,
-                Some([]) => {}
-                Some(entries) => found = Some((entries, length + 1)),
-            }
-        }
-        let Some((entries, length)) = found else { return covered };
+        let Some((entries, length)) = longest(words[first..].iter().copied()) else {
+            return covered;
+        };
         if first + length <= covered {
             return covered;
         }
@@ -247,10 +266,42 @@ impl Context {
     }
 
     fn hit(&mut self, entry: lexicon::Entry, distance: f32) {
-        let lexicon::Entry { entity, role, phrase } = entry;
-        let weight = weight_before(role, distance);
-        self.before.push(Hit { entity, role, weight, distance, phrase });
+        self.before.push(Hit::before(entry, distance));
     }
+}
+
+impl Hit {
+    /// What a phrase at some distance before a span says.
+    fn before(entry: lexicon::Entry, distance: f32) -> Self {
+        let lexicon::Entry { entity, role, phrase, lengths } = entry;
+        let weight = weight_before(role, distance);
+        Self { entity, role, weight, distance, phrase, lengths }
+    }
+}
+
+/// The longest phrase at the head of some words, and how many it has.
+fn longest(words: impl Iterator<Item = Word>) -> Option<(&'static [lexicon::Entry], usize)> {
+    let mut hash = words::NOTHING;
+    let mut found = None;
+    for (length, word) in (1..).zip(words.take(LONGEST)) {
+        hash = words::join(hash, word.hash);
+        match lexicon().look_up(hash) {
+            None => break,
+            Some([]) => {}
+            Some(entries) => found = Some((entries, length)),
+        }
+    }
+    found
+}
+
+/// What is asked about.
+#[derive(Clone, Copy)]
+struct Value {
+    entity: Entity,
+    /// What speaks for it beside the context.
+    log_odds: f32,
+    /// How many letters and digits it has.
+    length: usize,
 }
 
 /// Log odds from which on a value is what it is whatever the label before it says.
@@ -260,7 +311,8 @@ const SELF_EVIDENT: f32 = 2.5;
 const CUE_BESIDE_LABEL: f32 = 0.3;
 
 /// Adds up what some phrases say about one type.
-fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity, log_odds: f32) -> Evidence {
+fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, value: Value) -> Evidence {
+    let Value { entity, log_odds, length } = value;
     let mut result = Evidence::default();
     let (mut best, mut cue, mut worst) = (0.0_f32, 0.0_f32, 0.0_f32);
     let (mut own, mut others) = (f32::MAX, f32::MAX);
@@ -279,7 +331,9 @@ fn sum<'h>(hits: impl Iterator<Item = &'h Hit>, entity: Entity, log_odds: f32) -
                     result.phrase = Some(hit.phrase);
                 }
             }
-            (Role::Label, _) => others = others.min(hit.distance),
+            // Only a type that may have such a value claims it.
+            (Role::Label, _) if hit.lengths >> length & 1 == 1 => others = others.min(hit.distance),
+            (Role::Label, _) => {}
             (Role::Cue, _) => {}
         }
     }

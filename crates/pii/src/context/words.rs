@@ -11,10 +11,11 @@ pub(crate) struct Word {
     pub(crate) end: usize,
     /// It is written in digits.
     pub(crate) number: bool,
+    /// A phrase of the lexicon begins with it; known of words before a span.
+    pub(crate) opens: bool,
+    /// How much it separates what is on its sides; known of words before a span.
+    pub(crate) weight: f32,
 }
-
-/// Words longer than this, bytes, are cut: no word of the lexicon is.
-const LONGEST: usize = 40;
 
 /// The empty phrase.
 pub(crate) const NOTHING: Hash = 0xcbf2_9ce4_8422_2325;
@@ -24,7 +25,8 @@ pub(crate) fn join(phrase: Hash, word: Hash) -> Hash {
     (phrase.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// The hash of a phrase written out.
+/// The hash of a phrase written out, and how many words it has.
+#[cfg(test)]
 pub(crate) fn phrase(text: &str) -> (Hash, usize) {
     let mut hash = NOTHING;
     let mut count = 0;
@@ -83,7 +85,7 @@ impl Iterator for Words<'_> {
         let tail = kind != Kind::Digit && first > 0 && self.text[first - 1].is_ascii_digit();
         let mut hash = mixed(if tail { !NOTHING } else { NOTHING }, folded);
         let mut count = 1;
-        while self.at - first < LONGEST {
+        loop {
             let Some((next, fold, step)) = letter(self.text, self.at) else { break };
             let splits = match (kind, next) {
                 (_, Kind::Border) | (Kind::Lower, Kind::Upper) => true,
@@ -108,7 +110,14 @@ impl Iterator for Words<'_> {
             self.at += step;
         }
         let number = kind == Kind::Digit;
-        Some(Word { hash, start: self.base + first, end: self.base + self.at, number })
+        Some(Word {
+            hash,
+            start: self.base + first,
+            end: self.base + self.at,
+            number,
+            opens: false,
+            weight: 0.0,
+        })
     }
 }
 

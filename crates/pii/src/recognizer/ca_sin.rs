@@ -13,7 +13,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     check: |text| pass(luhn(text) && !matches!(text[0], b'0' | b'8')),
     proof: ONE_IN_10,
     labels: "sin, sin number, sin no, social insurance number, social insurance no, social \
-        insurance, numero d assurance sociale, nas, canadian sin",
+        insurance, numero d assurance sociale, nas, assurance sociale, canadian sin",
     cues: "canada, canadian, cra, payroll, t4, employee",
     ..Recognizer::BLANK
 };

@@ -55,8 +55,31 @@ fn at_sign(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
         Some(end) => {
             cx.offer(sink, (start, end), Entity::EMAIL, 3.0, true);
         }
+        None if half_spoken(cx, start, at, sink) => {}
         None => letter_by_letter(cx, at, sink),
     }
+}
+
+/// `jane@example dot com`.
+fn half_spoken(cx: &Cx<'_>, start: usize, at: usize, sink: &mut Sink) -> bool {
+    let mut end = cx.run(at + 1, 64, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let mut stop = None;
+    for _ in 0..3 {
+        let joiner = cx.run(end + 1, 6, |byte| byte.is_ascii_alphabetic());
+        let joins =
+            cx.at(end) == b' ' && is_spoken_dot(cx.slice(end + 1, joiner)) && cx.at(joiner) == b' ';
+        if !joins {
+            break;
+        }
+        end = cx.run(joiner + 1, 64, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if domain::is_top_level(cx.slice(joiner + 1, end)) {
+            stop = Some(end);
+        }
+    }
+    if let Some(end) = stop {
+        cx.offer(sink, (start, end), Entity::EMAIL, 2.5, true);
+    }
+    stop.is_some()
 }
 
 /// Where the local part before `at` starts; `at` if there is none.
@@ -92,7 +115,8 @@ fn spaced(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     }
     if let Some(end) = domain::end(cx, at + 2) {
         let known = domain::is_mail_provider(cx.slice(at + 2, end));
-        let surely = if known { 2.0 } else { -1.0 };
+        let odd = cx.slice(start, at - 1).iter().any(|byte| !byte.is_ascii_alphabetic());
+        let surely = if known { 2.0 } else { -1.0 } + if odd { 1.5 } else { 0.0 };
         cx.offer(sink, (start, end), Entity::EMAIL, surely, true);
     } else {
         letter_by_letter(cx, at, sink);

@@ -15,7 +15,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         insurance no, insurance, insurance policy, insurance policy number, insurance card, \
         member id, member number, member no, membership id, subscriber id, subscriber number, \
         policy number, policy no, pol, policy id, group number, group no, beneficiary id, ins \
-        id, ins, versicherungsnummer, versicherungsschein, versichertennummer, policennummer, \
+        id, ins, versicherungsnummer, versicherungsschein, policennummer, \
         numero d assure, numero d adherent, mutuelle, numero de mutuelle, police d assurance, \
         numero de poliza, poliza, numero de asegurado, tarjeta sanitaria, numero de afiliacion, \
         polisnummer, verzekeringsnummer, relatienummer, numero da apolice, apolice, cartao de \

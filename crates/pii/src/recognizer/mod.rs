@@ -193,6 +193,16 @@ pub(crate) type WordMatcher = fn(&Cx<'_>, (usize, usize), &mut Sink);
 pub(crate) type NumberMatcher = fn(&Cx<'_>, &Run, usize, &mut Sink);
 
 impl Recognizer {
+    /// How many letters and digits values may have, a bit each; all bits if that is not known.
+    pub(crate) fn lengths(&self) -> u64 {
+        if !self.sites.is_empty() || self.forms.is_empty() && self.value.is_none() {
+            return u64::MAX;
+        }
+        let forms = self.forms.iter().fold(0, |bits, form| bits | 1 << form.length());
+        let value = self.value.map_or(0, |it| (1_u64 << (it.most + 1)) - (1 << it.least));
+        forms | value
+    }
+
     const BLANK: Self = Self {
         id: "",
         group: Group::Custom,
@@ -213,7 +223,6 @@ impl Recognizer {
 }
 
 /// The log odds that a check with one chance in `n` to pass by accident is worth.
-const ONE_IN_7: f32 = 1.9;
 const ONE_IN_10: f32 = 2.3;
 const ONE_IN_11: f32 = 2.4;
 const ONE_IN_23: f32 = 3.1;

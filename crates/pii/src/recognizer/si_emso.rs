@@ -27,7 +27,7 @@ fn check(text: &[u8]) -> Option<f32> {
     let sum = weighted(&text[..12], &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]);
     let control = match sum % 11 {
         0 => 0,
-        rest => 11 - rest,
+        rest => (11 - rest) % 10,
     };
     let year = digits(&text[4..7]);
     let born = (year < 60 || year > 880)

@@ -69,6 +69,11 @@ impl Sink {
         self.done.clear();
     }
 
+    /// Log odds from which on candidates are taken, by type.
+    pub(crate) fn thresholds(&self) -> &[f32] {
+        &self.thresholds
+    }
+
     /// Spans are given by their place in the window that starts at `base`.
     pub(crate) fn rebase(&mut self, base: usize) {
         self.base = base;

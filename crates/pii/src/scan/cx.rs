@@ -29,7 +29,8 @@ pub(crate) struct Cx<'t> {
 }
 
 impl<'t> Cx<'t> {
-    pub(crate) fn new(text: &'t [u8], end: bool, key: &'t Key) -> Self {
+    pub(crate) fn new(text: &'t [u8], end: bool, key: &'t Key, mut context: Context) -> Self {
+        context.forget();
         Self {
             text,
             end,
@@ -37,8 +38,13 @@ impl<'t> Cx<'t> {
             looked_out: Cell::new(false),
             work: Cell::new(0),
             key,
-            context: RefCell::new(Context::default()),
+            context: RefCell::new(context),
         }
+    }
+
+    /// The context's scratch, for the next window.
+    pub(crate) fn into_context(self) -> Context {
+        self.context.into_inner()
     }
 
     /// Turns to the trigger at `at`.
@@ -69,6 +75,11 @@ impl<'t> Cx<'t> {
     #[inline]
     pub(crate) fn before(&self, i: usize) -> u8 {
         if i <= self.low.get() { 0 } else { self.text[i - 1] }
+    }
+
+    /// Nothing before this may be looked at.
+    pub(crate) fn low(&self) -> usize {
+        self.low.get()
     }
 
     /// The bytes of a range that has been looked at.

@@ -3,13 +3,14 @@
 use super::{
     Cx, Run, Sink,
     cx::BACK,
+    encoded,
     forms::Forms,
     hold, labelled,
     trigger::{self, Literals, Trigger},
 };
 use crate::{
     Entity,
-    context::Key,
+    context::{Context, Key},
     recognizer::{Matcher, NumberMatcher, Site, WordMatcher},
 };
 
@@ -72,11 +73,22 @@ pub(crate) struct Engine {
     byte: Option<Option<(usize, Trigger)>>,
     literal: Option<Option<(usize, Trigger)>>,
     work: u64,
+    context: Context,
+    /// This scan is of something that was decoded: nothing in it is decoded again.
+    nested: bool,
 }
 
 impl Engine {
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        let mut context = std::mem::take(&mut self.context);
+        context.clear();
+        context.table.clear();
+        *self = Self { context, ..Self::default() };
+    }
+
+    /// For a text that was decoded.
+    pub(crate) fn nested() -> Self {
+        Self { nested: true, ..Self::default() }
     }
 
     /// Where the scan stands.
@@ -100,7 +112,7 @@ impl Engine {
         end: bool,
         sink: &mut Sink,
     ) -> usize {
-        let cx = Cx::new(text, end, key);
+        let cx = Cx::new(text, end, key, std::mem::take(&mut self.context));
         // Offsets within the window from here on.
         let certain = if end { text.len() } else { plan.literals.certain_before(text) };
         self.byte = None;
@@ -144,6 +156,7 @@ impl Engine {
         sink.pass(self.at);
         cx.turn_to(at);
         let open = if pending { hold::floor(&cx, at) } else { hold::release(&cx, at) } + base;
+        self.context = cx.into_context();
         sink.open().map_or(open, |start| start.min(open))
     }
 
@@ -177,7 +190,7 @@ impl Engine {
             Trigger::Digit if at + base < self.digits_from => return None,
             Trigger::Digit => {
                 let words = self.words_from.saturating_sub(base);
-                let words = if at >= words { word(plan, cx, at, sink) } else { words };
+                let words = if at >= words { self.word(plan, cx, at, sink) } else { words };
                 return Some((number(plan, cx, at, sink), words));
             }
             Trigger::At => &plan.ats,
@@ -192,16 +205,19 @@ impl Engine {
         }
         None
     }
-}
 
-/// Asks about the word around a digit, such as a key; returns where it ends.
-fn word(plan: &Plan, cx: &Cx<'_>, at: usize, sink: &mut Sink) -> usize {
-    let is = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let span = (cx.run_back(at, BACK, is), cx.run(at, BACK, is));
-    for matcher in &plan.words {
-        matcher(cx, span, sink);
+    /// Asks about the word around a digit, such as a key; returns where it ends.
+    fn word(&self, plan: &Plan, cx: &Cx<'_>, at: usize, sink: &mut Sink) -> usize {
+        let is = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let span = (cx.run_back(at, BACK, is), cx.run(at, BACK, is));
+        for matcher in &plan.words {
+            matcher(cx, span, sink);
+        }
+        if !self.nested {
+            encoded::offer(plan, cx, span, sink);
+        }
+        span.1
     }
-    span.1
 }
 
 /// Asks about the number at a digit; returns where it ends.

@@ -88,13 +88,16 @@ impl Forms {
                     continue;
                 }
                 number.groups = &groups[first..=last];
-                self.try_all(cx, &number, sink);
+                self.try_all(cx, &number, 0.0, sink);
+                if let Some(number) = number.with_digits_for_letters() {
+                    self.try_all(cx, &number, -1.0, sink);
+                }
             }
         }
         cx.tally(length);
     }
 
-    fn try_all(&self, cx: &Cx<'_>, number: &Number<'_>, sink: &mut Sink) {
+    fn try_all(&self, cx: &Cx<'_>, number: &Number<'_>, doubt: f32, sink: &mut Sink) {
         let text = &number.text[..number.length];
         for form in &self.by_length[number.length] {
             if !form.has_classes(text) {
@@ -105,10 +108,31 @@ impl Forms {
             let (first, last) = (number.groups[0], number.groups[number.groups.len() - 1]);
             let closes = last.joined == Some(Separator::One(b'('));
             let span = (first.start, last.end + usize::from(closes));
-            let log_odds = form.prior + fit + check + edges(cx, span.0, span.1);
+            let log_odds = form.prior + doubt + fit + check + edges(cx, span.0, span.1);
             let checked = form.recognizer.proof > 0.0;
             cx.offer(sink, span, form.entity, log_odds + form.recognizer.proof, checked);
         }
+    }
+}
+
+impl Number<'_> {
+    /// The same with digits for a few letters that look like them: `5O5`, `l23`.
+    fn with_digits_for_letters(&self) -> Option<Self> {
+        let text = &self.text[..self.length];
+        let letters = text.iter().filter(|byte| !byte.is_ascii_digit()).count();
+        if !(1..=3).contains(&letters) || letters * 2 > self.length {
+            return None;
+        }
+        let mut number = Self { ..*self };
+        for byte in &mut number.text[..self.length] {
+            *byte = match *byte {
+                b'0'..=b'9' => *byte,
+                b'O' => b'0',
+                b'I' | b'L' => b'1',
+                _ => return None,
+            };
+        }
+        Some(number)
     }
 }
 

@@ -37,6 +37,10 @@ impl Value {
 /// Offers what is at a run to the types whose labels are near.
 pub(crate) fn offer(cx: &Cx<'_>, run: &Run, sink: &mut Sink) {
     let groups = run.groups();
+    // No value is so short.
+    if groups.iter().map(Group::len).sum::<usize>() < 3 {
+        return;
+    }
     let own = groups[run.first];
     // Letters directly before belong to the value (`MRN-123`) and may be its label, too.
     let mut first = run.first;

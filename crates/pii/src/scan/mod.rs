@@ -2,6 +2,7 @@
 
 mod candidate;
 mod cx;
+mod encoded;
 mod engine;
 mod forms;
 pub(crate) mod hold;

@@ -3,7 +3,7 @@
 use super::Cx;
 
 /// More groups than any number has.
-pub(crate) const MOST_GROUPS: usize = 24;
+pub(crate) const MOST_GROUPS: usize = 16;
 
 /// The longest number, letters and digits.
 pub(crate) const LONGEST: usize = 40;

@@ -215,7 +215,9 @@ fn is_mark(text: &[u8], at: usize) -> bool {
         0xc2 => next.is_none_or(|next| matches!(next, 0xa0 | 0xad | 0xb2 | 0xb3 | 0xb9)),
         0xe2 => next.is_none_or(|next| match next {
             // Quotation marks and long dashes are common and mean themselves.
-            0x80 => text.get(at + 2).is_none_or(|third| !matches!(third, 0x94..=0xa9 | 0xb0..)),
+            0x80 => text
+                .get(at + 2)
+                .is_none_or(|third| !matches!(third, 0x94..=0xa3 | 0xa5..=0xa9 | 0xb0..)),
             0x81..=0x83 | 0x88 | 0x91..=0x93 | 0x9d | 0x9e => true,
             _ => false,
         }),

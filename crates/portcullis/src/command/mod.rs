@@ -5,6 +5,7 @@ mod demo;
 mod first_start;
 pub(crate) mod init;
 mod migrate;
+mod pii;
 mod serve;
 mod vault;
 
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => runtime()?.block_on(demo::run(&args)),
         Command::Check(common) => check::run(&common),
         Command::Migrate(common) => runtime()?.block_on(migrate::run(&common)),
+        Command::Pii(args) => pii::run(&args.command),
         Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
         Command::Completions { shell } => {
             let mut command = Cli::command();

@@ -3,7 +3,7 @@
 mod augment;
 mod bank;
 mod collect;
-mod corpus;
+pub(crate) mod corpus;
 mod crf;
 mod dice;
 mod generate;

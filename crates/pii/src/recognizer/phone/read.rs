@@ -16,6 +16,8 @@ pub(super) struct Reading {
     count: usize,
     /// The group that is in brackets.
     brackets: Option<usize>,
+    /// Letters that were read as digits.
+    alike: usize,
 }
 
 impl Reading {
@@ -29,19 +31,24 @@ impl Reading {
             groups: [(0, 0, 0); GROUPS],
             count: 0,
             brackets: open.then_some(0),
+            alike: 0,
         };
         let mut place = at;
         let mut separator = 0;
         let mut length = 0;
         let mut closing = open;
         loop {
-            let stop = cx.run(place, DIGITS, |byte| byte.is_ascii_digit());
+            let stop = cx.run(place, DIGITS, |byte| digit(byte).is_some());
             let group = cx.slice(place, stop);
-            if length + group.len() > DIGITS || reading.count == GROUPS || group.is_empty() {
+            let alike = group.iter().filter(|byte| !byte.is_ascii_digit()).count();
+            if length + group.len() > DIGITS || reading.count == GROUPS || alike == group.len() {
                 break;
             }
-            reading.digits[length..length + group.len()].copy_from_slice(group);
-            length += group.len();
+            for byte in group {
+                reading.digits[length] = digit(*byte).unwrap_or(*byte);
+                length += 1;
+            }
+            reading.alike += alike;
             let mut end = stop;
             if closing && cx.at(stop) == b')' {
                 end += 1;
@@ -59,13 +66,17 @@ impl Reading {
             }
             (place, separator) = (next, found);
         }
+        if reading.count == 0 {
+            return None;
+        }
         // A letter, or more of a dotted or decimal number, behind the last group.
         let (end, ..) = reading.groups[reading.count - 1];
         let next = cx.at(end);
         let glued = next.is_ascii_alphabetic() && !cx.goes_on(end, "x") && !cx.goes_on(end, "ext")
             || matches!(next, b'_' | b'%' | b'@')
             || next == b':' && cx.at(end + 1).is_ascii_digit();
-        (!glued || reading.count > 1).then_some(reading)
+        let readable = reading.alike < 4 && (!glued || reading.count > 1);
+        readable.then_some(reading)
     }
 
     /// The ends at which this may be a whole number, with the log odds of each.
@@ -75,7 +86,8 @@ impl Reading {
         let best = best.max_by(|a, b| {
             (a.1, a.0).partial_cmp(&(b.1, b.0)).unwrap_or(std::cmp::Ordering::Equal)
         });
-        best.into_iter().map(|(count, log_odds)| (self.groups[count - 1].0, log_odds))
+        let doubt = if self.alike > 0 { 1.0 } else { 0.0 };
+        best.into_iter().map(move |(count, log_odds)| (self.groups[count - 1].0, log_odds - doubt))
     }
 
     /// What the first `count` groups are worth as a number; `None` if nothing.
@@ -95,7 +107,11 @@ impl Reading {
         {
             let right = plan::code(rest).is_some_and(|(_, right)| right);
             let grouped = if count > 1 { 2.0 } else { -0.5 };
-            return right.then_some(grouped);
+            let kinds = [b' ', b'-', b'.', b'/']
+                .iter()
+                .filter(|it| self.separators(count).any(|found| found == **it))
+                .count();
+            return right.then_some(if kinds > 2 { -3.0 } else { grouped });
         }
         let known = self.national(digits, count);
         let labelled = match length {
@@ -229,6 +245,16 @@ fn trunk(
         _ if by_one => 0.0,
         _ => return None,
     })
+}
+
+/// A digit, or what looks like one among digits.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte),
+        b'O' | b'o' => Some(b'0'),
+        b'l' | b'I' => Some(b'1'),
+        _ => None,
+    }
 }
 
 /// What stands before the first digit: where the number starts, whether with a plus, and whether a
