@@ -236,6 +236,9 @@ impl Front {
         {
             word.entry = self.compound();
         }
+        if word.entry == Entry::default() && word.shape == Shape::Title {
+            word.entry = self.genitive();
+        }
         word.remembered = u8::from(self.memory.knows(hash));
         word.candidate = self.may_be_name(&word, next);
         if word.candidate {
@@ -263,6 +266,15 @@ impl Front {
             0,
             first.product() || last.product(),
         )
+    }
+
+    /// What the lists say of a word without the `s` at its end: German, Dutch and hasty English write
+    /// the genitive so.
+    fn genitive(&self) -> Entry {
+        match self.folded.bytes() {
+            [stem @ .., b's'] if stem.len() > 3 => self.lexicon.get(hash(stem)),
+            _ => Entry::default(),
+        }
     }
 
     fn placeholder(&mut self, start: usize, end: usize, judge: &mut impl Judge) {
@@ -322,7 +334,7 @@ impl Front {
         if !word.shape.lower() {
             return false;
         }
-        if entry.telling() {
+        if entry.telling() && !self.mood.code() {
             return true;
         }
         let before = &self.words[(self.count + KEPT - 1) % KEPT];
@@ -372,7 +384,7 @@ const CLAIMED: u64 = 0x636c_6169_6d65_6421;
 
 /// Whether a name never runs on over a gap.
 fn apart(between: Between) -> bool {
-    const BORDERS: [Gap; 13] = [
+    const BORDERS: [Gap; 14] = [
         Gap::Start,
         Gap::Paragraph,
         Gap::Bullet,
@@ -380,6 +392,7 @@ fn apart(between: Between) -> bool {
         Gap::QuoteComma,
         Gap::Semicolon,
         Gap::Equals,
+        Gap::Angle,
         Gap::Code,
         Gap::Pipe,
         Gap::Shout,

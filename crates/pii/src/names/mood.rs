@@ -22,7 +22,8 @@ pub(super) struct Mood {
 }
 
 impl Mood {
-    /// The state in one byte: three bits of language, two of capitals, two of code, one of headings.
+    /// The state in ten bits: three of language, two of capitals, two of code, one of headings, two of
+    /// how technical it is.
     pub(super) fn pack(self) -> u16 {
         let capitals = match (self.loud, self.quiet) {
             (3.., _) => 1,
@@ -43,6 +44,11 @@ impl Mood {
         };
         let low = self.language | capitals << 3 | code << 5 | u8::from(self.heading) << 7;
         u16::from(low) | technical << 8
+    }
+
+    /// Whether the text looks much like code.
+    pub(super) fn code(self) -> bool {
+        self.code >= 5
     }
 
     /// Goes on by a word.

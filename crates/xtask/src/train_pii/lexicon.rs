@@ -339,6 +339,10 @@ impl Lists {
             if facts.seen_lower > facts.seen_person && (facts.seen_lower >= 2 || named == 0) {
                 facts.ordinary = true;
             }
+            // Running text writes it in lower case: a common word, whatever else it is.
+            if facts.class != 0 && facts.share < 0.3 && (1..=20_000).contains(&facts.rank) {
+                facts.ordinary = true;
+            }
             if facts.rank > 0 && facts.rank <= 20_000 && named == 0 && facts.place == 0 {
                 facts.ordinary = true;
             }

@@ -56,6 +56,8 @@ pub(crate) struct Arguments {
     decay: f32,
     #[arg(long, default_value_t = 1.0)]
     real: f32,
+    #[arg(long, default_value_t = 1.0)]
+    clean_weight: f32,
     #[arg(long, default_value_t = 100)]
     made: usize,
     #[arg(long)]
@@ -74,13 +76,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if let Some(model) = &arguments.model {
-        let bytes = fs::read(model).map_err(|e| e.to_string())?;
-        let model = Model::parse(Box::leak(bytes.into_boxed_slice())).map_err(|e| e.to_string())?;
-        let mut tagger = Tagger::with(model);
-        if let Some(list) = &arguments.clean {
-            clean(&mut tagger, list)?;
-        }
-        return Ok(());
+        let bytes = fs::read(model).map_err(|error| format!("{}: {error}", model.display()))?;
+        let mut texts = corpus::read(&arguments.data)?;
+        texts.extend(fixture());
+        let held: Vec<&Text> =
+            texts.iter().filter(|it| it.fold == arguments.fold || it.fold > 9).collect();
+        return show(arguments, bytes, &held);
     }
     let clock = std::time::Instant::now();
     let mut texts = corpus::read(&arguments.data)?;
@@ -165,10 +166,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                     label,
                 })
                 .collect();
-            sequences.push(Sequence {
-                steps,
-                weight: if text.set.starts_with("made") { 1.0 } else { arguments.real },
-            });
+            let weight = match text.set {
+                "made-clean" => arguments.clean_weight,
+                set if set.starts_with("made") => 1.0,
+                _ => arguments.real,
+            };
+            sequences.push(Sequence { steps, weight });
         }
     }
     // Rare features are noise.
@@ -248,16 +251,19 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     fs::write(&arguments.out, &bytes)
         .map_err(|error| format!("{}: {error}", arguments.out.display()))?;
     println!("{}: {} bytes; {:?}", arguments.out.display(), bytes.len(), clock.elapsed());
-    let model = Model::parse(Box::leak(bytes.into_boxed_slice())).map_err(|e| e.to_string())?;
+    show(arguments, bytes, &held)
+}
+
+/// What a model makes of the texts that were held back.
+fn show(arguments: &Arguments, model: Vec<u8>, held: &[&Text]) -> Outcome {
+    let model = Model::parse(Box::leak(model.into_boxed_slice())).map_err(|e| e.to_string())?;
     let mut tagger = Tagger::with(model);
-    for threshold in [0.5] {
-        report(&mut tagger, &held, threshold);
-    }
-    if let Some(list) = &arguments.clean {
-        clean(&mut tagger, list)?;
+    report(&mut tagger, held, 0.5);
+    if let Some(path) = &arguments.clean {
+        clean(&mut tagger, path)?;
     }
     if let Some(set) = &arguments.errors {
-        show_errors(&mut tagger, &held, set);
+        show_errors(&mut tagger, held, set);
     }
     Ok(())
 }
@@ -403,62 +409,48 @@ fn fixture() -> Vec<Text> {
         .collect()
 }
 
-fn clean(tagger: &mut Tagger, list: &std::path::Path) -> Outcome {
-    let files = fs::read_to_string(list).map_err(|e| e.to_string())?;
-    let (mut texts, mut touched, mut bytes) = (0, 0, 0);
-    let mut time = std::time::Duration::ZERO;
-    for file in files.lines() {
-        let Ok(body) = fs::read_to_string(file) else { continue };
-        let mut rest = body.as_str();
-        while !rest.is_empty() {
-            let mut to = rest.len().min(2000);
-            while !rest.is_char_boundary(to) {
-                to += 1;
-            }
-            let to = rest[to..]
-                .find('\n')
-                .map_or(rest.len(), |at| to + at + 1)
-                .min(rest.floor_char_boundary(6000));
-            let (piece, after) = rest.split_at(to);
-            rest = after;
-            let claimed = patterns::claims(piece);
-            let text = Text {
-                set: "clean",
-                language: "en".into(),
-                text: piece.to_owned(),
-                key: None,
-                names: Vec::new(),
-                claimed,
-                fold: 0,
-            };
-            let start = std::time::Instant::now();
-            let found = measure::tag(tagger, &text);
-            time += start.elapsed();
-            let persons: Vec<String> = found
-                .iter()
-                .filter(|s| s.kind == NameKind::Person && s.score > 0.5)
-                .map(|s| {
-                    format!(
-                        "[{} {:.2}] …{}…",
-                        &piece[s.start..s.end],
-                        s.score,
-                        piece[piece.floor_char_boundary(s.start.saturating_sub(30))
-                            ..piece.ceil_char_boundary((s.end + 20).min(piece.len()))]
-                            .replace('\n', "⏎")
-                    )
-                })
-                .collect();
-            texts += 1;
-            bytes += piece.len();
-            touched += usize::from(!persons.is_empty());
-            for person in persons {
-                println!("CLEAN {file}: {person}");
-            }
-        }
+/// Names of persons found in texts that hold none, by kind of text.
+fn clean(tagger: &mut Tagger, path: &std::path::Path) -> Outcome {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        kind: String,
+        text: String,
     }
-    println!(
-        "clean: {touched} of {texts} touched, {bytes} bytes, {:.1} MB/s",
-        bytes as f64 / time.as_secs_f64() / 1e6
-    );
+    let body = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let mut kinds: std::collections::BTreeMap<String, (usize, usize)> =
+        std::collections::BTreeMap::new();
+    for (number, line) in body.lines().enumerate() {
+        let line: Line = serde_json::from_str(line)
+            .map_err(|error| format!("{}, line {}: {error}", path.display(), number + 1))?;
+        let text = Text {
+            set: "clean",
+            language: "en".to_owned(),
+            claimed: patterns::claims(&line.text),
+            text: line.text,
+            key: None,
+            names: Vec::new(),
+            fold: 0,
+        };
+        let found = measure::tag(tagger, &text);
+        let found: Vec<_> =
+            found.iter().filter(|it| it.kind == NameKind::Person && it.score >= 0.5).collect();
+        for span in &found {
+            let from = text.text.floor_char_boundary(span.start.saturating_sub(40));
+            let to = text.text.ceil_char_boundary((span.end + 30).min(text.text.len()));
+            println!(
+                "CLEAN {} [{} {:.2}] {:?}",
+                line.kind,
+                &text.text[span.start..span.end],
+                span.score,
+                &text.text[from..to]
+            );
+        }
+        let counts = kinds.entry(line.kind).or_default();
+        counts.0 += usize::from(!found.is_empty());
+        counts.1 += 1;
+    }
+    for (kind, (touched, all)) in &kinds {
+        println!("clean {kind}: {touched} of {all} touched");
+    }
     Ok(())
 }
