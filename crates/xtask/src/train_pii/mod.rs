@@ -19,7 +19,6 @@ use crf::{Plan, Sequence, Step};
 use lexicon::Lists;
 use portcullis_pii::names::{
     NameKind, Tagger,
-    features::COUNT,
     front::Front,
     lexicon::{LINE, Lexicon, place},
     model::{FEATURE_SLOTS, KINDS, LANES, MAGIC, Model, Parameters},
@@ -58,18 +57,16 @@ pub(crate) struct Arguments {
     real: f32,
     #[arg(long, default_value_t = 1.0)]
     clean_weight: f32,
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 200)]
     made: usize,
     #[arg(long)]
     show: Option<String>,
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 1)]
     copies: usize,
     #[arg(long, default_value_t = 0)]
     dropout: usize,
     #[arg(long, default_value_t = 20000)]
     lexicon: usize,
-    #[arg(long, default_value_t = false)]
-    refit: bool,
     #[arg(long, default_value_t = 18000)]
     lines: usize,
 }
@@ -212,7 +209,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut weights = crf::learn(&sequences, kept_keys.len(), &plan, |epoch, loss, _| {
         println!("epoch {epoch}: loss {loss:.0}; {:?}", clock.elapsed());
     });
-    if arguments.refit {
+    {
         // Only the features that find a place stay, and learn again.
         let mut order: Vec<(f32, usize)> = weights
             .features
