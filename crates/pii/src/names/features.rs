@@ -3,7 +3,7 @@
 use super::{fold::mix, front::Word, lexicon::Entry, words::Gap};
 
 /// How many features a candidate has.
-pub const COUNT: usize = 48;
+pub const COUNT: usize = 49;
 
 /// The features of the middle one of five words.
 pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
@@ -52,7 +52,8 @@ pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
     put(cues(before) | cues(before2) << 12 | shape << 24);
     put(cues(after) | cues(after2) << 12 | shape << 24);
     put(language | shape << 4 | kind << 10);
-    put(mood >> 5 | shape << 4 | kind << 10);
+    put((mood >> 5 & 7) | shape << 4 | kind << 10);
+    put((mood >> 8) | fresh << 2 | shape << 4 | kind << 10);
     put(u64::from(word.remembered) | kind << 4 | shape << 40);
     put(fresh | kind << 1 | (after.shape as u64) << 40 | shape << 32);
     put(join(before2.hash, cues(before)));

@@ -47,7 +47,7 @@ pub struct Word {
     /// What the memory knew of it when it came.
     pub remembered: u8,
     /// The state of the text before it, as `Mood::pack` says.
-    pub mood: u8,
+    pub mood: u16,
 }
 
 /// Who receives the candidates.
@@ -241,6 +241,9 @@ impl Front {
         {
             word.entry = self.compound();
         }
+        if word.entry == Entry::default() && word.shape == Shape::Title {
+            word.entry = self.genitive();
+        }
         word.remembered = u8::from(self.memory.knows(hash));
         word.candidate = self.may_be_name(&word, next);
         if word.candidate {
@@ -268,6 +271,15 @@ impl Front {
             0,
             first.product() || last.product(),
         )
+    }
+
+    /// What the lists say of a word without the `s` at its end: German, Dutch and hasty English write
+    /// the genitive so.
+    fn genitive(&self) -> Entry {
+        match self.folded.bytes() {
+            [stem @ .., b's'] if stem.len() > 3 => self.lexicon.get(hash(stem)),
+            _ => Entry::default(),
+        }
     }
 
     fn placeholder(&mut self, start: usize, end: usize, judge: &mut impl Judge) {
@@ -327,7 +339,7 @@ impl Front {
         if !word.shape.lower() {
             return false;
         }
-        if entry.telling() {
+        if entry.telling() && !self.mood.code() {
             return true;
         }
         let before = &self.words[(self.count + KEPT - 1) % KEPT];
@@ -377,7 +389,7 @@ const CLAIMED: u64 = 0x636c_6169_6d65_6421;
 
 /// Whether a name never runs on over a gap.
 fn apart(between: Between) -> bool {
-    const BORDERS: [Gap; 13] = [
+    const BORDERS: [Gap; 14] = [
         Gap::Start,
         Gap::Paragraph,
         Gap::Bullet,
@@ -385,6 +397,7 @@ fn apart(between: Between) -> bool {
         Gap::QuoteComma,
         Gap::Semicolon,
         Gap::Equals,
+        Gap::Angle,
         Gap::Code,
         Gap::Pipe,
         Gap::Shout,

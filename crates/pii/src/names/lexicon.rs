@@ -55,6 +55,17 @@ impl Entry {
         (self.0 >> 36 & 7) as u32
     }
 
+    /// A word of technical texts.
+    pub const fn technical(self) -> bool {
+        self.0 >> 23 & 1 == 1
+    }
+
+    /// The entry, marked as a word of technical texts.
+    #[must_use]
+    pub const fn with_technical(self, technical: bool) -> Self {
+        Self(self.0 | (technical as u64) << 23)
+    }
+
     /// The entry with its class and its share of capitals.
     #[must_use]
     pub const fn with_class(self, class: u32, capitals: u32) -> Self {

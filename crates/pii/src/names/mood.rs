@@ -17,11 +17,14 @@ pub(super) struct Mood {
     heading: bool,
     /// Marks of code among the last words, at most 12.
     code: u8,
+    /// How technical the last words were, at most 60.
+    technical: u8,
 }
 
 impl Mood {
-    /// The state in one byte: three bits of language, two of capitals, two of code, one of headings.
-    pub(super) fn pack(self) -> u8 {
+    /// The state in ten bits: three of language, two of capitals, two of code, one of headings, two of
+    /// how technical it is.
+    pub(super) fn pack(self) -> u16 {
         let capitals = match (self.loud, self.quiet) {
             (3.., _) => 1,
             (_, 12..) => 2,
@@ -33,7 +36,19 @@ impl Mood {
             5..=7 => 2,
             _ => 3,
         };
-        self.language | capitals << 3 | code << 5 | u8::from(self.heading) << 7
+        let technical = match self.technical {
+            0..=3 => 0,
+            4..=12 => 1,
+            13..=28 => 2,
+            _ => 3,
+        };
+        let low = self.language | capitals << 3 | code << 5 | u8::from(self.heading) << 7;
+        u16::from(low) | technical << 8
+    }
+
+    /// Whether the text looks much like code.
+    pub(super) fn code(self) -> bool {
+        self.code >= 5
     }
 
     /// Goes on by a word.
@@ -74,6 +89,12 @@ impl Mood {
         if matches!(gap, Gap::Paragraph | Gap::Line | Gap::Bullet) {
             self.heading = false;
         }
+        self.technical =
+            if entry.technical() || entry.product() || entry.cue() == super::lexicon::cue::CODE {
+                (self.technical + 5).min(60)
+            } else {
+                self.technical.saturating_sub(1)
+            };
         let coded = matches!(
             gap,
             Gap::Code

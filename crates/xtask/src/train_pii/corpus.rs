@@ -64,7 +64,6 @@ struct TokenLine {
 
 #[derive(Deserialize)]
 struct SpanLine {
-    id: String,
     lang: String,
     text: String,
     #[serde(default)]

@@ -65,13 +65,13 @@ impl<'a> Generator<'a> {
             let code = file.starts_with("# Code");
             for (section, lines) in template::sections(file) {
                 for line in lines {
-                    let section = if code { "code-clean" } else { section };
-                    templates.push(Template {
-                        language,
-                        section,
-                        fold: fold(line),
-                        parts: template::parse(line),
-                    });
+                    let parts = template::parse(line);
+                    let section = match (code, template::names(&parts)) {
+                        (true, _) => "code-clean",
+                        (false, true) if section == "clean" => "news",
+                        _ => section,
+                    };
+                    templates.push(Template { language, section, fold: fold(line), parts });
                 }
             }
         }

@@ -27,6 +27,7 @@ struct Facts {
     never: bool,
     cue: u32,
     product: bool,
+    technical: bool,
     /// Distributional class and share of capitals.
     class: u32,
     share: f32,
@@ -67,6 +68,9 @@ impl Lists {
         lists.read_places(data)?;
         lists.read_frequencies(data)?;
         lists.read_classes()?;
+        for word in include_str!("data/tech.txt").lines().skip(1).flat_map(str::split_whitespace) {
+            lists.at(word).technical = true;
+        }
         for (kind, things) in rows(THINGS) {
             if matches!(kind, "tool" | "product" | "firm" | "eponym") {
                 for part in things
@@ -335,6 +339,10 @@ impl Lists {
             if facts.seen_lower > facts.seen_person && (facts.seen_lower >= 2 || named == 0) {
                 facts.ordinary = true;
             }
+            // Running text writes it in lower case: a common word, whatever else it is.
+            if facts.class != 0 && facts.share < 0.3 && (1..=20_000).contains(&facts.rank) {
+                facts.ordinary = true;
+            }
             if facts.rank > 0 && facts.rank <= 20_000 && named == 0 && facts.place == 0 {
                 facts.ordinary = true;
             }
@@ -383,6 +391,7 @@ impl Lists {
             language,
             facts.product,
         )
+        .with_technical(facts.technical)
         .with_class(
             facts.class,
             if facts.class == 0 { 0 } else { 1 + (facts.share * 6.0).round() as u32 },

@@ -122,6 +122,16 @@ fn flush(parts: &mut Vec<Part>, plain: &mut String) {
     }
 }
 
+/// Whether a template has a slot for a person.
+pub(crate) fn names(parts: &[Part]) -> bool {
+    const PERSONS: &[&str] = &["n", "f", "l", "lf", "ll", "rf", "Rf", "m", "N", "L", "amb"];
+    parts.iter().any(|part| match part {
+        Part::Text(_) => false,
+        Part::Choice(options) => options.iter().any(|option| names(option)),
+        Part::Slot(name) => PERSONS.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit())),
+    })
+}
+
 /// One random way through a template: its texts and slots.
 pub(crate) fn walk<'a>(parts: &'a [Part], dice: &mut Dice, way: &mut Vec<&'a Part>) {
     for part in parts {
