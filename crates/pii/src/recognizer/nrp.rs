@@ -16,7 +16,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     on: false,
     sites: &[Site::Literal(WORDS, word)],
     cues: "nationality, citizen, citizenship, passport, religion, religious, faith, ethnicity, ethnic, \
-        origin, born, party, voter, i am, he is, she is, nationalität, staatsangehörigkeit, religion, \
+        origin, party, voter, nationalität, staatsangehörigkeit, religion, \
         nationalité, nacionalidad, religión, nationaliteit, nacionalidade, nazionalità, religione",
     against: "language, translate, translation, grammar, dictionary, keyboard, locale, subtitles, \
         sprache, langue, idioma, taal, lingua",

@@ -128,7 +128,8 @@ fn personal(host: &[u8], rest: &[u8]) -> f32 {
     if is_profile {
         6.0
     } else if in_query || rest.contains(&b'@') && query {
-        5.0
+        // Just likely: where the value itself is found, that says more than the whole.
+        3.9
     } else if public || deep {
         -3.0
     } else {

@@ -187,7 +187,7 @@ fn custom_types_are_found_with_the_rest() {
         allow: vec!["prj-0000".to_owned()],
     };
     let detector = Detector::builder().custom(custom).build().expect("valid");
-    let text = "PRJ-1234 and PRJ-0000 of operation heron, a@b.com, PRJ-12345, Operation Herons";
+    let text = "PRJ-1234 and PRJ-0000 of operation heron, a@b.com, PRJ-12345, operation herons";
     let mut scanner = Scanner::new();
     let found: Vec<(&str, &str)> = scanner
         .scan(&detector, text)

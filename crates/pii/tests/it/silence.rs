@@ -68,8 +68,8 @@ fn what_holds_texts_is_not_printable() {
         #[allow(dead_code, reason = "chosen instead of the trait's when the type is printable")]
         const PRINTABLE: bool = true;
     }
-    assert!(!Probe::<Scanner>::PRINTABLE);
-    assert!(!Probe::<StreamRedactor>::PRINTABLE);
-    assert!(!Probe::<Restorer>::PRINTABLE);
-    assert!(!Probe::<Detector>::PRINTABLE);
+    const { assert!(!Probe::<Scanner>::PRINTABLE) };
+    const { assert!(!Probe::<StreamRedactor>::PRINTABLE) };
+    const { assert!(!Probe::<Restorer>::PRINTABLE) };
+    const { assert!(!Probe::<Detector>::PRINTABLE) };
 }
