@@ -91,11 +91,11 @@ impl Decoder {
             sums.iter_mut().for_each(|sum| *sum /= largest);
             messages[at] = sums;
         }
-        for at in 0..count {
+        for (at, message) in messages.iter().enumerate().take(count) {
             let step = self.window[at];
             let row = &self.transitions[self.label];
             let odds: [f32; LABELS] =
-                std::array::from_fn(|y| row[y] * step.weights[y] * messages[at][y]);
+                std::array::from_fn(|y| row[y] * step.weights[y] * message[y]);
             let total: f32 = odds.iter().sum();
             let mut best = OUTSIDE;
             for label in 0..LABELS {

@@ -93,7 +93,7 @@ fn names(entry: Entry) -> u64 {
 
 /// The same, in broad classes.
 fn kind(entry: Entry) -> u64 {
-    let level = |strength: u32| u64::from((strength + 1) / 2);
+    let level = |strength: u32| u64::from(strength.div_ceil(2));
     level(entry.first())
         | level(entry.last()) << 3
         | u64::from(entry.common() > 0) << 6
