@@ -334,7 +334,8 @@ impl Front {
             return !entry.never() || matches!(next, b'.' | b'\'' | 0xe2);
         }
         if word.shape.capital() {
-            return !entry.never();
+            let code = self.mood.code() && identifier(word);
+            return !(entry.never() || code);
         }
         if !word.shape.lower() {
             return false;
@@ -382,6 +383,15 @@ impl Front {
                 ));
         expected && !entry.ordinary() && !entry.never()
     }
+}
+
+/// Whether a word inside code is a type, a constant or a member rather than a name.
+fn identifier(word: &Word) -> bool {
+    let listed = word.entry.first() > 0 || word.entry.last() > 0;
+    let member = [Gap::StopGlued, Gap::ColonGlued, Gap::Underscore, Gap::Code];
+    word.shape == Shape::UpperCamel
+        || (word.shape == Shape::Upper && !listed)
+        || (!listed && member.iter().any(|gap| *gap as u8 == word.gap))
 }
 
 /// The hash that stands for whatever the pattern layer claimed.

@@ -3,7 +3,7 @@
 
 use portcullis_pii::names::NameKind;
 
-use super::{bank::Bank, corpus::Text, dice::Dice, patterns};
+use super::{bank::Bank, corpus::Text, dice::Dice, generate::blend, patterns};
 
 /// The text with its persons' names replaced; nothing when it has none.
 pub(crate) fn renamed(text: &Text, bank: &Bank, dice: &mut Dice) -> Option<Text> {
@@ -44,8 +44,12 @@ fn other(name: &str, language: &str, bank: &Bank, dice: &mut Dice) -> String {
             continue;
         }
         let first = if last == 0 { dice.percent(50) } else { index < last };
-        let new = if first { bank.first(language, dice) } else { bank.last(language, dice) };
-        parts.push(new);
+        let draw = |dice: &mut Dice| {
+            if first { bank.first(language, dice) } else { bank.last(language, dice) }
+        };
+        let new = draw(dice);
+        // Some names are on no list.
+        parts.push(if dice.percent(15) { blend(&new, &draw(dice)) } else { new });
     }
     let new = parts.join(" ");
     if name.chars().all(|c| !c.is_uppercase()) {

@@ -24,13 +24,7 @@ const ROMANISED: &str = include_str!("data/romanised.txt");
 
 impl Bank {
     pub(crate) fn read(data: &Path) -> Outcome<Self> {
-        let mut shelves: BTreeMap<String, Shelf> = BTreeMap::new();
-        for (kind, names) in rows(NAMES).chain(rows(ROMANISED)) {
-            let Some((language, part)) = kind.split_once(' ') else { continue };
-            let shelf = shelves.entry(language.to_owned()).or_default();
-            let list = if part == "f" { &mut shelf.first } else { &mut shelf.last };
-            list.extend(names.split(", ").map(str::to_owned));
-        }
+        let mut shelves = Self::shelves();
         let lexicon = data.join("lexicon");
         let english = shelves.entry("en".to_owned()).or_default();
         // Names of many bearers go in several times: as often as the root of their number says.
@@ -70,6 +64,33 @@ impl Bank {
                     .map(|(_, name)| name.to_owned()),
             );
         }
+        let cities = unpack(&lexicon.join("world_cities_geonames.csv.gz"))?;
+        let cities = cities
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split(',').next())
+            .map(|city| city.trim_matches('"').to_owned());
+        Ok(Self::of(shelves, cities.collect()))
+    }
+
+    /// The names that are part of this program; no cities.
+    #[cfg(test)]
+    pub(crate) fn embedded() -> Self {
+        Self::of(Self::shelves(), Vec::new())
+    }
+
+    fn shelves() -> BTreeMap<String, Shelf> {
+        let mut shelves: BTreeMap<String, Shelf> = BTreeMap::new();
+        for (kind, names) in rows(NAMES).chain(rows(ROMANISED)) {
+            let Some((language, part)) = kind.split_once(' ') else { continue };
+            let shelf = shelves.entry(language.to_owned()).or_default();
+            let list = if part == "f" { &mut shelf.first } else { &mut shelf.last };
+            list.extend(names.split(", ").map(str::to_owned));
+        }
+        shelves
+    }
+
+    fn of(mut shelves: BTreeMap<String, Shelf>, cities: Vec<String>) -> Self {
         for shelf in shelves.values_mut() {
             shelf.first.retain(|name| !name.contains('\u{fffd}'));
             shelf.last.retain(|name| !name.contains('\u{fffd}'));
@@ -77,13 +98,7 @@ impl Bank {
         let languages =
             shelves.iter().filter(|(_, shelf)| !shelf.first.is_empty() && !shelf.last.is_empty());
         let languages = languages.map(|(language, _)| language.clone()).collect();
-        let cities = unpack(&lexicon.join("world_cities_geonames.csv.gz"))?;
-        let cities = cities
-            .lines()
-            .skip(1)
-            .filter_map(|line| line.split(',').next())
-            .map(|city| city.trim_matches('"').to_owned());
-        Ok(Self { shelves, languages, cities: cities.collect() })
+        Self { shelves, languages, cities }
     }
 
     /// A language to take a name from for a text in `language`: mostly the same.

@@ -430,7 +430,7 @@ fn spans(set: &'static str, line: &SpanLine, seen: &mut BTreeMap<u64, u32>) -> O
             "STREET_ADDRESS" => names.push((range.clone(), NameKind::Address)),
             "GPE" | "LOCATION_NAME" => names.push((range.clone(), NameKind::Location)),
             "ORGANIZATION" | "ORGANIZATION_NAME" => {
-                names.push((range.clone(), NameKind::Organization))
+                names.push((range.clone(), NameKind::Organization));
             }
             "TITLE" | "AGE" | "NRP" | "JOB_TITLE" | "MEDICATION_NAME" | "HEALTH_CONDITION"
             | "PROCEDURE_NAME" | "RELIGIOUS_BELIEF" | "POLITICAL_OPINION" | "ETHNICITY"

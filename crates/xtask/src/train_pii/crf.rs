@@ -1,6 +1,8 @@
 //! Learns a linear-chain conditional random field: maximum likelihood by stochastic gradient steps
-//! with per-weight step sizes (AdaGrad) and L2 regularisation. One thread, fixed order, so that the
-//! same data always give the same weights.
+//! with per-weight step sizes (AdaGrad), and the mean of the last epochs' weights. One thread, fixed
+//! order, so that the same data always give the same weights.
+
+#![allow(clippy::needless_range_loop, reason = "a label is an index into several tables at once")]
 
 use portcullis_pii::names::model::{LABELS, LANES, OUTSIDE};
 
@@ -25,6 +27,19 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
+    /// The features, the most important first: those with a large weight, and among them those that
+    /// occur often.
+    pub(crate) fn by_importance(&self, counts: &[u32]) -> Vec<usize> {
+        let importance = |feature: usize| {
+            let largest = self.features[feature].iter().map(|w| w.abs()).fold(0.0, f32::max);
+            largest * (counts[feature] as f32).powf(0.35)
+        };
+        let mut order: Vec<(f32, usize)> =
+            (0..self.features.len()).map(|feature| (importance(feature), feature)).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        order.into_iter().map(|(_, feature)| feature).collect()
+    }
+
     fn add(&mut self, other: &Self, share: f32) {
         let (own, others) = (self.features.as_flattened_mut(), other.features.as_flattened());
         for (own, other) in own.iter_mut().zip(others) {
@@ -41,22 +56,18 @@ impl Weights {
 pub(crate) struct Plan {
     pub(crate) epochs: usize,
     pub(crate) rate: f32,
-    /// Pull towards zero at each step of a weight.
-    pub(crate) decay: f32,
-    /// Percentage of the features that are left out of each step, at random.
-    pub(crate) dropout: usize,
 }
 
 /// Whether a label can follow another.
 pub(crate) fn allowed(from: usize, to: usize) -> bool {
-    to == OUTSIDE || to % 2 == 0 || from == to || from + 1 == to
+    to == OUTSIDE || to.is_multiple_of(2) || from == to || from + 1 == to
 }
 
 pub(crate) fn learn(
     sequences: &[Sequence],
     features: usize,
     plan: &Plan,
-    mut progress: impl FnMut(usize, f64, &Weights),
+    progress: impl Fn(usize, f64),
 ) -> Weights {
     let mut weights =
         Weights { features: vec![[0.0; LANES]; features], transitions: [[0.0; LABELS]; LABELS] };
@@ -69,13 +80,12 @@ pub(crate) fn learn(
     let averaged = (plan.epochs / 3).max(1);
     let mut total =
         Weights { features: vec![[0.0; LANES]; features], transitions: [[0.0; LABELS]; LABELS] };
-    let mut thinned = Sequence { steps: Vec::new(), weight: 1.0 };
     for epoch in 0..plan.epochs {
         dice.shuffle(&mut order);
         let mut loss = 0.0;
         let rate = plan.rate * if epoch * 4 >= plan.epochs * 3 { 0.4 } else { 1.0 };
         for index in &order {
-            let sequence = &thin(&sequences[*index], plan.dropout, &mut dice, &mut thinned);
+            let sequence = &sequences[*index];
             loss += f64::from(scratch.gradients(sequence, &weights) * sequence.weight);
             for (at, step) in sequence.steps.iter().enumerate() {
                 let gradient = scratch.emissions[at].map(|value| value * sequence.weight);
@@ -83,9 +93,8 @@ pub(crate) fn learn(
                     let row = &mut weights.features[*feature as usize];
                     let sum = &mut sums[*feature as usize];
                     for lane in 0..LANES {
-                        let pull = gradient[lane] + plan.decay * row[lane];
                         sum[lane] += gradient[lane] * gradient[lane];
-                        row[lane] -= rate * pull / (sum[lane].sqrt() + 1e-2);
+                        row[lane] -= rate * gradient[lane] / (sum[lane].sqrt() + 1e-2);
                     }
                 }
             }
@@ -100,7 +109,7 @@ pub(crate) fn learn(
                 }
             }
         }
-        progress(epoch, loss, &weights);
+        progress(epoch, loss);
         if epoch + averaged >= plan.epochs {
             total.add(&weights, 1.0 / averaged as f32);
         }
@@ -114,32 +123,6 @@ pub(crate) fn learn(
         }
     }
     weights
-}
-
-/// A copy of a sequence without some of its features.
-fn thin<'a>(
-    sequence: &Sequence,
-    percent: usize,
-    dice: &mut Dice,
-    into: &'a mut Sequence,
-) -> &'a Sequence {
-    into.weight = sequence.weight;
-    into.steps.resize_with(sequence.steps.len(), || Step { features: Vec::new(), label: 0 });
-    for (step, copy) in sequence.steps.iter().zip(&mut into.steps) {
-        copy.label = step.label;
-        copy.features.clear();
-        let mut bits = dice.next();
-        for (index, feature) in step.features.iter().enumerate() {
-            if index % 8 == 7 {
-                bits = dice.next();
-            }
-            if (bits & 0xff) * 100 >= (percent as u64) * 256 {
-                copy.features.push(*feature);
-            }
-            bits >>= 8;
-        }
-    }
-    into
 }
 
 #[derive(Default)]

@@ -62,11 +62,24 @@ const WORDS_PT: &str = include_str!("data/words_pt.txt");
 impl Lists {
     /// Reads all lists.
     pub(crate) fn read(data: &Path) -> Outcome<Self> {
-        let mut lists = Self::default();
-        lists.read_cues()?;
+        let mut lists = Self::embedded()?;
         lists.read_names(data)?;
         lists.read_places(data)?;
         lists.read_frequencies(data)?;
+        Ok(lists)
+    }
+
+    /// The lists that are part of this program.
+    pub(crate) fn embedded() -> Outcome<Self> {
+        let mut lists = Self::default();
+        lists.read_cues()?;
+        for (list, level) in [(NAMES, 3), (ROMANISED, 4)] {
+            for (kind, names) in rows(list) {
+                for name in names.split(", ") {
+                    lists.name(name, kind.ends_with('f'), level);
+                }
+            }
+        }
         lists.read_classes()?;
         for word in include_str!("data/tech.txt").lines().skip(1).flat_map(str::split_whitespace) {
             lists.at(word).technical = true;
@@ -161,16 +174,6 @@ impl Lists {
         ] {
             for name in unpack(&lexicon.join(format!("{file}.txt.gz")))?.lines() {
                 self.name(name, first, level);
-            }
-        }
-        for (kind, names) in rows(NAMES) {
-            for name in names.split(", ") {
-                self.name(name, kind.ends_with('f'), 3);
-            }
-        }
-        for (kind, names) in rows(ROMANISED) {
-            for name in names.split(", ") {
-                self.name(name, kind.ends_with('f'), 4);
             }
         }
         Ok(())
@@ -398,8 +401,8 @@ impl Lists {
         )
     }
 
-    /// The table, with room for words beyond those listed; how many words found no place.
-    pub(crate) fn table(&self, count: usize) -> (Vec<[u8; LINE]>, usize) {
+    /// The table; of words that share a line the most important find a place.
+    pub(crate) fn table(&self, count: usize) -> Vec<[u8; LINE]> {
         let mut entries: Vec<(u64, Entry, u32)> = self
             .facts
             .iter()
@@ -409,7 +412,6 @@ impl Lists {
             .filter(|(_, entry, weight)| entry.0 != 0 && *weight > 0)
             .collect();
         entries.sort_by_key(|(hash, _, weight)| (std::cmp::Reverse(*weight), *hash));
-        println!("lexicon words {}", entries.len());
         let mut lines = vec![[0_u8; LINE]; count];
         let mut used = vec![0_usize; count];
         let mut lost = 0;
@@ -426,7 +428,8 @@ impl Lists {
             let at = 2 * SLOTS + 5 * slot;
             lines[line][at..at + 5].copy_from_slice(&entry.0.to_le_bytes()[..5]);
         }
-        (lines, lost)
+        println!("lexicon: {} words, {lost} without place", entries.len());
+        lines
     }
 }
 

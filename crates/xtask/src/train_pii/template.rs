@@ -27,7 +27,7 @@ pub(crate) fn sections(file: &str) -> Vec<(&str, Vec<&str>)> {
     for line in file.lines().filter(|line| !line.starts_with("# ") && !line.is_empty()) {
         match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             Some(name) if name.bytes().all(|b| b.is_ascii_lowercase()) => {
-                sections.push((name, Vec::new()))
+                sections.push((name, Vec::new()));
             }
             _ => {
                 if let Some((_, lines)) = sections.last_mut() {
