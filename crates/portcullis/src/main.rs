@@ -45,6 +45,11 @@ pub(crate) mod out {
         println!("{text}");
     }
 
+    /// A text as it is, with no line end of ours.
+    pub(crate) fn text(text: impl Display) {
+        print!("{text}");
+    }
+
     pub(crate) fn error(text: impl Display) {
         eprintln!("portcullis: {text}");
     }

@@ -15,6 +15,7 @@ mod drain;
 mod journey;
 mod key;
 mod kms;
+mod pii;
 mod proxy;
 mod readme;
 mod scale;
