@@ -1,12 +1,14 @@
 //! Request bodies: bounded JSON objects. Unknown fields are ignored: SDKs pass extra ones (admin
 //! reference §0.5).
 
-use std::time::Duration;
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use axum::extract::{FromRequest, Request};
+use axum::body::Body;
+use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};
-use portcullis_domain::Timestamp;
+use portcullis_domain::{Secret, Timestamp};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -17,34 +19,46 @@ const LIMIT: usize = 1 << 20;
 /// How long a client may take to send one.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A JSON body. An absent one reads as an empty object.
-pub(crate) struct Body<T>(pub(crate) T);
+/// What a route takes that takes no body. What is sent all the same is not read.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct NoBody {}
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let body = request.into_body();
-        // What is announced as too large need not be waited for.
-        if body.size_hint().lower() > LIMIT as u64 {
-            return Err(ApiError::TooLarge(LIMIT));
-        }
-        let collected = Limited::new(body, LIMIT).collect();
-        let collected = tokio::time::timeout(PATIENCE, collected).await;
-        let collected = collected.map_err(|_| ApiError::TooSlow(PATIENCE))?;
-        let bytes = collected.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                ApiError::TooLarge(LIMIT)
-            } else {
-                ApiError::Malformed("the request body broke off".to_owned())
-            }
-        })?;
-        let bytes = bytes.to_bytes();
-        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(text)
-            .map(Self)
-            .map_err(|error| ApiError::Malformed(complaint::<T>(text, &error)))
+/// Reads a JSON body. An absent one reads as an empty object.
+pub(crate) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
+    // What is announced as too large need not be waited for.
+    if body.size_hint().lower() > LIMIT as u64 {
+        return Err(ApiError::TooLarge(LIMIT));
     }
+    let collected = Limited::new(body, LIMIT).collect();
+    let collected = tokio::time::timeout(PATIENCE, collected).await;
+    let collected = collected.map_err(|_| ApiError::TooSlow(PATIENCE))?;
+    let bytes = collected.map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            ApiError::TooLarge(LIMIT)
+        } else {
+            ApiError::Malformed("the request body broke off".to_owned())
+        }
+    })?;
+    let bytes = bytes.to_bytes();
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    // PostgreSQL takes no NUL in a text, and no name of ours needs one.
+    if text.windows(6).any(|window| window == b"\\u0000") {
+        return Err(ApiError::Malformed("the request body holds a NUL character".to_owned()));
+    }
+    serde_json::from_slice(text).map_err(|error| ApiError::Malformed(complaint::<T>(text, &error)))
+}
+
+/// What a form on another site can send without asking is not taken for JSON.
+pub(crate) fn refuse_forms(headers: &HeaderMap) -> Result<(), ApiError> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let forms =
+        ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", "text/html"];
+    if forms.contains(&&*kind) {
+        let message = format!("the request body must be application/json, not {kind}");
+        return Err(ApiError::Malformed(message));
+    }
+    Ok(())
 }
 
 /// Says which field is wrong and what it should be, without repeating what it holds: that may be a
@@ -99,7 +113,7 @@ fn reading<T: DeserializeOwned>(members: Map<String, Value>) -> Option<String> {
     serde_json::from_value::<T>(Value::Object(members)).err().map(|error| error.to_string())
 }
 
-/// A field that may be left out (`None`), be null (`Some(None)`), or be an instant.
+/// A field that may be left out (`None`), be null or empty (`Some(None)`), or be an instant.
 pub(crate) fn instant<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<Timestamp>>, D::Error> {
@@ -110,16 +124,89 @@ pub(crate) fn instant<'de, D: Deserializer<'de>>(
         .map(Some)
 }
 
+/// The schema of such a field.
+pub(crate) fn instant_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["string", "null"], "format": "date-time"})
+}
+
+/// A field that may be left out (`None`), be null (`Some(None)`), or hold something.
+pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// A secret that may be left out or empty.
+pub(crate) fn secret(text: Option<String>) -> Option<Secret<String>> {
+    text.filter(|text| !text.is_empty()).map(Secret::new)
+}
+
+/// Metadata that is shown: names and texts.
+pub(crate) type Metadata = BTreeMap<String, String>;
+
+/// Metadata of a body. What its values are is looked at afterwards, so that the complaint can name
+/// the one that is no text.
+#[derive(Deserialize)]
+pub(crate) struct MetadataBody(Map<String, Value>);
+
+impl MetadataBody {
+    pub(crate) fn texts(self) -> Result<Metadata, ApiError> {
+        let text = |(name, value): (String, Value)| match value {
+            Value::String(text) => Ok((name, text)),
+            _ => Err(ApiError::Malformed(format!(
+                "defaults.metadata: the value of '{}' must be a string",
+                name.chars().take(128).collect::<String>()
+            ))),
+        };
+        self.0.into_iter().map(text).collect()
+    }
+}
+
+impl JsonSchema for MetadataBody {
+    fn schema_name() -> Cow<'static, str> {
+        "Metadata".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object", "additionalProperties": {"type": "string"}})
+    }
+}
+
 /// Budgets, rate limits and secret mappings of a body. They are not enforced by this version, and
 /// one that is accepted but not enforced would be worse than none.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 pub(crate) struct Unenforced {
+    /// Budgets: not enforced by this version, and refused unless empty.
     #[serde(default)]
+    #[schemars(schema_with = "nothing")]
     usage_limits: Value,
+    /// Rate limits: not enforced by this version, and refused unless empty.
     #[serde(default)]
+    #[schemars(schema_with = "nothing")]
     rate_limits: Value,
+    /// Secrets of other vaults: not served by this version, and refused unless empty.
     #[serde(default)]
+    #[schemars(schema_with = "nothing")]
     secret_mappings: Value,
+}
+
+/// The schema of what must be empty.
+pub(crate) fn nothing(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [
+        {"type": "null"},
+        {"type": "array", "maxItems": 0},
+        {"type": "object", "maxProperties": 0},
+    ]})
+}
+
+/// Whether a value says nothing.
+pub(crate) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
 }
 
 impl Unenforced {
@@ -129,13 +216,7 @@ impl Unenforced {
             ("rate_limits", &self.rate_limits),
             ("secret_mappings", &self.secret_mappings),
         ] {
-            let is_empty = match value {
-                Value::Null => true,
-                Value::Array(items) => items.is_empty(),
-                Value::Object(members) => members.is_empty(),
-                _ => false,
-            };
-            if !is_empty {
+            if !is_nothing(value) {
                 return Err(ApiError::Malformed(format!(
                     "{name}: this version does not enforce them, and so does not accept them; \
                      leave the field out"

@@ -4,9 +4,13 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, Uri, header::CONTENT_TYPE};
+use http::{HeaderValue, StatusCode, Uri, header::RETRY_AFTER};
 use portcullis_control::ControlError;
-use serde_json::{Value, json};
+use portcullis_domain::{AuditOutcome, Scope};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::answer::{Reply, json};
 
 /// A failure of a request.
 pub(crate) enum ApiError {
@@ -22,20 +26,47 @@ pub(crate) enum ApiError {
     RouteUnknown(String),
     /// It is here, but not with this method.
     MethodUnknown,
+    /// A bug: a handler does not take whom its route lets in.
+    WrongDoor,
 }
 
-/// The outcome of a handler.
-pub(crate) type ApiResult = Result<Response, ApiError>;
+/// What every failure is answered with.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Failure {
+    status: &'static str,
+    success: bool,
+    /// What is wrong, and what would be right.
+    message: String,
+    error: FailureDetail,
+    data: FailureData,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FailureDetail {
+    message: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    param: Option<&'static str>,
+    code: Option<&'static str>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FailureData {
+    message: String,
+}
+
+/// A failure's parts.
+struct Said {
+    status: StatusCode,
+    kind: &'static str,
+    code: Option<&'static str>,
+    message: String,
+}
 
 impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> Self {
         Self::Control(error)
     }
-}
-
-/// A 2xx answer. Clients need a JSON object with its content type, always (admin reference §0.1).
-pub(crate) fn ok(body: Value) -> Response {
-    respond(StatusCode::OK, &body)
 }
 
 pub(crate) async fn route_unknown(uri: Uri) -> ApiError {
@@ -51,78 +82,146 @@ pub(crate) async fn method_unknown() -> ApiError {
     ApiError::MethodUnknown
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let (status, kind, code, message) = match self {
-            Self::Malformed(message) => {
-                (StatusCode::BAD_REQUEST, "invalid_request_error", None, message)
+impl ApiError {
+    /// The answer.
+    pub(crate) fn into_reply(self) -> Reply {
+        if let Self::Control(error) = &self
+            && let Some(detail) = error.detail()
+        {
+            tracing::error!(%error, detail, "an admin request failed");
+        }
+        let Said { status, kind, code, message } = self.said();
+        let body = Failure {
+            status: "failure",
+            success: false,
+            message: message.clone(),
+            error: FailureDetail { message: message.clone(), kind, param: None, code },
+            data: FailureData { message },
+        };
+        let mut reply = json(status, &body);
+        if let Self::Control(ControlError::TooManyAttempts { wait_millis }) = self {
+            let seconds = wait_millis.div_ceil(1000);
+            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        reply
+    }
+
+    /// Whether it was not permitted, rather than not possible.
+    pub(crate) const fn is_denial(&self) -> bool {
+        matches!(self, Self::Control(error) if error.is_denial())
+    }
+
+    /// What the audit trail is told.
+    pub(crate) fn outcome(&self) -> AuditOutcome {
+        let Said { status, message, .. } = self.said();
+        let status = Some(status.as_u16());
+        if self.is_denial() {
+            AuditOutcome::Denied { status, reason: message }
+        } else {
+            AuditOutcome::Failed { status, reason: message }
+        }
+    }
+
+    /// The scope that was missing.
+    pub(crate) const fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Control(ControlError::ScopeMissing(scope) | ControlError::Outranked(scope)) => {
+                Some(*scope)
             }
+            _ => None,
+        }
+    }
+
+    fn said(&self) -> Said {
+        let invalid = |status, message: String| Said {
+            status,
+            kind: "invalid_request_error",
+            code: None,
+            message,
+        };
+        match self {
+            Self::Malformed(message) => invalid(StatusCode::BAD_REQUEST, message.clone()),
             Self::TooLarge(limit) => {
                 let message = format!("the request body is larger than {} KiB", limit >> 10);
-                (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", None, message)
+                invalid(StatusCode::PAYLOAD_TOO_LARGE, message)
             }
-            Self::TooSlow(limit) => {
-                let message = format!("the request body did not come within {limit:?}");
-                (StatusCode::REQUEST_TIMEOUT, "timeout_error", None, message)
-            }
-            Self::RouteUnknown(message) => {
-                (StatusCode::NOT_FOUND, "not_found_error", None, message)
-            }
+            Self::TooSlow(limit) => Said {
+                status: StatusCode::REQUEST_TIMEOUT,
+                kind: "timeout_error",
+                code: None,
+                message: format!("the request body did not come within {limit:?}"),
+            },
+            Self::RouteUnknown(message) => Said {
+                status: StatusCode::NOT_FOUND,
+                kind: "not_found_error",
+                code: None,
+                message: message.clone(),
+            },
             Self::MethodUnknown => {
                 let message = "this path is not served with this method".to_owned();
-                (StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error", None, message)
+                invalid(StatusCode::METHOD_NOT_ALLOWED, message)
             }
-            Self::Control(error) => control(&error),
-        };
-        let body = json!({
-            "status": "failure",
-            "success": false,
-            "message": message,
-            "error": {"message": message, "type": kind, "param": null, "code": code},
-            "data": {"message": message},
-        });
-        respond(status, &body)
+            Self::WrongDoor => Said {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                kind: "internal_error",
+                code: None,
+                message: "internal error".to_owned(),
+            },
+            Self::Control(error) => control(error),
+        }
     }
 }
 
-fn control(error: &ControlError) -> (StatusCode, &'static str, Option<&'static str>, String) {
-    if let Some(detail) = error.detail() {
-        tracing::error!(%error, detail, "an admin request failed");
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.into_reply()
     }
+}
+
+fn control(error: &ControlError) -> Said {
     let message = error.to_string();
-    match error {
-        ControlError::KeyUnknown => {
-            let message = format!("Portkey Error: {message}. Error Code: 03");
-            (StatusCode::UNAUTHORIZED, "authentication_error", Some("03"), message)
+    let (status, kind, code) = match error {
+        ControlError::KeyUnknown => (StatusCode::UNAUTHORIZED, "authentication_error", Some("03")),
+        ControlError::KeyExpired => (StatusCode::UNAUTHORIZED, "authentication_error", Some("01")),
+        ControlError::NotSignedIn | ControlError::SignInFailed => {
+            (StatusCode::UNAUTHORIZED, "authentication_error", None)
         }
-        ControlError::KeyExpired => {
-            let message = format!("Portkey Error: {message}. Error Code: 01");
-            (StatusCode::UNAUTHORIZED, "authentication_error", Some("01"), message)
+        ControlError::TooManyAttempts { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", None)
         }
         ControlError::ScopeMissing(_) | ControlError::Outranked(_) => {
-            (StatusCode::FORBIDDEN, "permission_error", Some("033"), message)
+            (StatusCode::FORBIDDEN, "permission_error", Some("033"))
         }
-        ControlError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found_error", None, message),
-        ControlError::Invalid { .. } => {
-            (StatusCode::BAD_REQUEST, "invalid_request_error", None, message)
+        ControlError::AddressRefused | ControlError::Forbidden(_) | ControlError::Forged => {
+            (StatusCode::FORBIDDEN, "permission_error", None)
         }
-        ControlError::Conflict(_) => (StatusCode::CONFLICT, "conflict_error", None, message),
+        ControlError::NotFound(_) => (StatusCode::NOT_FOUND, "not_found_error", None),
+        ControlError::Invalid { .. } | ControlError::InvalidParameter { .. } => {
+            (StatusCode::BAD_REQUEST, "invalid_request_error", None)
+        }
+        ControlError::Kms(error) => {
+            let (status, kind) = if error.failure.is_transient() {
+                (StatusCode::SERVICE_UNAVAILABLE, "kms_unavailable")
+            } else {
+                (StatusCode::BAD_REQUEST, "kms_refused")
+            };
+            (status, kind, Some(error.failure.code()))
+        }
+        ControlError::Conflict(_) => (StatusCode::CONFLICT, "conflict_error", None),
         ControlError::DatabaseUnavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", None, message)
+            (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", None)
         }
         ControlError::VaultUnavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "vault_unavailable", None, message)
+            (StatusCode::SERVICE_UNAVAILABLE, "vault_unavailable", None)
         }
-        ControlError::Internal(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "internal_error", None, message)
+        ControlError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error", None),
+    };
+    // Keys that fail are answered as the contract says (data-plane reference §2).
+    let message = match error {
+        ControlError::KeyUnknown | ControlError::KeyExpired => {
+            format!("Portkey Error: {message}. Error Code: {}", code.unwrap_or_default())
         }
-    }
-}
-
-fn respond(status: StatusCode, body: &Value) -> Response {
-    let mut response = Response::new(body.to_string().into());
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
+        _ => message,
+    };
+    Said { status, kind, code, message }
 }

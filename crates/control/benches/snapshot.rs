@@ -7,14 +7,16 @@ use std::{
 };
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use portcullis_control::{Compiler, bootstrap, load_snapshot};
+use portcullis_control::{Compiler, InstanceKeys, bootstrap, load_snapshot};
 use portcullis_domain::{
-    Actor, ApiKey, ApiKeyDefaults, ApiKeyDigest, ApiKeyKind, Clock as _, Dice as _, Id, Live,
-    Permit, Place, Scope, ScopeSet, Workspace,
+    Actor, ApiKey, ApiKeyDefaults, ApiKeyDigest, ApiKeyKind, ApiKeyMadeBy, AuditActor,
+    AuditActorKind, AuditOrigin, Clock as _, Dice as _, Id, Live, Permit, Place, Scope, ScopeSet,
+    Workspace,
 };
 use portcullis_runtime::{SystemClock, SystemDice};
-use portcullis_store::{Db, Options, Tx};
-use portcullis_vault::Pepper;
+use portcullis_store::{Act, Db, Options, Scene};
+use portcullis_vault::{AuditKey, Pepper};
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::task::JoinSet;
 
 const KEYS: u32 = 100_000;
@@ -42,17 +44,20 @@ fn snapshot(c: &mut Criterion) {
         reached
     });
     let permit = permit(&workspace);
+    let scene = scene();
     let mut key = draw(&workspace, 0);
-    let insert = async |tx: &mut Tx| tx.api_keys().insert(&permit, &key).await;
-    runtime.block_on(db.write(insert)).expect("a key is written");
+    let insert = async |act: &mut Act| act.insert(&permit, &key).await;
+    runtime.block_on(db.act(&scene, insert)).expect("a key is written");
     group.bench_function("one change, from its commit until it is live", |b| {
         b.iter_custom(|rounds| {
             let mut total = Duration::ZERO;
             for _ in 0..rounds {
+                let before = key.clone();
                 SystemDice.fill(&mut key.digest.0);
                 runtime.block_on(async {
-                    let update = async |tx: &mut Tx| tx.api_keys().update(&permit, &key).await;
-                    db.write(update).await.expect("a key is changed");
+                    let update =
+                        async |act: &mut Act| act.update(&permit, &before, key.clone()).await;
+                    key = db.act(&scene, update).await.expect("a key is changed");
                     let start = Instant::now();
                     let is_live = |live: &Live| {
                         let snapshot = live.current();
@@ -74,19 +79,35 @@ async fn filled(url: &str) -> (Db, Workspace) {
     let opened = Db::connect(url, Options::new(Arc::new(SystemClock))).await;
     let db = opened.expect("the database opens");
     db.migrate().await.expect("the schema is made");
-    let pepper = Pepper::mint(&SystemDice);
-    let made = bootstrap(&db, &pepper, &SystemClock, &SystemDice, "Acme", "a@acme.test").await;
-    let workspace = made.expect("an empty database takes an organisation").workspace;
-    let permit = permit(&workspace);
-    let fill = async |tx: &mut Tx| {
-        for n in 0..KEYS {
-            tx.api_keys().insert(&permit, &draw(&workspace, n)).await?;
-        }
-        Ok(())
+    let keys = InstanceKeys {
+        pepper: Arc::new(Pepper::mint(&SystemDice)),
+        audit: Arc::new(AuditKey::mint(&SystemDice)),
     };
-    let done: portcullis_store::Result<()> = db.write(fill).await;
-    done.expect("the keys are written");
+    let made = bootstrap(&db, &keys, &SystemClock, &SystemDice, "Acme", "a@acme.test").await;
+    let workspace = made.expect("an empty database takes an organisation").workspace;
+    // In the database itself: through the store each would leave a trace in the audit trail.
+    let mut database = SqliteConnection::connect(url).await.expect("the file opens again");
+    let sql = "WITH RECURSIVE numbers (n) AS (
+            SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1
+        )
+        INSERT INTO api_keys (id, organisation_id, workspace_id, environment_id, kind, name, digest,
+            hint, scopes, defaults, created_at, updated_at)
+        SELECT randomblob(16), organisation_id, workspace_id, environment_id, 'workspace-service',
+            'key ' || n, randomblob(32), 'pc********xyz', '[\"completions.write\"]', '{}',
+            created_at, updated_at
+        FROM api_keys CROSS JOIN numbers";
+    let filled = sqlx::query(sql).bind(i64::from(KEYS)).execute(&mut database).await;
+    filled.expect("the keys are written");
+    database.close().await.expect("the file closes");
     (db, workspace)
+}
+
+fn scene() -> Scene {
+    Scene {
+        actor: AuditActor::nameless(AuditActorKind::Operator),
+        origin: AuditOrigin::default(),
+        signer: Arc::new(AuditKey::mint(&SystemDice)),
+    }
 }
 
 fn permit(workspace: &Workspace) -> Permit {
@@ -114,6 +135,9 @@ fn draw(workspace: &Workspace, n: u32) -> ApiKey {
         previous: None,
         scopes: ScopeSet::parse(["completions.write"]).expect("a known scope"),
         defaults: ApiKeyDefaults::default(),
+        allowed_addresses: Vec::new(),
+        made_by: ApiKeyMadeBy::Api,
+        is_token: false,
         expires_at: None,
         created_at: now,
         updated_at: now,

@@ -1,15 +1,17 @@
 //! The first organisation of an instance.
 
-use argon2::{Argon2, PasswordHasher as _};
-use portcullis_domain::{
-    Actor, ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyToken, Clock, Dice, Environment,
-    EnvironmentId, Id, Organisation, OrganisationRole, Place, Scope, ScopeSet, Secret, Slug, User,
-    Workspace, WorkspaceRole,
-};
-use portcullis_store::{Db, Reader, Tx};
-use portcullis_vault::Pepper;
+use std::sync::Arc;
 
-use crate::{ControlError, Result};
+use portcullis_domain::{
+    Actor, ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, AuditOrigin, AuditSigner,
+    Clock, Dice, EmailAddress, Member, Organisation, OrganisationRole, Place, Scope, ScopeSet,
+    Secret, Slug, User, Workspace, WorkspaceRole,
+};
+use portcullis_identity::{PasswordHashing, mint_password};
+use portcullis_store::{Act, Db, Scene};
+use portcullis_vault::{AuditKey, Pepper};
+
+use crate::{ControlError, Result, mint::Mint, organisation, workspace};
 
 /// What was made. The key and the password are not stored in the clear and cannot be shown again.
 pub struct Initialised {
@@ -25,6 +27,15 @@ pub struct Initialised {
     pub api_key: ApiKeyToken,
 }
 
+/// The secrets of the instance.
+#[derive(Clone)]
+pub struct InstanceKeys {
+    /// Digests API keys.
+    pub pepper: Arc<Pepper>,
+    /// Signs the audit trail.
+    pub audit: Arc<AuditKey>,
+}
+
 /// A first organisation that is made up but not written, so that its secrets can be put somewhere
 /// safe first.
 pub struct Prepared {
@@ -32,101 +43,72 @@ pub struct Prepared {
     user: User,
     password_hash: Secret<String>,
     key: ApiKey,
+    audit: Arc<AuditKey>,
 }
 
 /// Creates the first organisation: [`prepare`], then [`Prepared::commit`].
 pub async fn bootstrap(
     db: &Db,
-    pepper: &Pepper,
+    keys: &InstanceKeys,
     clock: &dyn Clock,
     dice: &dyn Dice,
     organisation: &str,
     owner: &str,
 ) -> Result<Initialised> {
-    prepare(pepper, clock, dice, organisation, owner)?.commit(db).await
+    prepare(keys, clock, dice, organisation, owner)?.commit(db).await
 }
 
 /// Makes up the first organisation with its default workspace and environments, its owner and its
 /// master key. Nothing is written.
 pub fn prepare(
-    pepper: &Pepper,
+    keys: &InstanceKeys,
     clock: &dyn Clock,
     dice: &dyn Dice,
     organisation: &str,
     owner: &str,
 ) -> Result<Prepared> {
+    let mint = Mint { clock, dice };
     let name = organisation.trim();
-    if !(1..=255).contains(&name.chars().count()) {
-        return Err(ControlError::invalid("organisation", "must have 1 to 255 characters"));
-    }
-    let owner = owner.trim();
-    let plausible = owner.len() <= 254
-        && !owner.chars().any(|c| c.is_whitespace() || c.is_control())
-        && owner.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
-    if !plausible {
-        let message = "must be an e-mail address such as owner@acme.example";
-        return Err(ControlError::invalid("owner", message));
-    }
-    let now = clock.now();
-    let environment = |name: &str| Environment {
-        id: EnvironmentId::mint(clock, dice),
-        slug: Slug::from_name(name, "environment"),
-        name: name.to_owned(),
-    };
-    let environments =
-        vec![environment("Production"), environment("Staging"), environment("Development")];
-    let organisation_id = Id::mint(clock, dice);
-    let mut suffix = [0; 3];
-    dice.fill(&mut suffix);
-    let suffix = suffix.map(|byte| format!("{byte:02x}")).concat();
-    let workspace = Workspace {
-        id: Id::mint(clock, dice),
-        organisation_id,
-        slug: Slug::from_name(&format!("ws-shared-{suffix}"), "ws-shared"),
-        name: "Shared Team Workspace".to_owned(),
-        description: None,
-        default_environment: environments[0].id,
-        environments,
+    let slug = Slug::from_name(name, "organisation");
+    let (organisation, workspace) = organisation::draw(mint, name, slug)?;
+    let email = EmailAddress::parse(owner)
+        .map_err(|error| ControlError::invalid("owner", error.to_string()))?;
+    let now = mint.now();
+    let user = User {
+        id: mint.id(),
+        first_name: email.local_part().to_owned(),
+        last_name: String::new(),
+        email,
         created_at: now,
         updated_at: now,
     };
-    let organisation = Organisation {
-        id: organisation_id,
-        slug: Slug::from_name(name, "organisation"),
-        name: name.to_owned(),
-        default_workspace: workspace.id,
-        created_at: now,
-    };
-    let user = User {
-        id: Id::mint(clock, dice),
-        email: owner.to_owned(),
-        name: owner.split('@').next().unwrap_or_default().to_owned(),
-        created_at: now,
-    };
-    let owner_password = password(dice);
-    let password_hash = password_hash(&owner_password, dice)?;
+    let owner_password = mint_password(dice);
+    let password_hash = PasswordHashing::default().hash(&owner_password, dice);
     let api_key = ApiKeyToken::mint("master", dice);
     let key = ApiKey {
-        id: Id::mint(clock, dice),
-        organisation_id,
+        id: mint.id(),
+        organisation_id: organisation.id,
         workspace_id: workspace.id,
         environment_id: workspace.default_environment,
         user_id: None,
         kind: ApiKeyKind::OrganisationService,
         name: "Master key".to_owned(),
         description: Some("Made with the organisation; holds every permission".to_owned()),
-        digest: pepper.digest(api_key.danger_expose()),
+        digest: keys.pepper.digest(api_key.danger_expose()),
         hint: api_key.hint(),
         previous: None,
         scopes: ScopeSet::all(),
         defaults: ApiKeyDefaults::default(),
+        allowed_addresses: Vec::new(),
+        made_by: ApiKeyMadeBy::Instance,
+        is_token: false,
         expires_at: None,
         created_at: now,
         updated_at: now,
     };
-    let owner_email = user.email.clone();
+    let owner_email = user.email.to_string();
     let made = Initialised { organisation, workspace, owner_email, owner_password, api_key };
-    Ok(Prepared { made, user, password_hash, key })
+    Ok(Prepared { made, user, password_hash, key, audit: Arc::clone(&keys.audit) })
 }
 
 impl Prepared {
@@ -138,51 +120,50 @@ impl Prepared {
     /// Writes it. An instance that has an organisation is left as it is:
     /// [`ControlError::Conflict`].
     pub async fn commit(self, db: &Db) -> Result<Initialised> {
-        let Self { made, user, password_hash, key } = self;
+        let Self { made, user, password_hash, key, audit } = self;
         let (organisation, workspace) = (&made.organisation, &made.workspace);
         let operator = Actor::operator(organisation.id);
         let place = Place::Organisation(organisation.id);
         let permit = operator.permit(Scope::OrganisationSettingsUpdate, place)?;
-        db.write(async |tx: &mut Tx| -> Result<()> {
-            if Reader::organisations(tx).count().await? > 0 {
+        let now = organisation.created_at;
+        let member = Member {
+            organisation_id: organisation.id,
+            user_id: user.id,
+            role: OrganisationRole::Owner,
+            email: user.email.to_string(),
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
+            workspaces: Vec::new(),
+            created_at: now,
+            updated_at: now,
+        };
+        let place = portcullis_domain::WorkspaceMember {
+            organisation_id: organisation.id,
+            workspace_id: workspace.id,
+            user_id: user.id,
+            role: WorkspaceRole::Admin,
+            created_at: now,
+            updated_at: now,
+        };
+        let scene = Scene {
+            actor: operator.audited(),
+            origin: AuditOrigin { path: "init".to_owned(), ..AuditOrigin::default() },
+            signer: audit as Arc<dyn AuditSigner>,
+        };
+        let write = async |act: &mut Act| -> Result<()> {
+            if act.organisations().count().await? > 0 {
                 let text = "the instance has an organisation already; nothing was changed";
                 return Err(ControlError::Conflict(text.to_owned()));
             }
-            tx.organisations().insert(&permit, organisation).await?;
-            tx.workspaces().insert(&permit, workspace).await?;
-            let hash = Some(&password_hash);
-            tx.users().insert(&permit, &user, hash, OrganisationRole::Owner).await?;
-            let role = WorkspaceRole::Admin;
-            tx.users().put_workspace_role(&permit, workspace.id, user.id, role).await?;
-            tx.api_keys().insert(&permit, &key).await?;
+            act.insert(&permit, organisation).await?;
+            workspace::insert(act, &permit, workspace).await?;
+            act.insert_user(&permit, &user, Some(&password_hash)).await?;
+            act.insert(&permit, &member).await?;
+            act.insert(&permit, &place).await?;
+            act.insert(&permit, &key).await?;
             Ok(())
-        })
-        .await?;
+        };
+        db.act(&scene, write).await?;
         Ok(made)
     }
-}
-
-/// 20 characters without look-alikes: 115 bits.
-fn password(dice: &dyn Dice) -> Secret<String> {
-    const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ";
-    let mut text = String::with_capacity(20);
-    while text.len() < 20 {
-        let mut byte = [0];
-        dice.fill(&mut byte);
-        let limit = 256 - 256 % LETTERS.len();
-        if usize::from(byte[0]) < limit {
-            text.push(char::from(LETTERS[usize::from(byte[0]) % LETTERS.len()]));
-        }
-    }
-    Secret::new(text)
-}
-
-/// Argon2id with the crate's recommended parameters (OWASP: 19 MiB, 2 passes).
-fn password_hash(password: &Secret<String>, dice: &dyn Dice) -> Result<Secret<String>> {
-    let mut salt = [0; 16];
-    dice.fill(&mut salt);
-    let hash = Argon2::default()
-        .hash_password_with_salt(password.danger_expose().as_bytes(), &salt)
-        .map_err(|error| ControlError::Internal(error.to_string()))?;
-    Ok(Secret::new(hash.to_string()))
 }

@@ -29,6 +29,7 @@ pub async fn load_snapshot(db: &Db) -> Result<Snapshot> {
     let mut snapshot = Snapshot::default();
     let mut take = |change| snapshot.apply(revision, [change]);
     reader.load_organisations(&mut |row| take(Change::Organisation(Arc::new(row)))).await?;
+    reader.load_members(&mut |row| take(Change::Member(Arc::new(row)))).await?;
     reader.load_workspaces(&mut |row| take(Change::Workspace(Arc::new(row)))).await?;
     reader.load_api_keys(&mut |row| take(Change::ApiKey(Arc::new(row)))).await?;
     reader.load_integrations(&mut |row| take(Change::Integration(Arc::new(row)))).await?;
@@ -107,7 +108,8 @@ async fn changes(reader: &mut Reader, events: &[Event]) -> Result<Vec<Change>> {
     let mut seen = HashSet::new();
     let mut changes = Vec::new();
     for event in events {
-        if !seen.insert(event.subject) {
+        // A person may belong to several organisations.
+        if !seen.insert((event.organisation_id, event.subject)) {
             continue;
         }
         let mut tenant = reader.tenant(event.organisation_id);
@@ -116,6 +118,10 @@ async fn changes(reader: &mut Reader, events: &[Event]) -> Result<Vec<Change>> {
             {
                 Some(row) => Change::Organisation(Arc::new(row)),
                 None => Change::OrganisationGone(id),
+            },
+            Subject::Member(id) => match sound(event, tenant.members().find(id).await)? {
+                Some(row) => Change::Member(Arc::new(row)),
+                None => Change::MemberGone(event.organisation_id, id),
             },
             Subject::Workspace(id) => match sound(event, tenant.workspaces().find(id).await)? {
                 Some(row) => Change::Workspace(Arc::new(row)),

@@ -35,6 +35,12 @@ pub(crate) fn hint(credential: &Credential) -> String {
     credential.key.as_ref().map(|key| mask(key.danger_expose())).unwrap_or_default()
 }
 
+/// The keyed digest of the key, by which whoever has it can find where it is used.
+pub(crate) fn fingerprint(parts: &Parts, credential: &Credential) -> String {
+    let key = credential.key.as_ref();
+    key.map(|key| parts.pepper.fingerprint(key.danger_expose())).unwrap_or_default()
+}
+
 /// Checks what would only fail at the first call otherwise.
 pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> {
     masking::refuse_masks(credential)?;
@@ -93,9 +99,9 @@ pub(crate) async fn seal(
     integration: IntegrationId,
     credential: &Credential,
 ) -> Result<Sealed> {
-    let ring = parts.vault.key_ring(Some(organisation)).await.map_err(unavailable)?;
+    let ring = parts.vault.key_ring(Some(organisation)).await?;
     ring.seal(&place(organisation, integration), credential.to_json().danger_expose())
-        .map_err(unavailable)
+        .map_err(|error| ControlError::VaultUnavailable(error.to_string()))
 }
 
 /// Opens a credential, to change a part of it.
@@ -105,8 +111,7 @@ pub(crate) async fn open(
     integration: IntegrationId,
     sealed: &Sealed,
 ) -> Result<Credential> {
-    let opened = parts.vault.open(&place(organisation, integration), sealed).await;
-    let opened = opened.map_err(unavailable)?;
+    let opened = parts.vault.open(&place(organisation, integration), sealed).await?;
     Credential::parse(opened.danger_expose())
         .map_err(|error| ControlError::Internal(error.to_string()))
 }
@@ -118,8 +123,4 @@ fn place(organisation: OrganisationId, integration: IntegrationId) -> SealedPlac
         row: integration.uuid(),
         field: "credential",
     }
-}
-
-fn unavailable(error: impl std::fmt::Display) -> ControlError {
-    ControlError::VaultUnavailable(error.to_string())
 }

@@ -1,22 +1,19 @@
 //! Integrations: vaulted provider credentials.
 
 use portcullis_domain::{
-    Actor, Id, Integration, IntegrationModel, IntegrationModels, Permit, Place, Scope, Secret,
-    Slug, VirtualKey, WorkspaceId,
+    Id, Integration, IntegrationModel, IntegrationModels, Permit, Reach, Scope, Secret, Slug,
+    VirtualKey, WorkspaceId,
 };
 use portcullis_providers::credential::{Credential, Settings};
-use portcullis_store::{IntegrationOwner, List, Page};
+use portcullis_store::{Act, IntegrationFilter, List, Page};
 use serde_json::Value;
 
 use crate::{
-    ControlError, CredentialChange, Parts, Result, credential, masking, unchanged, workspace,
+    ControlError, CredentialChange, Parts, Result, check, credential, desk::Desk, masking,
 };
 
 /// Use cases of integrations.
-pub struct Integrations<'a> {
-    pub(crate) parts: &'a Parts,
-    pub(crate) actor: &'a Actor,
-}
+pub struct Integrations<'a>(pub(crate) Desk<'a>);
 
 /// An integration to create.
 pub struct NewIntegration {
@@ -91,11 +88,10 @@ enum Verb {
 impl Integrations<'_> {
     /// Creates an integration, with a provider of it when asked.
     pub async fn create(&self, new: NewIntegration) -> Result<Integration> {
-        let owner = match (&new.workspace, self.actor.workspace()) {
-            (None, None) => None,
-            (named, _) => {
-                Some(workspace::place(self.parts, self.actor, named.as_deref()).await?.id)
-            }
+        let is_confined = self.0.actor().scopes_at(self.0.here()).is_empty();
+        let owner = match (&new.workspace, is_confined) {
+            (None, false) => None,
+            (named, _) => Some(self.0.workspace(named.as_deref()).await?.id),
         };
         let permit = self.permit(Verb::Create, owner)?;
         let integration = self.build(&new, owner).await?;
@@ -104,26 +100,23 @@ impl Integrations<'_> {
             Some(slug) => {
                 let workspace = match owner {
                     Some(workspace) => workspace,
-                    None => workspace::place(self.parts, self.actor, None).await?.id,
+                    None => self.0.workspace(None).await?.id,
                 };
                 let slug = match slug.as_deref() {
-                    Some(slug) => parse_slug(slug, "default_provider_slug")?,
+                    Some(slug) => check::slug(slug, "default_provider_slug")?,
                     None => integration.slug.clone(),
                 };
-                Some(handle_of(self.parts, &integration, workspace, slug))
+                Some(handle_of(self.0.parts, &integration, workspace, slug))
             }
         };
-        self.parts
-            .db
-            .write(async |tx| -> Result<()> {
-                tx.integrations().insert(&permit, &integration).await?;
-                if let Some(handle) = &handle {
-                    tx.virtual_keys().insert(&permit, handle).await?;
-                }
-                Ok(())
-            })
-            .await?;
-        self.parts.caught_up().await;
+        let write = async |act: &mut Act| {
+            act.insert(&permit, &integration).await?;
+            if let Some(handle) = &handle {
+                act.insert(&permit, handle).await?;
+            }
+            Ok(())
+        };
+        self.0.act(write).await?;
         Ok(integration)
     }
 
@@ -134,15 +127,16 @@ impl Integrations<'_> {
         owner: Option<WorkspaceId>,
     ) -> Result<Integration> {
         let provider = credential::provider(&new.provider, "ai_provider_id")?;
-        check_name(&new.name)?;
-        let (clock, dice) = (&*self.parts.clock, &*self.parts.dice);
-        let organisation = self.actor.organisation();
+        check::name(&new.name, "name")?;
+        check::description(new.description.as_deref(), "description")?;
+        let (clock, dice) = (&*self.0.parts.clock, &*self.0.parts.dice);
+        let organisation = self.0.organisation();
         let id = Id::mint(clock, dice);
         let slug = match new.slug.as_deref() {
-            Some(slug) => parse_slug(slug, "slug")?,
+            Some(slug) => check::slug(slug, "slug")?,
             None => self.free_slug(&Slug::from_name(&new.name, provider.name)).await?,
         };
-        let credential = Credential { key: new.key.clone(), settings: new.settings.clone() };
+        let credential = Credential::new(new.key.clone(), new.settings.clone());
         credential::check(provider, &credential)?;
         let now = clock.now();
         Ok(Integration {
@@ -154,7 +148,8 @@ impl Integrations<'_> {
             description: new.description.clone(),
             provider: provider.name.to_owned(),
             key_hint: credential::hint(&credential),
-            credential: credential::seal(self.parts, organisation, id, &credential).await?,
+            key_fingerprint: credential::fingerprint(self.0.parts, &credential),
+            credential: credential::seal(self.0.parts, organisation, id, &credential).await?,
             models: IntegrationModels::default(),
             created_at: now,
             updated_at: now,
@@ -168,34 +163,38 @@ impl Integrations<'_> {
         workspace: Option<&str>,
         page: Page,
     ) -> Result<List<Integration>> {
-        let held = |scope| self.actor.scopes().contains(scope);
-        let of_organisation = held(Scope::OrganisationIntegrationsList);
-        let of_workspaces = held(Scope::WorkspaceIntegrationsList);
-        if !of_organisation && !of_workspaces {
+        let actor = self.0.actor();
+        let may_list = actor.holds_somewhere(Scope::OrganisationIntegrationsList);
+        if !may_list && !actor.holds_somewhere(Scope::WorkspaceIntegrationsList) {
             return Err(ControlError::ScopeMissing(Scope::OrganisationIntegrationsList));
         }
-        let confined = workspace::filter(self.parts, self.actor, workspace).await?;
-        let theirs = scope != IntegrationScope::Workspace && of_organisation;
-        let owner = match (theirs, scope, confined) {
-            (true, IntegrationScope::Organisation, _) => IntegrationOwner::Organisation,
-            (true, _, Some(workspace)) => IntegrationOwner::SeenBy(workspace),
-            (true, _, None) => IntegrationOwner::Any,
-            (false, IntegrationScope::Organisation, _) => {
-                return Err(ControlError::ScopeMissing(Scope::OrganisationIntegrationsList));
+        if scope == IntegrationScope::Organisation && !may_list {
+            return Err(ControlError::ScopeMissing(Scope::OrganisationIntegrationsList));
+        }
+        let own = match (scope, workspace.filter(|text| !text.is_empty())) {
+            (IntegrationScope::Organisation, _) => Reach::Only(Vec::new()),
+            (_, Some(named)) if actor.home().is_none() => {
+                let workspace = self.0.named_workspace(named).await?.id;
+                let reach = actor.reach(Scope::WorkspaceIntegrationsList);
+                let holds = reach.holds(workspace);
+                Reach::Only(if holds { vec![workspace] } else { Vec::new() })
             }
-            (false, _, Some(workspace)) => IntegrationOwner::Workspace(workspace),
-            (false, _, None) => IntegrationOwner::Workspaces,
+            _ => actor.reach(Scope::WorkspaceIntegrationsList),
         };
-        let mut reader = self.parts.db.read().await?;
-        Ok(reader.tenant(self.actor.organisation()).integrations().list(owner, page).await?)
+        let filter = IntegrationFilter {
+            of_organisation: may_list && scope != IntegrationScope::Workspace,
+            of_workspaces: own,
+        };
+        let mut reader = self.0.parts.db.read().await?;
+        Ok(reader.tenant(self.0.organisation()).integrations().list(&filter, page).await?)
     }
 
     /// One integration.
     pub async fn retrieve(&self, slug: &str) -> Result<IntegrationDetail> {
         let (integration, _) = self.load(slug, Verb::Read).await?;
-        let organisation = self.actor.organisation();
-        let opened =
-            credential::open(self.parts, organisation, integration.id, &integration.credential);
+        let organisation = self.0.organisation();
+        let sealed = &integration.credential;
+        let opened = credential::open(self.0.parts, organisation, integration.id, sealed);
         let settings = masking::masked(&opened.await?.settings);
         let mut workspaces = self.workspaces_using(&integration).await?;
         workspaces.dedup();
@@ -205,8 +204,9 @@ impl Integrations<'_> {
     /// Changes an integration.
     pub async fn update(&self, slug: &str, change: IntegrationChange) -> Result<()> {
         let (integration, permit) = self.load(slug, Verb::Update).await?;
-        let changed = self.changed(integration, change).await?;
-        self.write(&permit, changed).await
+        let changed = self.changed(integration.clone(), change).await?;
+        self.0.update(&permit, &integration, changed).await?;
+        Ok(())
     }
 
     /// Applies a change without writing it.
@@ -216,17 +216,18 @@ impl Integrations<'_> {
         change: IntegrationChange,
     ) -> Result<Integration> {
         if let Some(name) = change.name {
-            check_name(&name)?;
+            check::name(&name, "name")?;
             integration.name = name;
         }
         if let Some(description) = change.description {
+            check::description(Some(&description), "description")?;
             integration.description = Some(description);
         }
         if change.credential.key.is_some() || change.credential.settings.is_some() {
             let organisation = integration.organisation_id;
             let sealed = &integration.credential;
             let mut open =
-                credential::open(self.parts, organisation, integration.id, sealed).await?;
+                credential::open(self.0.parts, organisation, integration.id, sealed).await?;
             if let Some(settings) = change.credential.settings {
                 if change.credential.key.is_none() && open.key.is_some() {
                     credential::check_destination(&open.settings, &settings)?;
@@ -238,8 +239,9 @@ impl Integrations<'_> {
             }
             credential::check(credential::provider(&integration.provider, "provider")?, &open)?;
             integration.key_hint = credential::hint(&open);
+            integration.key_fingerprint = credential::fingerprint(self.0.parts, &open);
             integration.credential =
-                credential::seal(self.parts, organisation, integration.id, &open).await?;
+                credential::seal(self.0.parts, organisation, integration.id, &open).await?;
         }
         Ok(integration)
     }
@@ -247,24 +249,17 @@ impl Integrations<'_> {
     /// Deletes an integration and every provider of it: they are refused from now on.
     pub async fn delete(&self, slug: &str) -> Result<()> {
         let (integration, permit) = self.load(slug, Verb::Delete).await?;
-        let organisation = self.actor.organisation();
-        self.parts
-            .db
-            .write(async |tx| -> Result<()> {
-                let handles = tx
-                    .tenant(organisation)
-                    .virtual_keys()
-                    .list_of_integration(integration.id)
-                    .await?;
-                for handle in handles {
-                    tx.virtual_keys().remove(&permit, handle.id).await?;
-                }
-                tx.integrations().remove(&permit, integration.id).await?;
-                Ok(())
-            })
-            .await?;
-        self.parts.caught_up().await;
-        Ok(())
+        let organisation = self.0.organisation();
+        let write = async |act: &mut Act| {
+            let mut tenant = act.tenant(organisation);
+            let handles = tenant.virtual_keys().list_of_integration(integration.id).await?;
+            for handle in &handles {
+                act.remove(&permit, handle).await?;
+            }
+            act.remove(&permit, &integration).await?;
+            Ok(())
+        };
+        self.0.act(write).await
     }
 
     /// Sets which models may be used. Listed ones are merged into the list by name.
@@ -274,7 +269,8 @@ impl Integrations<'_> {
         models: Vec<IntegrationModel>,
         allow_all: Option<bool>,
     ) -> Result<()> {
-        let (mut integration, permit) = self.load(slug, Verb::Update).await?;
+        let (before, permit) = self.load(slug, Verb::Update).await?;
+        let mut integration = before.clone();
         let listed = &mut integration.models.listed;
         for model in models {
             match listed.iter_mut().find(|known| known.slug == model.slug) {
@@ -288,14 +284,17 @@ impl Integrations<'_> {
         if let Some(allow_all) = allow_all {
             integration.models.allow_all = allow_all;
         }
-        self.write(&permit, integration).await
+        self.0.update(&permit, &before, integration).await?;
+        Ok(())
     }
 
     /// Takes models off the list.
     pub async fn delete_models(&self, slug: &str, models: &[&str]) -> Result<()> {
-        let (mut integration, permit) = self.load(slug, Verb::Update).await?;
+        let (before, permit) = self.load(slug, Verb::Update).await?;
+        let mut integration = before.clone();
         integration.models.listed.retain(|model| !models.contains(&model.slug.as_str()));
-        self.write(&permit, integration).await
+        self.0.update(&permit, &before, integration).await?;
+        Ok(())
     }
 
     /// Which workspaces may use an integration.
@@ -316,46 +315,41 @@ impl Integrations<'_> {
         let (integration, permit) = self.load(slug, Verb::Update).await?;
         let mut resolved = Vec::with_capacity(changes.len());
         for (named, enabled, handle_slug) in changes {
-            let workspace = workspace::place(self.parts, self.actor, Some(&named)).await?.id;
+            let workspace = self.0.workspace(Some(&named)).await?.id;
             let handle_slug = match handle_slug.as_deref() {
-                Some(slug) => parse_slug(slug, "default_provider_slug")?,
+                Some(slug) => check::slug(slug, "default_provider_slug")?,
                 None => integration.slug.clone(),
             };
-            let handle = handle_of(self.parts, &integration, workspace, handle_slug);
+            let handle = handle_of(self.0.parts, &integration, workspace, handle_slug);
             resolved.push((handle, enabled));
         }
-        let organisation = self.actor.organisation();
-        self.parts
-            .db
-            .write(async |tx| -> Result<()> {
-                let there = tx
-                    .tenant(organisation)
-                    .virtual_keys()
-                    .list_of_integration(integration.id)
-                    .await?;
-                for (handle, enabled) in &resolved {
-                    let mut of_workspace =
-                        there.iter().filter(|known| known.workspace_id == handle.workspace_id);
-                    if *enabled {
-                        if of_workspace.next().is_none() {
-                            tx.virtual_keys().insert(&permit, handle).await?;
-                        }
-                    } else {
-                        for known in of_workspace {
-                            tx.virtual_keys().remove(&permit, known.id).await?;
-                        }
+        let organisation = self.0.organisation();
+        let write = async |act: &mut Act| {
+            let mut tenant = act.tenant(organisation);
+            let there = tenant.virtual_keys().list_of_integration(integration.id).await?;
+            // The integration's own event: that it was let be used, or not, even if nothing changes.
+            act.update(&permit, &integration, integration.clone()).await?;
+            for (handle, enabled) in &resolved {
+                let mut of_workspace =
+                    there.iter().filter(|known| known.workspace_id == handle.workspace_id);
+                if *enabled {
+                    if of_workspace.next().is_none() {
+                        act.insert(&permit, handle).await?;
+                    }
+                } else {
+                    for known in of_workspace {
+                        act.remove(&permit, known).await?;
                     }
                 }
-                Ok(())
-            })
-            .await?;
-        self.parts.caught_up().await;
-        Ok(())
+            }
+            Ok(())
+        };
+        self.0.act(write).await
     }
 
     async fn workspaces_using(&self, integration: &Integration) -> Result<Vec<WorkspaceId>> {
-        let mut reader = self.parts.db.read().await?;
-        let mut tenant = reader.tenant(self.actor.organisation());
+        let mut reader = self.0.parts.db.read().await?;
+        let mut tenant = reader.tenant(self.0.organisation());
         let handles = tenant.virtual_keys().list_of_integration(integration.id).await?;
         let mut ids: Vec<WorkspaceId> = handles.iter().map(|handle| handle.workspace_id).collect();
         ids.sort_unstable();
@@ -365,9 +359,8 @@ impl Integrations<'_> {
     async fn load(&self, slug: &str, verb: Verb) -> Result<(Integration, Permit)> {
         let missing = || ControlError::NotFound("integration");
         let slug = Slug::parse(slug).map_err(|_| missing())?;
-        let mut reader = self.parts.db.read().await?;
-        let found =
-            reader.tenant(self.actor.organisation()).integrations().find_by_slug(&slug).await?;
+        let mut reader = self.0.parts.db.read().await?;
+        let found = reader.tenant(self.0.organisation()).integrations().find_by_slug(&slug).await?;
         let integration = found.ok_or_else(missing)?;
         let permit = self.permit(verb, integration.workspace_id).map_err(|error| match error {
             ControlError::NotFound(_) => missing(),
@@ -376,26 +369,7 @@ impl Integrations<'_> {
         Ok((integration, permit))
     }
 
-    /// Writes an integration that was loaded and then changed; its `updated_at` is still the
-    /// loaded one.
-    async fn write(&self, permit: &Permit, mut integration: Integration) -> Result<()> {
-        let loaded = integration.updated_at;
-        integration.updated_at = self.parts.clock.now().max(loaded.plus_micros(1));
-        self.parts
-            .db
-            .write(async |tx| -> Result<bool> {
-                let mut tenant = tx.tenant(permit.organisation());
-                let there = tenant.integrations().find(integration.id).await?;
-                unchanged(there.map(|there| there.updated_at), loaded, "integration")?;
-                Ok(tx.integrations().update(permit, &integration).await?)
-            })
-            .await?;
-        self.parts.caught_up().await;
-        Ok(())
-    }
-
     fn permit(&self, verb: Verb, owner: Option<WorkspaceId>) -> Result<Permit> {
-        let organisation = self.actor.organisation();
         let (scope, place) = match owner {
             None => {
                 let scope = match verb {
@@ -404,7 +378,7 @@ impl Integrations<'_> {
                     Verb::Update => Scope::OrganisationIntegrationsUpdate,
                     Verb::Delete => Scope::OrganisationIntegrationsDelete,
                 };
-                (scope, Place::Organisation(organisation))
+                (scope, self.0.here())
             }
             Some(workspace) => {
                 let scope = match verb {
@@ -413,16 +387,16 @@ impl Integrations<'_> {
                     Verb::Update => Scope::WorkspaceIntegrationsUpdate,
                     Verb::Delete => Scope::WorkspaceIntegrationsDelete,
                 };
-                (scope, Place::Workspace(organisation, workspace))
+                (scope, self.0.within(workspace))
             }
         };
-        Ok(self.actor.permit(scope, place)?)
+        self.0.permit(scope, place)
     }
 
     /// `slug`, or with a number behind it when it is taken.
     pub(crate) async fn free_slug(&self, slug: &Slug) -> Result<Slug> {
-        let mut reader = self.parts.db.read().await?;
-        let mut tenant = reader.tenant(self.actor.organisation());
+        let mut reader = self.0.parts.db.read().await?;
+        let mut tenant = reader.tenant(self.0.organisation());
         let mut candidate = slug.clone();
         for number in 2..1000 {
             if tenant.integrations().find_by_slug(&candidate).await?.is_none() {
@@ -453,17 +427,5 @@ pub(crate) fn handle_of(
         expires_at: None,
         created_at: now,
         updated_at: now,
-    }
-}
-
-pub(crate) fn parse_slug(text: &str, field: &'static str) -> Result<Slug> {
-    Slug::parse(text).map_err(|error| ControlError::invalid(field, error.to_string()))
-}
-
-pub(crate) fn check_name(name: &str) -> Result<()> {
-    if (1..=255).contains(&name.chars().count()) {
-        Ok(())
-    } else {
-        Err(ControlError::invalid("name", "must have 1 to 255 characters"))
     }
 }

@@ -1,53 +1,95 @@
-//! Use cases of the control plane: permit, rule, write, event; and the compiler that turns what was
-//! written into the data plane's snapshot.
+//! Use cases of the control plane: permit, rule, write, audit, event; and the compiler that turns
+//! what was written into the data plane's snapshot.
 //!
-//! Every use case takes an [`Actor`] first and asks it for a permit before anything else; the store
-//! accepts no tenant's row without one. What comes back has no secret in it, except where a secret
-//! is made: [`ApiKeys::create`] and [`ApiKeys::rotate`] hand out the key, once.
+//! Every use case belongs to a [`Caller`] and asks it for a permit before anything else; the store
+//! accepts no tenant's row without one, and none outside an act that the audit trail is told of
+//! (`desk.rs`). What comes back has no secret in it, except where a secret is made:
+//! [`ApiKeys::create`] and [`ApiKeys::rotate`] hand out the key, once.
 //!
-//! To add a noun: `<noun>.rs` here with its commands and use cases, and an accessor below.
+//! To add a noun: `<noun>.rs` here with its commands and use cases over a [`desk::Desk`], and an
+//! accessor below.
 
+mod acceptance;
 mod api_key;
+mod audit_log;
+mod authenticate;
 mod bootstrap;
+mod caller;
+mod check;
 mod compiler;
 mod credential;
 mod data_keys;
+mod desk;
+mod environment;
 mod error;
 mod instance;
 mod integration;
+mod invite;
+mod kms;
 mod log;
 mod log_sink;
 mod maintenance;
 mod masking;
+mod member;
+mod mint;
+mod organisation;
+mod personal_key;
 mod provider;
+mod session;
+mod sign_in;
+mod vault_trail;
 mod virtual_key;
 mod workspace;
+mod workspace_member;
 
 use std::{sync::Arc, time::Duration};
 
-use portcullis_domain::{Actor, ApiKeyToken, CallId, Clock, Dice, Live, Revision, Timestamp};
-use portcullis_store::Db;
-use portcullis_vault::{Pepper, Vault};
-use tokio::sync::watch;
+use portcullis_domain::{
+    AuditActor, AuditOrigin, AuditSigner, CallId, Clock, Dice, Live, Revision, Timestamp, User,
+};
+use portcullis_identity::{PasswordHashing, SessionRules};
+use portcullis_store::{Db, Scene};
+use portcullis_vault::{AuditKey, Pepper, Vault};
+use tokio::sync::{Semaphore, watch};
 
-pub use api_key::{ApiKeyChange, ApiKeys, NewApiKey, Rotated};
-pub use bootstrap::{Initialised, Prepared, bootstrap, prepare};
+use desk::Desk;
+use mint::Mint;
+
+pub use acceptance::{Acceptance, Accepted, InviteDetail};
+pub use api_key::{ApiKeyChange, ApiKeys, Grant, NewApiKey, Rotated};
+pub use audit_log::{Asked, AuditLogs, AuditPage, EXPORT_STEP, StoredAuditTrail};
+pub use authenticate::Refused;
+pub use bootstrap::{Initialised, InstanceKeys, Prepared, bootstrap, prepare};
+pub use caller::Caller;
 pub use compiler::{Compiler, load_snapshot};
 pub use credential::CredentialChange;
 pub use data_keys::StoredDataKeys;
+pub use environment::{EnvironmentChange, Environments};
 pub use error::{ControlError, Result};
-pub use instance::instance_pepper;
+pub use instance::{instance_audit_key, instance_pepper};
 pub use integration::{
     IntegrationChange, IntegrationDetail, IntegrationScope, Integrations, NewIntegration,
     WorkspaceAccess,
 };
+pub use invite::{InviteQuery, Invites, NewInvite};
+pub use kms::{KmsDetail, KmsKeys};
 pub use log::{LogDetail, LogPage, Logs};
 pub use log_sink::StoredLogs;
 pub use maintenance::forget_the_old;
+pub use member::{Members, WorkspaceMemberDetail};
+pub use organisation::{OrganisationChange, Organisations};
+pub use personal_key::{NewPersonalKey, PersonalKeys};
 pub use portcullis_providers::credential::{AzureDeployment, Settings as ProviderSettings};
-pub use portcullis_store::{List, LogFilter, Page};
+pub use portcullis_store::{
+    AuditFilter, List, LogFilter, MemberFilter, Page, WorkspaceMemberFilter,
+};
 pub use provider::{NewProvider, ProviderChange, Providers};
+pub use session::{Membership, Own, Person};
+pub use sign_in::{SignIn, SignedIn};
+pub use vault_trail::{VaultTrail, VaultTrailWriter};
 pub use virtual_key::{NewVirtualKey, VirtualKeyChange, VirtualKeyDetail, VirtualKeys};
+pub use workspace::{NewWorkspace, WorkspaceChange, WorkspaceQuery, Workspaces};
+pub use workspace_member::WorkspaceMembers;
 
 /// The control plane. Cheap to clone.
 #[derive(Clone)]
@@ -57,13 +99,15 @@ pub struct Control(Arc<Parts>);
 pub struct Parts {
     /// The database.
     pub db: Db,
-    /// The same for searching the logs, with connections of its own and a bound on how long one
-    /// statement may take: no search may keep the other use cases waiting.
+    /// The same for searching logs and audit trail, with connections of its own and a bound on how
+    /// long one statement may take: no search may keep the other use cases waiting.
     pub logs: Db,
     /// Seals and opens.
     pub vault: Arc<Vault>,
     /// Digests API keys.
     pub pepper: Arc<Pepper>,
+    /// Signs the audit trail.
+    pub audit: Arc<AuditKey>,
     /// The data plane's configuration: who calls is looked up there, so that a database outage
     /// never turns a good key away.
     pub live: Arc<Live>,
@@ -73,30 +117,39 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub dice: Arc<dyn Dice>,
+    /// Makes and checks passwords' hashes.
+    pub passwords: Passwords,
+    /// What the operator decides.
+    pub settings: ControlSettings,
+}
+
+/// What the operator decides of the control plane.
+#[derive(Clone, Debug)]
+pub struct ControlSettings {
+    /// Where people and clients reach this instance, for links: `https://host`, without a slash at
+    /// the end.
+    pub public_url: String,
+    /// How long sessions live.
+    pub sessions: SessionRules,
+}
+
+/// Makes and checks passwords' hashes, a few at a time: the work is made to be slow, and must not
+/// crowd out everything else.
+pub struct Passwords {
+    hashing: Arc<PasswordHashing>,
+    turns: Arc<Semaphore>,
 }
 
 /// How long an answer to a write waits for the snapshot to show it.
 const READ_YOUR_WRITES: Duration = Duration::from_secs(1);
 
+/// Passwords that are hashed at the same time.
+const HASHES_AT_ONCE: usize = 2;
+
 impl Control {
     /// Puts the control plane together.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
-    }
-
-    /// Who presents this API key.
-    pub fn authenticate(&self, token: &str) -> Result<Actor> {
-        ApiKeyToken::check(token).map_err(|_| ControlError::KeyUnknown)?;
-        let parts = &*self.0;
-        let now = parts.clock.now();
-        let snapshot = parts.live.current();
-        let key = snapshot
-            .api_key_by_digest(&parts.pepper.digest(token), now)
-            .ok_or(ControlError::KeyUnknown)?;
-        if key.is_expired(now) {
-            return Err(ControlError::KeyExpired);
-        }
-        Ok(Actor::from_api_key(key))
     }
 
     /// The time, for what an answer says of now.
@@ -109,33 +162,108 @@ impl Control {
         CallId::mint(&*self.0.clock, &*self.0.dice).to_string()
     }
 
+    /// What the operator decides.
+    pub fn settings(&self) -> &ControlSettings {
+        &self.0.settings
+    }
+
+    /// The caller's organisation.
+    pub fn organisation<'a>(&'a self, caller: &'a Caller) -> Organisations<'a> {
+        Organisations(self.desk(caller))
+    }
+
+    /// Workspaces.
+    pub fn workspaces<'a>(&'a self, caller: &'a Caller) -> Workspaces<'a> {
+        Workspaces(self.desk(caller))
+    }
+
+    /// The environments of workspaces.
+    pub fn environments<'a>(&'a self, caller: &'a Caller) -> Environments<'a> {
+        Environments(self.desk(caller))
+    }
+
+    /// The people of the organisation.
+    pub fn members<'a>(&'a self, caller: &'a Caller) -> Members<'a> {
+        Members(self.desk(caller))
+    }
+
+    /// The people of workspaces.
+    pub fn workspace_members<'a>(&'a self, caller: &'a Caller) -> WorkspaceMembers<'a> {
+        WorkspaceMembers(self.desk(caller))
+    }
+
+    /// Invites.
+    pub fn invites<'a>(&'a self, caller: &'a Caller) -> Invites<'a> {
+        Invites(self.desk(caller))
+    }
+
     /// API keys.
-    pub fn api_keys<'a>(&'a self, actor: &'a Actor) -> ApiKeys<'a> {
-        ApiKeys { parts: &self.0, actor }
+    pub fn api_keys<'a>(&'a self, caller: &'a Caller) -> ApiKeys<'a> {
+        ApiKeys(self.desk(caller))
     }
 
     /// Virtual keys: credential and handle in one.
-    pub fn virtual_keys<'a>(&'a self, actor: &'a Actor) -> VirtualKeys<'a> {
-        VirtualKeys { parts: &self.0, actor }
+    pub fn virtual_keys<'a>(&'a self, caller: &'a Caller) -> VirtualKeys<'a> {
+        VirtualKeys(self.desk(caller))
     }
 
     /// Providers: the handles.
-    pub fn providers<'a>(&'a self, actor: &'a Actor) -> Providers<'a> {
-        Providers { parts: &self.0, actor }
+    pub fn providers<'a>(&'a self, caller: &'a Caller) -> Providers<'a> {
+        Providers(self.desk(caller))
     }
 
     /// Integrations: the credentials.
-    pub fn integrations<'a>(&'a self, actor: &'a Actor) -> Integrations<'a> {
-        Integrations { parts: &self.0, actor }
+    pub fn integrations<'a>(&'a self, caller: &'a Caller) -> Integrations<'a> {
+        Integrations(self.desk(caller))
+    }
+
+    /// The organisation's own KMS key.
+    pub fn kms<'a>(&'a self, caller: &'a Caller) -> KmsKeys<'a> {
+        KmsKeys(self.desk(caller))
     }
 
     /// Logs.
-    pub fn logs<'a>(&'a self, actor: &'a Actor) -> Logs<'a> {
-        Logs { parts: &self.0, actor }
+    pub fn logs<'a>(&'a self, caller: &'a Caller) -> Logs<'a> {
+        Logs(self.desk(caller))
+    }
+
+    /// The audit trail.
+    pub fn audit_logs<'a>(&'a self, caller: &'a Caller) -> AuditLogs<'a> {
+        AuditLogs(self.desk(caller))
+    }
+
+    fn desk<'a>(&'a self, caller: &'a Caller) -> Desk<'a> {
+        Desk { parts: &self.0, caller }
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            hashing: Arc::new(PasswordHashing::default()),
+            turns: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+        }
     }
 }
 
 impl Parts {
+    pub(crate) fn mint(&self) -> Mint<'_> {
+        Mint { clock: &*self.clock, dice: &*self.dice }
+    }
+
+    pub(crate) fn signer(&self) -> Arc<dyn AuditSigner> {
+        Arc::clone(&self.audit) as Arc<dyn AuditSigner>
+    }
+
+    /// The scene of what a person does with what is their own.
+    pub(crate) fn scene_of(&self, user: &User, origin: &AuditOrigin) -> Scene {
+        Scene {
+            actor: AuditActor::user(user.id, user.email.as_str()),
+            origin: origin.clone(),
+            signer: self.signer(),
+        }
+    }
+
     /// Waits until this node's data plane knows what was just written, so that whoever creates a
     /// key can use it at once. Whatever goes wrong here is not an error of the write, which is
     /// done: the answer may hold the only copy of a key.
@@ -153,22 +281,5 @@ impl Parts {
                 tracing::warn!(%error, "whether the snapshot shows a write cannot be told");
             }
         }
-    }
-}
-
-/// Refuses to write over what somebody else has written since `loaded`: a whole row is written, and
-/// an older one would bring back a key that was rotated out, or scopes that were taken away.
-pub(crate) fn unchanged(
-    there: Option<Timestamp>,
-    loaded: Timestamp,
-    noun: &'static str,
-) -> Result<()> {
-    match there {
-        None => Err(ControlError::NotFound(noun)),
-        Some(there) if there == loaded => Ok(()),
-        Some(_) => Err(ControlError::Conflict(format!(
-            "the {noun} was changed by somebody else at the same time; read it again and repeat \
-             the change"
-        ))),
     }
 }

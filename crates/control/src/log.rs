@@ -1,18 +1,17 @@
 //! Logs.
 
 use portcullis_domain::{
-    Actor, CallId, Content, ContentPart, Log, Place, Scope, Sealed, SealedPlace,
+    AuditAction, AuditResource, CallId, Content, ContentPart, Log, Reach, Scope, Sealed,
+    SealedPlace,
 };
-use portcullis_store::{LogCursor, LogFilter};
+use portcullis_record::body;
+use portcullis_store::{LogCursor, LogFilter, LogReach, Note};
 use portcullis_vault::Vault;
 
-use crate::{ControlError, Parts, Result, workspace};
+use crate::{ControlError, Result, desk::Desk};
 
 /// Use cases of logs.
-pub struct Logs<'a> {
-    pub(crate) parts: &'a Parts,
-    pub(crate) actor: &'a Actor,
-}
+pub struct Logs<'a>(pub(crate) Desk<'a>);
 
 /// A page of logs.
 pub struct LogPage {
@@ -24,7 +23,7 @@ pub struct LogPage {
     pub total_is_capped: bool,
 }
 
-const MOST_COUNTED: u32 = 10_000;
+pub(crate) const MOST_COUNTED: u32 = 10_000;
 
 /// One log with its content, as far as that was kept and may be seen.
 pub struct LogDetail {
@@ -45,22 +44,20 @@ impl Logs<'_> {
         after: Option<CallId>,
         limit: u32,
     ) -> Result<LogPage> {
-        filter.workspace = workspace::filter(self.parts, self.actor, workspace).await?;
-        let organisation = self.actor.organisation();
-        let place = match filter.workspace {
-            Some(workspace) => Place::Workspace(organisation, workspace),
-            None => Place::Organisation(organisation),
+        let scope = match self.0.actor().holds_somewhere(Scope::LogsList) {
+            true => Scope::LogsList,
+            false => Scope::LogsView,
         };
-        self.actor
-            .permit(Scope::LogsList, place)
-            .or_else(|_| self.actor.permit(Scope::LogsView, place))?;
-        let mut reader = self.parts.logs.read().await?;
+        let reach = self.0.reach(scope, workspace).await?;
+        filter.reach = Some(self.own_or_all(reach));
+        let organisation = self.0.organisation();
+        let mut reader = self.0.parts.logs.read().await?;
         let mut tenant = reader.tenant(organisation);
         let after = match after {
             None => None,
             Some(id) => {
                 let log = tenant.logs().find(id).await?;
-                let log = log.filter(|log| self.sees(log)).ok_or_else(|| {
+                let log = log.filter(|log| self.sees(scope, log)).ok_or_else(|| {
                     ControlError::invalid("after", "there is no such log to continue after")
                 })?;
                 Some(LogCursor { created_at: log.created_at, id })
@@ -73,30 +70,57 @@ impl Logs<'_> {
     }
 
     /// One log with its content. Whoever may make calls may look one up (data-plane reference), but
-    /// sees its content only with `logs.view`.
+    /// sees its content only with `logs.view`; that is told to the audit trail.
     pub async fn retrieve(&self, id: CallId) -> Result<LogDetail> {
-        let organisation = self.actor.organisation();
-        let scopes = self.actor.scopes();
-        let may_look = [Scope::LogsView, Scope::CompletionsWrite, Scope::LogsWrite];
-        if !may_look.iter().any(|scope| scopes.contains(*scope)) {
+        let organisation = self.0.organisation();
+        let scopes = [Scope::LogsView, Scope::CompletionsWrite, Scope::LogsWrite];
+        if !scopes.iter().any(|scope| self.0.actor().holds_somewhere(*scope)) {
             return Err(ControlError::ScopeMissing(Scope::LogsView));
         }
-        let mut reader = self.parts.logs.read().await?;
+        let mut reader = self.0.parts.logs.read().await?;
         let mut tenant = reader.tenant(organisation);
-        let log = tenant.logs().find(id).await?.filter(|log| self.sees(log));
+        let log = tenant.logs().find(id).await?;
+        let log = log.filter(|log| scopes.iter().any(|scope| self.sees(*scope, log)));
         let log = log.ok_or(ControlError::NotFound("log"))?;
-        if !scopes.contains(Scope::LogsView) {
+        if !self.sees(Scope::LogsView, &log) {
             return Ok(LogDetail { log, request: None, response: None });
         }
         let Content { request, response } = tenant.logs().content(id).await?;
         drop(reader);
-        let request = open(&self.parts.vault, &log, ContentPart::Request, request).await?;
-        let response = open(&self.parts.vault, &log, ContentPart::Response, response).await?;
+        self.0.note(read_content(&log)).await?;
+        let vault = &self.0.parts.vault;
+        let request = open(vault, &log, ContentPart::Request, request).await?;
+        let response = open(vault, &log, ContentPart::Response, response).await?;
         Ok(LogDetail { log, request, response })
     }
 
-    fn sees(&self, log: &Log) -> bool {
-        self.actor.workspace().is_none_or(|own| own == log.workspace_id)
+    fn sees(&self, scope: Scope, log: &Log) -> bool {
+        let actor = self.0.actor();
+        let is_open = actor.scopes_at(self.0.within(log.workspace_id)).contains(scope);
+        let is_own = log.user_id.is_some() && log.user_id == actor.user();
+        is_open && (is_own || !actor.sees_own_data_only(log.workspace_id))
+    }
+
+    fn own_or_all(&self, reach: Reach) -> LogReach {
+        let user = self.0.actor().user();
+        match reach {
+            Reach::Everywhere => LogReach { whole: Reach::Everywhere, own: Vec::new(), user },
+            Reach::Only(workspaces) => {
+                let (own, whole) = workspaces
+                    .into_iter()
+                    .partition(|workspace| self.0.actor().sees_own_data_only(*workspace));
+                LogReach { whole: Reach::Only(whole), own, user }
+            }
+        }
+    }
+}
+
+fn read_content(log: &Log) -> Note {
+    Note {
+        workspace: Some(log.workspace_id),
+        resource_id: Some(log.id.to_string()),
+        scope: Some(Scope::LogsView),
+        ..Note::new(Some(log.organisation_id), AuditAction::Read, AuditResource::Log)
     }
 }
 
@@ -113,9 +137,7 @@ async fn open(
         row: log.id.uuid(),
         field: part.name(),
     };
-    let opened = vault
-        .open(&place, &sealed)
-        .await
-        .map_err(|error| ControlError::VaultUnavailable(error.to_string()))?;
-    Ok(Some(opened.danger_expose().clone()))
+    let opened = vault.open(&place, &sealed).await?;
+    let stored = opened.danger_expose().clone();
+    body::unpack(stored).map(Some).map_err(|error| ControlError::Internal(error.to_string()))
 }

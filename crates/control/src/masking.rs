@@ -128,7 +128,7 @@ mod tests {
         let refused = |key: &str, given: Value| {
             let settings = settings(&given);
             let key = Some(Secret::new(key.to_owned()));
-            refuse_masks(&Credential { key, settings }).is_err()
+            refuse_masks(&Credential::new(key, settings)).is_err()
         };
         assert!(refused("sk********abc", json!({})));
         assert!(refused("sk-1", json!({"custom_headers": {"x": "ab********xyz"}})));

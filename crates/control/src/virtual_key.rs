@@ -1,22 +1,17 @@
-//! Virtual keys: a credential and its handle, made and changed as one.
+//! Virtual keys: a sealed provider credential and its handle, made and changed as one.
 
 use portcullis_domain::{
-    Actor, Integration, OrganisationId, Permit, Place, Scope, Slug, Timestamp, VirtualKey,
-    WorkspaceId,
+    AuditAction, Integration, OrganisationId, Permit, Reach, Scope, Slug, Timestamp, VirtualKey,
 };
-use portcullis_store::{List, Page};
+use portcullis_store::{Act, List, Page};
 
 use crate::{
     ControlError, CredentialChange, IntegrationChange, Integrations, NewIntegration, Parts, Result,
-    integration::{check_name, handle_of, parse_slug},
-    unchanged, workspace,
+    check, desk::Desk, integration::handle_of,
 };
 
 /// Use cases of virtual keys.
-pub struct VirtualKeys<'a> {
-    pub(crate) parts: &'a Parts,
-    pub(crate) actor: &'a Actor,
-}
+pub struct VirtualKeys<'a>(pub(crate) Desk<'a>);
 
 /// A virtual key to create.
 pub struct NewVirtualKey {
@@ -54,22 +49,19 @@ impl VirtualKeys<'_> {
     /// Creates a virtual key.
     pub async fn create(&self, new: NewVirtualKey) -> Result<VirtualKey> {
         let named = new.integration.workspace.as_deref();
-        let workspace = workspace::place(self.parts, self.actor, named).await?.id;
-        let place = Place::Workspace(self.actor.organisation(), workspace);
-        let permit = self.actor.permit(Scope::VirtualKeysCreate, place)?;
+        let workspace = self.0.workspace(named).await?.id;
+        let permit = self.0.permit(Scope::VirtualKeysCreate, self.0.within(workspace))?;
+        check::description(new.note.as_deref(), "note")?;
         let integration = self.integrations().build(&new.integration, Some(workspace)).await?;
-        let mut key = handle_of(self.parts, &integration, workspace, integration.slug.clone());
+        let slug = integration.slug.clone();
+        let mut key = handle_of(self.0.parts, &integration, workspace, slug);
         key.note = new.note;
         key.expires_at = new.expires_at;
-        self.parts
-            .db
-            .write(async |tx| -> Result<()> {
-                tx.integrations().insert(&permit, &integration).await?;
-                tx.virtual_keys().insert(&permit, &key).await?;
-                Ok(())
-            })
-            .await?;
-        self.parts.caught_up().await;
+        let write = async |act: &mut Act| {
+            act.insert(&permit, &integration).await?;
+            Ok(act.insert(&permit, &key).await?)
+        };
+        self.0.act(write).await?;
         Ok(key)
     }
 
@@ -79,19 +71,40 @@ impl VirtualKeys<'_> {
         workspace: Option<&str>,
         page: Page,
     ) -> Result<List<VirtualKeyDetail>> {
-        let workspace = workspace::filter(self.parts, self.actor, workspace).await?;
-        let organisation = self.actor.organisation();
-        let place = match workspace {
-            Some(workspace) => Place::Workspace(organisation, workspace),
-            None => Place::Organisation(organisation),
-        };
-        self.actor.permit(Scope::VirtualKeysList, place)?;
-        list(self.parts, organisation, workspace, page).await
+        let reach = self.0.reach(Scope::VirtualKeysList, workspace).await?;
+        list(self.0.parts, self.0.organisation(), &reach, page).await
     }
 
-    /// One virtual key.
+    /// One virtual key: to read it, or to copy its slug.
     pub async fn retrieve(&self, slug: &str, workspace: Option<&str>) -> Result<VirtualKeyDetail> {
-        Ok(self.load(slug, workspace, Scope::VirtualKeysRead).await?.0)
+        let scopes = [Scope::VirtualKeysRead, Scope::VirtualKeysCopy];
+        Ok(self.load(slug, workspace, &scopes).await?.0)
+    }
+
+    /// Makes a second virtual key of the same credential, under a slug of its own.
+    pub async fn duplicate(
+        &self,
+        slug: &str,
+        workspace: Option<&str>,
+        name: Option<String>,
+        new_slug: Option<String>,
+    ) -> Result<VirtualKey> {
+        let (detail, permit) = self.load(slug, workspace, &[Scope::VirtualKeysDuplicate]).await?;
+        let VirtualKeyDetail { virtual_key: original, integration } = detail;
+        let name = name.unwrap_or_else(|| original.name.clone());
+        check::name(&name, "name")?;
+        let slug = match new_slug.as_deref() {
+            Some(slug) => check::slug(slug, "slug")?,
+            None => self.free_slug(&original).await?,
+        };
+        let mut copy = handle_of(self.0.parts, &integration, original.workspace_id, slug);
+        copy.name = name;
+        copy.note = original.note;
+        copy.expires_at = original.expires_at;
+        let write =
+            async |act: &mut Act| Ok(act.insert_as(AuditAction::Duplicate, &permit, &copy).await?);
+        self.0.act(write).await?;
+        Ok(copy)
     }
 
     /// Changes a virtual key, its credential included.
@@ -101,21 +114,20 @@ impl VirtualKeys<'_> {
         workspace: Option<&str>,
         change: VirtualKeyChange,
     ) -> Result<()> {
-        let (VirtualKeyDetail { mut virtual_key, integration }, permit) =
-            self.load(slug, workspace, Scope::VirtualKeysUpdate).await?;
+        let (VirtualKeyDetail { virtual_key: before, integration }, permit) =
+            self.load(slug, workspace, &[Scope::VirtualKeysUpdate]).await?;
+        let mut virtual_key = before.clone();
         if let Some(note) = change.note {
+            check::description(Some(&note), "note")?;
             virtual_key.note = Some(note);
         }
         if let Some(expires_at) = change.expires_at {
             virtual_key.expires_at = expires_at;
         }
         if let Some(name) = &change.name {
-            check_name(name)?;
+            check::name(name, "name")?;
             virtual_key.name.clone_from(name);
         }
-        let loaded = (virtual_key.updated_at, integration.updated_at);
-        let later = |loaded: Timestamp| self.parts.clock.now().max(loaded.plus_micros(1));
-        virtual_key.updated_at = later(loaded.0);
         let changes_credential =
             change.credential.key.is_some() || change.credential.settings.is_some();
         // A workspace's integration bears its virtual key's name; the organisation's has its own,
@@ -123,76 +135,70 @@ impl VirtualKeys<'_> {
         let (permit_for_integration, name) = match integration.workspace_id {
             Some(_) => (permit.clone(), change.name),
             None if changes_credential => {
-                let organisation = Place::Organisation(self.actor.organisation());
                 let scope = Scope::OrganisationIntegrationsUpdate;
-                (self.actor.permit(scope, organisation)?, None)
+                (self.0.permit(scope, self.0.here())?, None)
             }
             None => (permit.clone(), None),
         };
         let changed = if changes_credential || name.is_some() {
             let change =
                 IntegrationChange { name, description: None, credential: change.credential };
-            let mut changed = self.integrations().changed(integration, change).await?;
-            changed.updated_at = later(loaded.1);
-            Some(changed)
+            Some(self.integrations().changed(integration.clone(), change).await?)
         } else {
             None
         };
-        self.parts
-            .db
-            .write(async |tx| -> Result<()> {
-                let mut tenant = tx.tenant(permit.organisation());
-                let there = tenant.virtual_keys().find(virtual_key.id).await?;
-                unchanged(there.map(|there| there.updated_at), loaded.0, "virtual key")?;
-                tx.virtual_keys().update(&permit, &virtual_key).await?;
-                if let Some(integration) = &changed {
-                    let mut tenant = tx.tenant(permit.organisation());
-                    let there = tenant.integrations().find(integration.id).await?;
-                    unchanged(there.map(|there| there.updated_at), loaded.1, "integration")?;
-                    tx.integrations().update(&permit_for_integration, integration).await?;
-                }
-                Ok(())
-            })
-            .await?;
-        self.parts.caught_up().await;
-        Ok(())
+        let write = async |act: &mut Act| {
+            act.update(&permit, &before, virtual_key.clone()).await?;
+            if let Some(changed) = &changed {
+                act.update(&permit_for_integration, &integration, changed.clone()).await?;
+            }
+            Ok(())
+        };
+        self.0.act(write).await
     }
 
     /// Deletes a virtual key, and its credential unless something else uses it.
     pub async fn delete(&self, slug: &str, workspace: Option<&str>) -> Result<()> {
-        let (detail, permit) = self.load(slug, workspace, Scope::VirtualKeysDelete).await?;
-        let organisation = self.actor.organisation();
-        self.parts
-            .db
-            .write(async |tx| -> Result<()> {
-                tx.virtual_keys().remove(&permit, detail.virtual_key.id).await?;
-                let integration = &detail.integration;
-                let others = tx
-                    .tenant(organisation)
-                    .virtual_keys()
-                    .list_of_integration(integration.id)
-                    .await?;
-                if integration.workspace_id.is_some() && others.is_empty() {
-                    tx.integrations().remove(&permit, integration.id).await?;
-                }
-                Ok(())
-            })
-            .await?;
-        self.parts.caught_up().await;
-        Ok(())
+        let (detail, permit) = self.load(slug, workspace, &[Scope::VirtualKeysDelete]).await?;
+        let VirtualKeyDetail { virtual_key, integration } = detail;
+        let organisation = self.0.organisation();
+        let write = async |act: &mut Act| {
+            act.remove(&permit, &virtual_key).await?;
+            let mut tenant = act.tenant(organisation);
+            let others = tenant.virtual_keys().list_of_integration(integration.id).await?;
+            if integration.workspace_id.is_some() && others.is_empty() {
+                act.remove(&permit, &integration).await?;
+            }
+            Ok(())
+        };
+        self.0.act(write).await
     }
 
     async fn load(
         &self,
         slug: &str,
         workspace: Option<&str>,
-        scope: Scope,
+        scopes: &[Scope],
     ) -> Result<(VirtualKeyDetail, Permit)> {
-        find(self.parts, self.actor, slug, workspace, scope, "virtual key").await
+        find(&self.0, slug, workspace, scopes, "virtual key").await
+    }
+
+    /// The original's slug with a number behind it that is not taken.
+    async fn free_slug(&self, original: &VirtualKey) -> Result<Slug> {
+        let mut reader = self.0.parts.db.read().await?;
+        let mut tenant = reader.tenant(self.0.organisation());
+        for number in 2..1000 {
+            let candidate = original.slug.with_suffix(&number.to_string());
+            let workspace = original.workspace_id;
+            if tenant.virtual_keys().find_by_slug(workspace, &candidate).await?.is_none() {
+                return check::slug(candidate.as_str(), "slug");
+            }
+        }
+        Err(ControlError::Conflict("too many of that name; choose a slug".to_owned()))
     }
 
     fn integrations(&self) -> Integrations<'_> {
-        Integrations { parts: self.parts, actor: self.actor }
+        Integrations(self.0)
     }
 }
 
@@ -200,12 +206,12 @@ impl VirtualKeys<'_> {
 pub(crate) async fn list(
     parts: &Parts,
     organisation: OrganisationId,
-    workspace: Option<WorkspaceId>,
+    reach: &Reach,
     page: Page,
 ) -> Result<List<VirtualKeyDetail>> {
     let mut reader = parts.db.read().await?;
     let mut tenant = reader.tenant(organisation);
-    let keys = tenant.virtual_keys().list(workspace, page).await?;
+    let keys = tenant.virtual_keys().list(reach, page).await?;
     let mut items = Vec::with_capacity(keys.items.len());
     for virtual_key in keys.items {
         let found = tenant.integrations().find(virtual_key.integration_id).await?;
@@ -217,20 +223,21 @@ pub(crate) async fn list(
     Ok(List { items, total: keys.total })
 }
 
-/// The handle of that slug in the workspace meant, with a permit for it.
+/// The handle of that slug in the workspace meant, with a permit for it by any of those scopes.
 pub(crate) async fn find(
-    parts: &Parts,
-    actor: &Actor,
+    desk: &Desk<'_>,
     slug: &str,
     workspace: Option<&str>,
-    scope: Scope,
+    scopes: &[Scope],
     noun: &'static str,
 ) -> Result<(VirtualKeyDetail, Permit)> {
-    let workspace = workspace::place(parts, actor, workspace).await?.id;
-    let permit = actor.permit(scope, Place::Workspace(actor.organisation(), workspace))?;
-    let slug: Slug = parse_slug(slug, "slug").map_err(|_| ControlError::NotFound(noun))?;
-    let mut reader = parts.db.read().await?;
-    let mut tenant = reader.tenant(actor.organisation());
+    let workspace = desk.workspace(workspace).await?.id;
+    let place = desk.within(workspace);
+    let held = scopes.iter().find(|scope| desk.actor().scopes_at(place).contains(**scope));
+    let permit = desk.permit(*held.unwrap_or(&scopes[0]), place)?;
+    let slug: Slug = check::slug(slug, "slug").map_err(|_| ControlError::NotFound(noun))?;
+    let mut reader = desk.parts.db.read().await?;
+    let mut tenant = reader.tenant(desk.organisation());
     let found = tenant.virtual_keys().find_by_slug(workspace, &slug).await?;
     let virtual_key = found.ok_or(ControlError::NotFound(noun))?;
     let found = tenant.integrations().find(virtual_key.integration_id).await?;

@@ -1,8 +1,8 @@
 //! API keys: what a client presents to us.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::LazyLock};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
 use crate::{
@@ -34,10 +34,17 @@ pub struct ApiKey {
     pub hint: String,
     /// The rotated-out key that still works for a while.
     pub previous: Option<PreviousDigest>,
-    /// What it may do.
+    /// What it may do, at most: a person's key never does more than the person.
     pub scopes: ScopeSet,
     /// What its calls get unless they say otherwise.
     pub defaults: ApiKeyDefaults,
+    /// From where it may be used; from everywhere when empty.
+    pub allowed_addresses: Vec<AddressRange>,
+    /// How it was made.
+    pub made_by: ApiKeyMadeBy,
+    /// Whether it stands for a signed token: then there is no such key, and its id is made from
+    /// what the token says of its bearer.
+    pub is_token: bool,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
     /// When it was created.
@@ -67,12 +74,39 @@ pub struct PreviousDigest {
 }
 
 /// What a key's calls get unless they say otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ApiKeyDefaults {
     /// Metadata merged over the request's.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+    /// The saved config that calls without one get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// Whether a call may name another config.
+    pub allow_config_override: bool,
 }
+
+/// How a key was made (admin reference §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ApiKeyMadeBy {
+    /// Through the API, with a key.
+    #[default]
+    Api,
+    /// By a person who was signed in.
+    Person,
+    /// By the instance, with something else.
+    Instance,
+}
+
+/// Addresses from which a key may be used: one, or a network in CIDR notation (RFC 4632).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRange(ipnet::IpNet);
+
+/// Text that is neither an address nor a network.
+#[derive(Debug, thiserror::Error)]
+#[error("not an address or network: expected one such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32")]
+pub struct MalformedAddressRange;
 
 /// HMAC-SHA-256 of a whole key under the instance's pepper.
 #[derive(Clone, Copy, Eq)]
@@ -181,6 +215,10 @@ fn checksum(text: &str) -> [u8; CHECKSUM_LEN] {
 }
 
 impl ApiKeyKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] =
+        [Self::OrganisationService, Self::WorkspaceService, Self::WorkspaceUser];
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -192,14 +230,95 @@ impl ApiKeyKind {
 
     /// Reads the name on the wire.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::OrganisationService, Self::WorkspaceService, Self::WorkspaceUser]
-            .into_iter()
-            .find(|kind| kind.name() == text)
+        Self::ALL.into_iter().find(|kind| kind.name() == text)
+    }
+
+    /// Whether keys of this kind can hold a scope (admin reference §2).
+    pub fn can_hold(self, scope: crate::Scope) -> bool {
+        match self {
+            Self::OrganisationService => true,
+            Self::WorkspaceService => scope.fits_workspace(),
+            Self::WorkspaceUser => scope.fits_workspace() && !scope.is_of_api_keys(),
+        }
+    }
+
+    /// Everything that keys of this kind can hold.
+    pub fn most(self) -> &'static ScopeSet {
+        static MOST: LazyLock<[ScopeSet; 3]> = LazyLock::new(|| {
+            ApiKeyKind::ALL.map(|kind| {
+                let all = crate::Scope::ALL.iter().copied();
+                all.filter(|scope| kind.can_hold(*scope)).collect()
+            })
+        });
+        &MOST[self as usize]
     }
 
     /// Whether keys of this kind are confined to one workspace.
     pub const fn is_workspace_bound(self) -> bool {
         !matches!(self, Self::OrganisationService)
+    }
+}
+
+impl Default for ApiKeyDefaults {
+    fn default() -> Self {
+        Self { metadata: BTreeMap::new(), config: None, allow_config_override: true }
+    }
+}
+
+impl ApiKeyMadeBy {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Person => "ui",
+            Self::Instance => "auto",
+        }
+    }
+
+    /// Reads the name on the wire.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Api, Self::Person, Self::Instance].into_iter().find(|mode| mode.name() == text)
+    }
+}
+
+impl AddressRange {
+    /// Reads an address or a network.
+    pub fn parse(text: &str) -> Result<Self, MalformedAddressRange> {
+        let text = text.trim();
+        let address = || text.parse::<IpAddr>().map(ipnet::IpNet::from);
+        let network = text.parse().or_else(|_| address()).map_err(|_| MalformedAddressRange)?;
+        Ok(Self(network))
+    }
+
+    /// Whether an address is within. One of IPv4 that came as IPv6 is taken for what it is.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for AddressRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AddressRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl ApiKey {
+    /// Whether it may be used from an address.
+    pub fn allows_address(&self, address: IpAddr) -> bool {
+        self.allowed_addresses.is_empty()
+            || self.allowed_addresses.iter().any(|range| range.holds(address))
     }
 }
 

@@ -53,6 +53,8 @@ pub enum FaultKind {
     KeyExpired,
     /// The key lacks a scope.
     ScopeMissing,
+    /// The key may not be used from where it was.
+    AddressRefused,
     /// The virtual key has expired.
     VirtualKeyExpired,
     /// The model is not on the virtual key's list.
@@ -73,6 +75,10 @@ pub enum FaultKind {
     UpstreamBroken,
     /// The vault cannot open the credential now.
     VaultUnavailable,
+    /// The organisation's key service does not answer, and its keys' time in memory is over.
+    KmsUnavailable,
+    /// The organisation's key service refuses the use of its key.
+    KmsRefused,
     /// The record cannot be written.
     RecordUnavailable,
     /// A bug of ours.
@@ -118,7 +124,7 @@ impl FaultKind {
         match self {
             Self::BadRequest | Self::HostRefused => 400,
             Self::KeyUnknown | Self::KeyExpired | Self::VirtualKeyExpired => 401,
-            Self::ScopeMissing => 403,
+            Self::ScopeMissing | Self::AddressRefused => 403,
             Self::RouteUnknown => 404,
             Self::ClientTooSlow | Self::UpstreamTimeout => 408,
             Self::ModelNotAllowed => 412,
@@ -126,7 +132,11 @@ impl FaultKind {
             Self::ClientGone => 499,
             Self::Internal => 500,
             Self::UpstreamBroken => 502,
-            Self::UpstreamUnreachable | Self::VaultUnavailable | Self::RecordUnavailable => 503,
+            Self::UpstreamUnreachable
+            | Self::VaultUnavailable
+            | Self::KmsUnavailable
+            | Self::KmsRefused
+            | Self::RecordUnavailable => 503,
         }
     }
 
@@ -138,6 +148,7 @@ impl FaultKind {
             Self::KeyUnknown => "key_unknown",
             Self::KeyExpired => "key_expired",
             Self::ScopeMissing => "scope_missing",
+            Self::AddressRefused => "address_refused",
             Self::VirtualKeyExpired => "virtual_key_expired",
             Self::ModelNotAllowed => "model_not_allowed",
             Self::BodyTooLarge => "body_too_large",
@@ -148,6 +159,8 @@ impl FaultKind {
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamBroken => "upstream_broken",
             Self::VaultUnavailable => "vault_unavailable",
+            Self::KmsUnavailable => "kms_unavailable",
+            Self::KmsRefused => "kms_refused",
             Self::RecordUnavailable => "record_unavailable",
             Self::Internal => "internal",
         }

@@ -131,6 +131,10 @@ nouns! {
     EnvironmentId = EnvironmentNoun "environment";
     /// Names a person.
     UserId = UserNoun "user";
+    /// Names an invite.
+    InviteId = InviteNoun "invite";
+    /// Names a session of a person who is signed in.
+    SessionId = SessionNoun "session";
     /// Names an API key; it stays the same when the key is rotated.
     ApiKeyId = ApiKeyNoun "API key";
     /// Names an integration: one sealed provider credential.
@@ -141,6 +145,8 @@ nouns! {
     CallId = CallNoun "log";
     /// Names a data key of the vault.
     DataKeyId = DataKeyNoun "data key";
+    /// Names an organisation's connection to a KMS key of its own.
+    KmsConnectionId = KmsConnectionNoun "KMS connection";
     /// Names one running process of the product.
     NodeId = NodeNoun "node";
 }

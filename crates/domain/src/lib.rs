@@ -8,16 +8,22 @@
 //! `api/resource` where those layers know it.
 
 mod api_key;
+mod audit;
 mod fault;
+mod feature;
 mod id;
+mod invite;
 mod log;
+mod member;
 mod money;
 mod organisation;
 mod permission;
 mod recorder;
+mod role;
 mod scope;
 mod sealed;
 mod secret;
+mod session;
 mod shards;
 mod slug;
 mod snapshot;
@@ -25,27 +31,42 @@ mod time;
 mod usage;
 mod user;
 mod virtual_key;
+mod workspace;
 
 pub use api_key::{
-    ApiKey, ApiKeyDefaults, ApiKeyDigest, ApiKeyKind, ApiKeyToken, MalformedApiKey, PreviousDigest,
+    AddressRange, ApiKey, ApiKeyDefaults, ApiKeyDigest, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken,
+    MalformedAddressRange, MalformedApiKey, PreviousDigest,
+};
+pub use audit::{
+    AuditAction, AuditActor, AuditActorKind, AuditEvent, AuditLink, AuditOrigin, AuditOutcome,
+    AuditProof, AuditRecord, AuditResource, AuditSigner, AuditTrail, AuditTrailFuture,
+    AuditUnavailable, ChainCheck, ChainHead, Tampering, canonical,
 };
 pub use fault::{Fault, FaultKind, Origin, Retry};
+pub use feature::{Feature, Level, MalformedPermissions, Permissions};
 pub use id::{
-    ApiKeyId, CallId, DataKeyId, EnvironmentId, Id, IntegrationId, MalformedId, NodeId, Noun,
-    OrganisationId, UserId, VirtualKeyId, WorkspaceId,
+    ApiKeyId, CallId, DataKeyId, EnvironmentId, Id, IntegrationId, InviteId, KmsConnectionId,
+    MalformedId, NodeId, Noun, OrganisationId, SessionId, UserId, VirtualKeyId, WorkspaceId,
 };
+pub use invite::{Invite, InviteStatus, InvitedTo};
 pub use log::{Content, ContentPart, Log, LogState, StoredContent, Timings};
+pub use member::{Member, WorkspaceMember};
 pub use money::{NanoDollars, PicoDollars};
-pub use organisation::{Environment, Organisation, Workspace};
-pub use permission::{Actor, ActorKind, Denied, Permit, Place};
-pub use recorder::{RecordUnavailable, Recorder};
+pub use organisation::{Organisation, OrganisationSettings};
+pub use permission::{Actor, ActorKind, Denied, Permit, Place, Reach, Standing};
+pub use recorder::{Opened, RecordUnavailable, Recorder};
+pub use role::{
+    OrganisationRole, RolePreset, RoleScopes, RoleSettings, RoleSwitches, WorkspaceRole,
+};
 pub use scope::{Scope, ScopeSet, UnknownScope};
 pub use sealed::{NotSealed, Sealed, SealedPlace};
 pub use secret::{Secret, mask};
+pub use session::{PreviousToken, Session};
 pub use shards::Shards;
 pub use slug::{MalformedSlug, Slug};
 pub use snapshot::{Change, Live, Revision, Snapshot};
 pub use time::{Clock, Dice, MalformedTimestamp, Timestamp};
 pub use usage::{Usage, UsageSource};
-pub use user::{OrganisationRole, User, WorkspaceRole};
+pub use user::{EmailAddress, MalformedEmailAddress, User};
 pub use virtual_key::{Integration, IntegrationModel, IntegrationModels, VirtualKey};
+pub use workspace::{Environment, Workspace, WorkspaceDefaults};

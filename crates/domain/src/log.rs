@@ -1,6 +1,6 @@
 //! The record of one data-plane call. Fields and units follow `log-fields.md` of the reference.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// The record of one call. Written twice: when the provider is about to be called, with what is
-/// known then, and when the call ends. Serialised once per write; the store keeps the same text.
+/// known then, and when the call ends. Texts that are the same for many calls are not copied for
+/// each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Log {
     /// The call's id.
@@ -24,15 +25,15 @@ pub struct Log {
     /// The organisation.
     pub organisation_id: OrganisationId,
     /// The organisation's name at the time.
-    pub organisation_name: String,
+    pub organisation_name: Arc<str>,
     /// The workspace.
     pub workspace_id: WorkspaceId,
     /// The workspace's slug.
-    pub workspace_slug: String,
+    pub workspace_slug: Arc<str>,
     /// The environment.
     pub environment_id: EnvironmentId,
     /// The environment's slug.
-    pub environment: String,
+    pub environment: Arc<str>,
     /// The API key presented.
     pub api_key_id: ApiKeyId,
     /// The person behind a user-bound key.
@@ -44,9 +45,9 @@ pub struct Log {
 
     // What was asked.
     /// The endpoint's internal name, `chatComplete` for one.
-    pub endpoint: String,
+    pub endpoint: Cow<'static, str>,
     /// The HTTP method.
-    pub request_method: String,
+    pub request_method: Cow<'static, str>,
     /// Path and query as asked; secrets masked.
     pub request_url: String,
     /// Whether the path was proxied without being understood.
@@ -85,15 +86,15 @@ pub struct Log {
     pub user_agent: Option<String>,
     /// The peer's IP address.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub client_address: Option<String>,
+    pub client_address: Option<IpAddr>,
 
     // Where it went.
     /// The provider's name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub provider: Option<String>,
+    pub provider: Option<Cow<'static, str>>,
     /// The virtual key's slug.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub virtual_key: Option<String>,
+    pub virtual_key: Option<Arc<str>>,
     /// The virtual key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub virtual_key_id: Option<VirtualKeyId>,
@@ -105,13 +106,13 @@ pub struct Log {
     pub upstream_host: Option<String>,
     /// The path of the target in the config, `config` when there is one only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub last_used_option: Option<String>,
+    pub last_used_option: Option<Cow<'static, str>>,
     /// How many times a provider was called.
     pub attempts: u32,
     /// `x-portkey-retry-attempt-count`: 0 none needed, n the n-th retry succeeded, -1 all failed.
     pub retry_success_count: i32,
     /// `DISABLED` until a cache is asked for.
-    pub cache_status: String,
+    pub cache_status: Cow<'static, str>,
 
     // What came of it.
     /// The status the client got; 499 when it had gone.
@@ -121,7 +122,7 @@ pub struct Log {
     pub is_success: bool,
     /// The fault's name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub error: Option<String>,
+    pub error: Option<Cow<'static, str>>,
     /// The fault's detail; no secret, no content.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error_detail: Option<String>,
@@ -145,7 +146,7 @@ pub struct Log {
     pub cost: Option<NanoDollars>,
     /// Which row of the price table was used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub price_origin: Option<String>,
+    pub price_origin: Option<Cow<'static, str>>,
     /// Bytes of the request body.
     pub request_bytes: u64,
     /// Bytes of body sent to the client.
@@ -159,7 +160,7 @@ pub struct Log {
     /// The node that served.
     pub node_id: NodeId,
     /// Its version.
-    pub gateway_version: String,
+    pub gateway_version: Cow<'static, str>,
     /// Whether the content was kept.
     pub stored_content: StoredContent,
 }

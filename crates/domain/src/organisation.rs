@@ -1,6 +1,8 @@
-//! Tenants and their inner order.
+//! Tenants.
 
-use crate::{EnvironmentId, OrganisationId, Slug, Timestamp, WorkspaceId};
+use serde::{Deserialize, Serialize};
+
+use crate::{OrganisationId, RoleSettings, Slug, Timestamp, WorkspaceId};
 
 /// A tenant. Nothing crosses between two.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,47 +16,29 @@ pub struct Organisation {
     /// The workspace that organisation-wide keys use on the data plane, and that calls without a
     /// workspace mean.
     pub default_workspace: WorkspaceId,
-    /// When it was created.
-    pub created_at: Timestamp,
-}
-
-/// A team's or project's space in an organisation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workspace {
-    /// Its id.
-    pub id: WorkspaceId,
-    /// Whose it is.
-    pub organisation_id: OrganisationId,
-    /// Its slug (`ws-…`), unique in the organisation.
-    pub slug: Slug,
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// The environment keys belong to when none is named.
-    pub default_environment: EnvironmentId,
-    /// Its environments; few.
-    pub environments: Vec<Environment>,
+    /// What it says of its people and their keys.
+    pub settings: OrganisationSettings,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was changed last.
     pub updated_at: Timestamp,
 }
 
-/// A named stage of a workspace. API keys belong to one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Environment {
-    /// Its id.
-    pub id: EnvironmentId,
-    /// Its slug, unique in the workspace: `production`, `staging`, `development` by default.
-    pub slug: Slug,
-    /// Its name.
-    pub name: String,
+/// What an organisation says of its people and their keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrganisationSettings {
+    /// What the roles of its workspaces may do.
+    pub roles: RoleSettings,
+    /// Whether people may make API keys of their own.
+    pub personal_api_keys: bool,
+    /// Who is written to about billing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing_contact: Option<String>,
 }
 
-impl Workspace {
-    /// The environment of that id.
-    pub fn environment(&self, id: EnvironmentId) -> Option<&Environment> {
-        self.environments.iter().find(|environment| environment.id == id)
+impl Default for OrganisationSettings {
+    fn default() -> Self {
+        Self { roles: RoleSettings::default(), personal_api_keys: true, billing_contact: None }
     }
 }

@@ -1,20 +1,42 @@
 //! The port through which the data plane records calls.
 
+use std::task::{Context, Poll};
+
 use crate::{Content, Log};
 
-/// Where the data plane records its calls. Both calls return when the facts survive the death of
-/// this process; neither waits for a lock that other calls hold, nor for the database.
+/// Where the data plane records its calls. Nothing here waits for a lock that other calls hold, nor
+/// for the database.
+///
+/// A thread that serves many calls may have their facts written together: one that calls
+/// [`flush`](Self::flush) whenever it has nothing else to do has each fact wait for that moment.
 pub trait Recorder: Send + Sync {
-    /// Records that a provider is about to be called. Only after this may it be.
-    fn open(&self, log: &Log) -> Result<(), RecordUnavailable>;
+    /// Records that a provider is about to be called. Only when [`poll_opened`](Self::poll_opened)
+    /// has said so may it be.
+    fn open(&self, log: &Log) -> Result<Opened, RecordUnavailable>;
+
+    /// Ready once the opening survives the death of this process. To be asked on the thread that
+    /// opened.
+    fn poll_opened(
+        &self,
+        opened: Opened,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), RecordUnavailable>>;
 
     /// Records how the call ended, with its content when that is to be kept. A call that never
     /// reached a provider may be closed without having been opened. Called from `Drop` too, when a
     /// client hangs up; a failure is counted and reported by the recorder itself.
     fn close(&self, log: &Log, content: Content);
+
+    /// Has what this thread recorded survive the death of this process. A thread that has called
+    /// this must go on to do so at the end of each of its turns: from then on its facts wait for it.
+    fn flush(&self);
 }
 
+/// An opening that was recorded, or will be with the next flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened(pub u64);
+
 /// The record cannot be written: the disk is full or broken.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the record of calls cannot be written: {0}")]
 pub struct RecordUnavailable(pub String);

@@ -165,6 +165,7 @@ scopes! {
     McpInvoke "mcp.invoke";
     AgentsInvoke "agents.invoke";
     ModelsList "models.list";
+    BillingManage "billing.manage";
 }
 
 /// A name that is no scope.
@@ -178,6 +179,46 @@ impl Scope {
         let name = text.strip_prefix("portkey.").unwrap_or(text);
         let known = Self::ALL.iter().copied().find(|scope| scope.name() == name);
         known.ok_or_else(|| UnknownScope(text.to_owned()))
+    }
+}
+
+impl Scope {
+    /// Using models and what is configured, on the data plane. Every other scope administers.
+    pub const USE: &'static [Self] = &[
+        Self::CompletionsWrite,
+        Self::PromptsRender,
+        Self::GuardrailsInvoke,
+        Self::McpInvoke,
+        Self::AgentsInvoke,
+        Self::LogsWrite,
+        Self::ModelsList,
+    ];
+
+    /// Whether it can be held in a workspace; the others only in the organisation as a whole (admin
+    /// reference §2).
+    pub fn fits_workspace(self) -> bool {
+        const OF_ORGANISATIONS: [&str; 7] = [
+            "organisation_",
+            "audit_logs.",
+            "plugins.",
+            "deployments.",
+            "secret_references.",
+            "billing.",
+            "workspaces.",
+        ];
+        match self {
+            Self::WorkspacesRead | Self::WorkspacesUpdate | Self::WorkspacesList => true,
+            // What the organisation lets its workspaces use can be seen there.
+            Self::OrganisationIntegrationsList
+            | Self::OrganisationMcpIntegrationsList
+            | Self::OrganisationAgentIntegrationsList => true,
+            _ => !OF_ORGANISATIONS.iter().any(|prefix| self.name().starts_with(prefix)),
+        }
+    }
+
+    /// Whether it administers API keys, which a person's own key never does.
+    pub fn is_of_api_keys(self) -> bool {
+        self.name().split_once('.').is_some_and(|(resource, _)| resource.ends_with("_api_keys"))
     }
 }
 
@@ -208,6 +249,46 @@ impl ScopeSet {
     /// Adds a scope.
     pub const fn insert(&mut self, scope: Scope) {
         self.0[scope as usize / 64] |= 1 << (scope as usize % 64);
+    }
+
+    /// Whether the set holds all of the other.
+    pub fn contains_all(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(own, other)| own & other == *other)
+    }
+
+    /// What both hold.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] & other.0[at]))
+    }
+
+    /// What either holds.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] | other.0[at]))
+    }
+
+    /// What this holds and the other does not.
+    #[must_use]
+    pub fn without_set(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] & !other.0[at]))
+    }
+
+    /// This with some scopes more.
+    #[must_use]
+    pub fn with(&self, scopes: &[Scope]) -> Self {
+        self.union(&scopes.iter().copied().collect())
+    }
+
+    /// This without some scopes.
+    #[must_use]
+    pub fn without(&self, scopes: &[Scope]) -> Self {
+        self.without_set(&scopes.iter().copied().collect())
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::EMPTY
     }
 
     /// The scopes held, in the contract's order.

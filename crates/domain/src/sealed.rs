@@ -1,6 +1,6 @@
 //! Sealed fields: values that only the vault can open.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use uuid::Uuid;
 
@@ -33,6 +33,8 @@ pub struct SealedPlace {
 impl Sealed {
     /// The first bytes of every envelope.
     pub const MAGIC: [u8; 4] = *b"PCV1";
+    /// Where the id of the data key stands.
+    pub const DATA_KEY: Range<usize> = 5..21;
     /// Bytes before the ciphertext: magic, suite (1), data-key id (16), salt (32), nonce (12),
     /// key commitment (32).
     pub const HEADER_LEN: usize = 4 + 1 + 16 + 32 + 12 + 32;

@@ -42,6 +42,11 @@ impl Slug {
         Self(format!("{}-{suffix}", self.0).into())
     }
 
+    /// The text, shared.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,12 +1,13 @@
 //! The compiled, immutable configuration that the data plane reads.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 
 use crate::{
-    ApiKey, ApiKeyDigest, ApiKeyId, Integration, IntegrationId, Organisation, OrganisationId,
-    Shards, Slug, Timestamp, VirtualKey, VirtualKeyId, Workspace, WorkspaceId,
+    ApiKey, ApiKeyDigest, ApiKeyId, Integration, IntegrationId, Member, Organisation,
+    OrganisationId, RoleScopes, ScopeSet, Shards, Slug, Timestamp, UserId, VirtualKey,
+    VirtualKeyId, Workspace, WorkspaceId,
 };
 
 /// The number of a configuration; a later one is larger. It counts the outbox's events.
@@ -19,13 +20,18 @@ pub struct Snapshot {
     /// The revision.
     pub revision: Revision,
     organisations: Shards<OrganisationId, Arc<Organisation>>,
+    roles: Shards<OrganisationId, Arc<RoleScopes>>,
+    members: Shards<(OrganisationId, UserId), Arc<Member>>,
     workspaces: Shards<WorkspaceId, Arc<Workspace>>,
     api_keys: Shards<ApiKeyId, Arc<ApiKey>>,
     digests: Shards<[u8; 32], Arc<ApiKey>>,
     integrations: Shards<IntegrationId, Arc<Integration>>,
     virtual_keys: Shards<VirtualKeyId, Arc<VirtualKey>>,
-    slugs: Shards<(WorkspaceId, Slug), Arc<VirtualKey>>,
+    slugs: Shards<WorkspaceId, Arc<BySlug>>,
 }
+
+/// The virtual keys of a workspace, by name.
+type BySlug = HashMap<Slug, Arc<VirtualKey>, foldhash::fast::RandomState>;
 
 /// One change of the configuration.
 #[derive(Clone, Debug)]
@@ -34,6 +40,10 @@ pub enum Change {
     Organisation(Arc<Organisation>),
     /// An organisation is gone.
     OrganisationGone(OrganisationId),
+    /// A person's place in an organisation or in one of its workspaces is new or changed.
+    Member(Arc<Member>),
+    /// A person has left an organisation.
+    MemberGone(OrganisationId, UserId),
     /// A workspace is new or changed.
     Workspace(Arc<Workspace>),
     /// A workspace is gone.
@@ -85,10 +95,19 @@ impl Snapshot {
     fn apply_one(&mut self, change: Change) {
         match change {
             Change::Organisation(organisation) => {
+                let roles = Arc::new(organisation.settings.roles.compile());
+                self.roles.insert(organisation.id, roles);
                 self.organisations.insert(organisation.id, organisation);
             }
             Change::OrganisationGone(id) => {
+                self.roles.remove(&id);
                 self.organisations.remove(&id);
+            }
+            Change::Member(member) => {
+                self.members.insert((member.organisation_id, member.user_id), member);
+            }
+            Change::MemberGone(organisation, user) => {
+                self.members.remove(&(organisation, user));
             }
             Change::Workspace(workspace) => {
                 self.workspaces.insert(workspace.id, workspace);
@@ -113,7 +132,9 @@ impl Snapshot {
             }
             Change::VirtualKey(key) => {
                 self.forget_virtual_key(key.id);
-                self.slugs.insert((key.workspace_id, key.slug.clone()), Arc::clone(&key));
+                let mut by_slug = self.slugs.remove(&key.workspace_id).unwrap_or_default();
+                Arc::make_mut(&mut by_slug).insert(key.slug.clone(), Arc::clone(&key));
+                self.slugs.insert(key.workspace_id, by_slug);
                 self.virtual_keys.insert(key.id, key);
             }
             Change::VirtualKeyGone(id) => self.forget_virtual_key(id),
@@ -131,7 +152,11 @@ impl Snapshot {
 
     fn forget_virtual_key(&mut self, id: VirtualKeyId) {
         if let Some(old) = self.virtual_keys.remove(&id) {
-            self.slugs.remove(&(old.workspace_id, old.slug.clone()));
+            let Some(mut by_slug) = self.slugs.remove(&old.workspace_id) else { return };
+            Arc::make_mut(&mut by_slug).remove(&old.slug);
+            if !by_slug.is_empty() {
+                self.slugs.insert(old.workspace_id, by_slug);
+            }
         }
     }
 
@@ -145,6 +170,43 @@ impl Snapshot {
         }
         let previous = key.previous.as_ref()?;
         (previous.digest == *digest && now < previous.until).then_some(key)
+    }
+
+    /// What of a key's scopes holds now, and whether it sees only its person's calls: a person's
+    /// key never does more than the person may do in its workspace at this moment, and nothing once
+    /// they have left.
+    pub fn scopes_of(&self, key: &ApiKey) -> (ScopeSet, bool) {
+        // Whatever a row says, a workspace's key does nothing to the organisation as a whole.
+        let scopes = key.scopes.intersection(key.kind.most());
+        let Some(user) = key.user_id else { return (scopes, false) };
+        let Some(member) = self.member(key.organisation_id, user) else {
+            return (ScopeSet::EMPTY, true);
+        };
+        let everywhere = member.role.scopes();
+        if !everywhere.is_empty() {
+            return (scopes.intersection(&everywhere), false);
+        }
+        match (self.roles.get(&key.organisation_id), member.role_in(key.workspace_id)) {
+            (Some(roles), Some(role)) => {
+                (scopes.intersection(roles.workspace(role)), roles.sees_own_data_only(role))
+            }
+            _ => (ScopeSet::EMPTY, true),
+        }
+    }
+
+    /// A person's place in an organisation.
+    pub fn member(&self, organisation: OrganisationId, user: UserId) -> Option<&Arc<Member>> {
+        self.members.get(&(organisation, user))
+    }
+
+    /// What the workspace roles of an organisation come to.
+    pub fn roles(&self, organisation: OrganisationId) -> Option<&Arc<RoleScopes>> {
+        self.roles.get(&organisation)
+    }
+
+    /// The API key of that id.
+    pub fn api_key(&self, id: ApiKeyId) -> Option<&Arc<ApiKey>> {
+        self.api_keys.get(&id)
     }
 
     /// The organisation of that id.
@@ -161,9 +223,9 @@ impl Snapshot {
     pub fn virtual_key(
         &self,
         workspace: WorkspaceId,
-        slug: &Slug,
+        slug: &str,
     ) -> Option<(&Arc<VirtualKey>, &Arc<Integration>)> {
-        let key = self.slugs.get(&(workspace, slug.clone()))?;
+        let key = self.slugs.get(&workspace)?.get(slug)?;
         Some((key, self.integrations.get(&key.integration_id)?))
     }
 

@@ -1,4 +1,4 @@
-//! People, and what they are in an organisation and its workspaces.
+//! People.
 
 use crate::{Timestamp, UserId};
 
@@ -8,63 +8,93 @@ pub struct User {
     /// Their id.
     pub id: UserId,
     /// Their e-mail address, unique in the instance without regard to case.
-    pub email: String,
-    /// Their name.
-    pub name: String,
+    pub email: EmailAddress,
+    /// Their first name.
+    pub first_name: String,
+    /// Their last name.
+    pub last_name: String,
     /// When they were added.
     pub created_at: Timestamp,
+    /// When they were changed last.
+    pub updated_at: Timestamp,
 }
 
-/// What a person is in an organisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrganisationRole {
-    /// Everything, including giving the organisation up.
-    Owner,
-    /// Everything else.
-    Admin,
-    /// What their workspaces allow.
-    Member,
+/// An e-mail address that can be told from every other: printable ASCII only, so that no two look
+/// alike (an international domain is written in its ASCII form), at most 254 bytes (RFC 5321).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EmailAddress(String);
+
+/// Text that is no e-mail address.
+#[derive(Debug, thiserror::Error)]
+#[error("not an e-mail address: expected one such as name@company.example, in ASCII")]
+pub struct MalformedEmailAddress;
+
+impl EmailAddress {
+    /// Checks the form; whether it exists is not known.
+    pub fn parse(text: &str) -> Result<Self, MalformedEmailAddress> {
+        let text = text.trim();
+        let (local, host) = text.rsplit_once('@').ok_or(MalformedEmailAddress)?;
+        let fits = text.len() <= 254
+            && (1..=64).contains(&local.len())
+            && local.bytes().all(|b| b.is_ascii_graphic() && !b"@<>()[]\\,;:\"".contains(&b))
+            && host.contains('.')
+            && host.split('.').all(|label| {
+                !label.is_empty()
+                    && !label.starts_with('-')
+                    && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            });
+        if fits { Ok(Self(text.to_owned())) } else { Err(MalformedEmailAddress) }
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// By which it is found: without regard to case.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// What is before the `@`: a first name for somebody of whom nothing else is known.
+    pub fn local_part(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(local, _)| local)
+    }
 }
 
-/// What a person is in a workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WorkspaceRole {
-    /// Everything in the workspace.
-    Admin,
-    /// Everything but the workspace's own settings.
-    Manager,
-    /// Use.
-    Member,
+impl std::fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
-impl OrganisationRole {
-    /// The name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Member => "member",
+#[cfg(test)]
+mod tests {
+    use super::EmailAddress;
+
+    #[test]
+    fn only_what_cannot_be_mistaken_is_an_address() {
+        for good in ["a@b.example", " Jo.Doe+x@sub.company.example ", "o'neil@a-b.example"] {
+            assert!(EmailAddress::parse(good).is_ok(), "{good}");
         }
-    }
-
-    /// Reads the name on the wire.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Owner, Self::Admin, Self::Member].into_iter().find(|role| role.name() == text)
-    }
-}
-
-impl WorkspaceRole {
-    /// The name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Manager => "manager",
-            Self::Member => "member",
+        let long = format!("{}@b.example", "x".repeat(65));
+        for bad in [
+            "",
+            "a",
+            "@b.example",
+            "a@b",
+            "a@.example",
+            "a@b..example",
+            "a b@c.example",
+            "\u{430}@b.example",
+            "a@b.exa\u{212a}ple",
+            "a@-b.example",
+            "a@b@",
+            &long,
+        ] {
+            let parsed = EmailAddress::parse(bad).map(|address| address.as_str().to_owned());
+            assert!(parsed.is_err(), "{bad:?}: {parsed:?}");
         }
-    }
-
-    /// Reads the name on the wire.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Admin, Self::Manager, Self::Member].into_iter().find(|role| role.name() == text)
+        assert_eq!(EmailAddress::parse("Jo@B.example").unwrap().folded(), "jo@b.example");
     }
 }

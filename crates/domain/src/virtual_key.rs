@@ -26,6 +26,8 @@ pub struct Integration {
     pub credential: Sealed,
     /// The masked key, to recognise it by.
     pub key_hint: String,
+    /// A keyed digest of the key, by which whoever has it can find where it is used.
+    pub key_fingerprint: String,
     /// Which models may be used.
     pub models: IntegrationModels,
     /// When it was created.

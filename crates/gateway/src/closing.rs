@@ -1,9 +1,9 @@
 //! The end of a call, whatever it is: settled once, recorded once.
 
-use std::sync::Arc;
+use std::{borrow::Cow, future::poll_fn, sync::Arc};
 
 use bytes::Bytes;
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri, header::USER_AGENT};
 use portcullis_domain::{
     Clock, Content, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent,
     Timestamp, Usage,
@@ -26,7 +26,10 @@ use crate::{
 
 /// Made when a call is identified, and told of what happens to it. Exactly one record follows:
 /// by one of the methods that end it, or, when it is dropped because the client hung up, by `Drop`.
-pub(crate) struct Closing {
+pub(crate) struct Closing(Box<State>);
+
+/// In a box: it goes through every stage, and is large.
+struct State {
     recorder: Arc<dyn Recorder>,
     clock: Arc<dyn Clock>,
     endpoint: Endpoint,
@@ -45,10 +48,10 @@ pub(crate) struct Closing {
 }
 
 impl Closing {
-    pub(crate) fn begin(parts: &Parts, identified: &Identified) -> Self {
+    pub(crate) fn begin(parts: &Parts, identified: &mut Identified) -> Self {
         let keeps = header::flag(&identified.accepted.headers, header::DEBUG) != Some(false)
             && parts.settings.max_kept_bytes > 0;
-        Self {
+        Self(Box::new(State {
             recorder: Arc::clone(&parts.recorder),
             clock: Arc::clone(&parts.clock),
             endpoint: identified.accepted.endpoint,
@@ -61,18 +64,19 @@ impl Closing {
             answered_at: None,
             status: None,
             ended: false,
-        }
+        }))
     }
 
     /// The body has been read.
     pub(crate) fn received<B>(&mut self, received: &Received<B>) {
-        let log = &mut self.log;
-        log.timings.request_parsing = self.clock.now().micros_since(log.created_at);
+        let state = &mut *self.0;
+        let log = &mut state.log;
+        log.timings.request_parsing = state.clock.now().micros_since(log.created_at);
         let Some(bytes) = received.bytes() else { return };
         log.request_bytes = bytes.len() as u64;
         if let ReceivedBody::Json(json) = &received.body {
             log.stream = json.stream();
-            self.request = Some(bytes.clone());
+            state.request = Some(bytes.clone());
             if let Some(user) = json.user()
                 && !log.metadata.contains_key("_user")
             {
@@ -80,7 +84,7 @@ impl Closing {
                 log.user = log.metadata.get("_user").cloned();
             }
         }
-        if let Some(kept) = &mut self.kept {
+        if let Some(kept) = &mut state.kept {
             kept.request(bytes);
         }
     }
@@ -88,10 +92,10 @@ impl Closing {
     /// The target is known.
     pub(crate) fn planned<B>(&mut self, planned: &Planned<B>) {
         let target = &planned.target;
-        let log = &mut self.log;
-        log.provider = Some(target.provider.name.to_owned());
+        let log = &mut self.0.log;
+        log.provider = Some(Cow::Borrowed(target.provider.name));
         log.model_asked = target.model.as_deref().map(bounded);
-        log.last_used_option = Some("config".to_owned());
+        log.last_used_option = Some(Cow::Borrowed("config"));
         for (name, value) in &target.metadata {
             if !log.metadata.contains_key(name) {
                 metadata::put(&mut log.metadata, name, value);
@@ -99,110 +103,119 @@ impl Closing {
         }
         log.user = log.metadata.get("_user").cloned();
         if let Some((key, integration)) = &target.virtual_key {
-            log.virtual_key = Some(key.slug.to_string());
+            log.virtual_key = Some(key.slug.shared());
             log.virtual_key_id = Some(key.id);
             log.integration_id = Some(integration.id);
         }
-        if let Some(kept) = &mut self.kept {
+        if let Some(kept) = &mut self.0.kept {
             kept.seal_with(Arc::clone(&target.key_ring));
         }
     }
 
     /// The provider is about to be called. It must not be unless this succeeds.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         &mut self,
         upstream: &Uri,
         upload: Option<Arc<Progress>>,
     ) -> Result<(), Fault> {
-        let now = self.clock.now();
+        let state = &mut *self.0;
+        let now = state.clock.now();
         if upload.is_some() {
-            self.upload = upload;
-            if let Some(kept) = &mut self.kept {
+            state.upload = upload;
+            if let Some(kept) = &mut state.kept {
                 kept.lacks_request();
             }
         }
-        let log = &mut self.log;
+        let log = &mut state.log;
         log.upstream_host = upstream.authority().map(|authority| authority.host().to_owned());
         log.timings.pre_processing =
             now.micros_since(log.created_at).saturating_sub(log.timings.request_parsing);
         log.attempts += 1;
-        self.recorder.open(log).map_err(|error| {
+        let unrecorded = |error| {
             let text = "the call cannot be recorded now, and is therefore not made";
             Fault::gateway(FaultKind::RecordUnavailable, text).with_detail(error)
-        })?;
-        self.sent_at = Some(now);
+        };
+        let opened = state.recorder.open(log).map_err(unrecorded)?;
+        let recorder = &state.recorder;
+        poll_fn(|cx| recorder.poll_opened(opened, cx)).await.map_err(unrecorded)?;
+        state.sent_at = Some(now);
         Ok(())
     }
 
     /// Nothing of the call reached the provider.
     pub(crate) fn unsent(&mut self) {
-        self.sent_at = None;
+        self.0.sent_at = None;
     }
 
     /// The provider's head has come.
     pub(crate) fn answered(&mut self, status: StatusCode) {
-        let now = self.clock.now();
-        self.answered_at = Some(now);
-        self.status = Some(status);
-        if let Some(sent_at) = self.sent_at {
-            self.log.timings.upstream = now.micros_since(sent_at);
+        let state = &mut *self.0;
+        let now = state.clock.now();
+        state.answered_at = Some(now);
+        state.status = Some(status);
+        if let Some(sent_at) = state.sent_at {
+            state.log.timings.upstream = now.micros_since(sent_at);
         }
-        self.log.response_status = Some(status.as_u16());
+        state.log.response_status = Some(status.as_u16());
     }
 
     /// A piece of body goes to the client.
     pub(crate) fn sent(&mut self, piece: &Bytes) {
-        let log = &mut self.log;
+        let state = &mut *self.0;
+        let log = &mut state.log;
         if log.timings.time_to_first_byte.is_none() {
-            log.timings.time_to_first_byte = Some(self.clock.now().micros_since(log.created_at));
+            log.timings.time_to_first_byte = Some(state.clock.now().micros_since(log.created_at));
         }
         log.response_bytes += piece.len() as u64;
         log.response_chunks += 1;
-        if let Some(kept) = &mut self.kept {
+        if let Some(kept) = &mut state.kept {
             kept.response(piece);
         }
     }
 
     /// The client got the whole answer, be it the provider's error.
-    pub(crate) fn finish(mut self, status: StatusCode, observed: &Observed) {
-        self.log.state = LogState::Finished;
-        self.log.response_status = Some(status.as_u16());
+    pub(crate) fn finish(mut self, status: StatusCode, observed: &mut Observed) {
+        let log = &mut self.0.log;
+        log.state = LogState::Finished;
+        log.response_status = Some(status.as_u16());
         // A stream can end with the provider's own error event.
-        self.log.is_success = status.is_success() && observed.error.is_none();
-        if !self.log.is_success {
-            self.log.error = Some("provider_error".to_owned());
+        log.is_success = status.is_success() && observed.error.is_none();
+        if !log.is_success {
+            log.error = Some(Cow::Borrowed("provider_error"));
         }
-        self.close(Some(observed));
+        self.0.close(Some(observed));
     }
 
     /// The provider broke off in the middle of its answer; the client has got `status`.
-    pub(crate) fn fail(mut self, fault: &Fault, status: u16, observed: &Observed) {
-        self.note(fault);
-        self.log.response_status = Some(status);
-        self.close(Some(observed));
+    pub(crate) fn fail(mut self, fault: &Fault, status: u16, observed: &mut Observed) {
+        self.0.note(fault);
+        self.0.log.response_status = Some(status);
+        self.0.close(Some(observed));
     }
 
     /// The call was refused, or the provider never answered.
     pub(crate) fn refuse(mut self, fault: &Fault) {
-        self.note(fault);
-        self.log.response_status = Some(fault.kind.status());
-        self.close(None);
+        self.0.note(fault);
+        self.0.log.response_status = Some(fault.kind.status());
+        self.0.close(None);
     }
 
     /// The client went away in the middle of the answer.
-    pub(crate) fn hung_up(mut self, observed: &Observed) {
-        self.log.state = LogState::HungUp;
-        self.log.error = Some(FaultKind::ClientGone.name().to_owned());
-        self.close(Some(observed));
+    pub(crate) fn hung_up(mut self, observed: &mut Observed) {
+        self.0.log.state = LogState::HungUp;
+        self.0.log.error = Some(Cow::Borrowed(FaultKind::ClientGone.name()));
+        self.0.close(Some(observed));
     }
+}
 
+impl State {
     fn note(&mut self, fault: &Fault) {
         self.log.state = LogState::Failed;
-        self.log.error = Some(fault.kind.name().to_owned());
+        self.log.error = Some(Cow::Borrowed(fault.kind.name()));
         self.log.error_detail = (!fault.detail.is_empty()).then(|| plain(&fault.detail, 500));
     }
 
-    fn close(&mut self, observed: Option<&Observed>) {
+    fn close(&mut self, observed: Option<&mut Observed>) {
         self.ended = true;
         let now = self.clock.now();
         let log = &mut self.log;
@@ -221,7 +234,7 @@ impl Closing {
                 observed,
                 request: self.request.as_ref(),
             };
-            settle(log, &facts);
+            settle(log, facts);
         } else {
             log.cost = Some(NanoDollars(0));
         }
@@ -233,50 +246,57 @@ impl Closing {
 /// The client hung up before there was an answer.
 impl Drop for Closing {
     fn drop(&mut self) {
-        if !self.ended {
-            self.log.state = LogState::HungUp;
-            self.log.response_status = Some(FaultKind::ClientGone.status());
-            self.log.error = Some(FaultKind::ClientGone.name().to_owned());
-            self.close(None);
+        let state = &mut *self.0;
+        if !state.ended {
+            state.log.state = LogState::HungUp;
+            state.log.response_status = Some(FaultKind::ClientGone.status());
+            state.log.error = Some(Cow::Borrowed(FaultKind::ClientGone.name()));
+            state.close(None);
         }
     }
 }
 
-fn first_log(parts: &Parts, identified: &Identified) -> Log {
+/// Takes the names of the trace: nobody else needs them.
+fn first_log(parts: &Parts, identified: &mut Identified) -> Log {
+    let trace = std::mem::take(&mut identified.accepted.trace.names);
     let accepted = &identified.accepted;
     let text = |name| header::text(&accepted.headers, name).map(bounded);
-    let metadata = metadata::collect(&accepted.headers, &identified.key);
-    let trace = &accepted.trace;
+    let metadata = metadata::collect(
+        &accepted.headers,
+        &identified.key,
+        &identified.workspace,
+        identified.member.as_deref(),
+    );
     let environment = identified.environment();
     Log {
         id: accepted.id,
         state: LogState::Open,
         created_at: accepted.at,
         organisation_id: identified.organisation.id,
-        organisation_name: identified.organisation.name.clone(),
+        organisation_name: identified.organisation.name.as_str().into(),
         workspace_id: identified.workspace.id,
-        workspace_slug: identified.workspace.slug.to_string(),
+        workspace_slug: identified.workspace.slug.shared(),
         environment_id: identified.key.environment_id,
-        environment: environment.map(|e| e.slug.to_string()).unwrap_or_default(),
+        environment: environment.map(|e| e.slug.shared()).unwrap_or_default(),
         api_key_id: identified.key.id,
         user_id: identified.key.user_id,
         user: metadata.get("_user").cloned(),
-        endpoint: accepted.endpoint.name().to_owned(),
-        request_method: accepted.method.to_string(),
+        endpoint: Cow::Borrowed(accepted.endpoint.name()),
+        request_method: method_name(&accepted.method),
         request_url: masked_url(accepted.path(), accepted.query()),
         is_proxy_call: !accepted.endpoint.is_understood(),
         stream: false,
         model_asked: None,
         metadata,
-        trace_id: trace.trace_id.clone(),
-        span_id: trace.span_id.clone(),
-        parent_span_id: trace.parent_span_id.clone(),
-        span_name: trace.span_name.clone(),
+        trace_id: trace.trace_id,
+        span_id: trace.span_id,
+        parent_span_id: trace.parent_span_id,
+        span_name: trace.span_name,
         sdk_version: text(header::PACKAGE_VERSION),
         runtime: text(header::RUNTIME),
         runtime_version: text(header::RUNTIME_VERSION),
-        user_agent: text("user-agent"),
-        client_address: Some(accepted.peer.to_string()),
+        user_agent: text(USER_AGENT),
+        client_address: Some(accepted.peer),
         provider: None,
         virtual_key: None,
         virtual_key_id: None,
@@ -285,7 +305,7 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
         last_used_option: None,
         attempts: 0,
         retry_success_count: 0,
-        cache_status: "DISABLED".to_owned(),
+        cache_status: Cow::Borrowed("DISABLED"),
         response_status: None,
         is_success: false,
         error: None,
@@ -306,8 +326,16 @@ fn first_log(parts: &Parts, identified: &Identified) -> Log {
         response_chunks: 0,
         timings: Default::default(),
         node_id: parts.node,
-        gateway_version: parts.version.to_owned(),
+        gateway_version: Cow::Borrowed(parts.version),
         stored_content: StoredContent::None,
+    }
+}
+
+fn method_name(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::POST => Cow::Borrowed("POST"),
+        Method::GET => Cow::Borrowed("GET"),
+        _ => Cow::Owned(method.to_string()),
     }
 }
 
@@ -320,16 +348,17 @@ fn recording_millis(text: &str) -> Option<u64> {
 /// The address as it may be recorded: values of the query that could be secrets or content do not
 /// show.
 fn masked_url(path: &str, query: Option<&str>) -> String {
-    let mut url: String = "/v1".chars().chain(path.chars()).take(1024).collect();
+    let mut url = plain(path, 1021);
+    url.insert_str(0, "/v1");
     let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     for (index, (name, value)) in pairs.enumerate().take(32) {
         let open = matches!(name, "model" | "limit" | "order" | "after" | "before" | "purpose");
         url.push(if index == 0 { '?' } else { '&' });
-        url.extend(name.chars().take(64));
+        url.push_str(&plain(name, 64));
         url.push('=');
-        url.extend(if open { value } else { "********" }.chars().take(128));
+        url.push_str(&plain(if open { value } else { "********" }, 128));
     }
-    plain(&url, usize::MAX)
+    url
 }
 
 #[cfg(test)]

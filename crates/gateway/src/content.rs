@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use portcullis_domain::{Content, ContentPart, Log, Sealed, SealedPlace, StoredContent};
+use portcullis_record::body;
 use portcullis_vault::KeyRing;
 
 /// What is kept of a call's bodies. It holds on to what passes by and copies nothing.
@@ -63,8 +64,9 @@ impl Kept {
                 row: log.id.uuid(),
                 field: part.name(),
             };
+            let packed = body::pack(bytes);
             key_ring
-                .seal(&place, bytes)
+                .seal(&place, packed.as_deref().unwrap_or(bytes))
                 .inspect_err(|error| tracing::error!(%error, "content could not be sealed"))
                 .ok()
         };

@@ -6,40 +6,45 @@ use http::{
 };
 use portcullis_providers::credential::Credential;
 
-pub(crate) const API_KEY: &str = "x-portkey-api-key";
-pub(crate) const PROVIDER: &str = "x-portkey-provider";
-pub(crate) const MODE: &str = "x-portkey-mode";
-pub(crate) const VIRTUAL_KEY: &str = "x-portkey-virtual-key";
-pub(crate) const CONFIG: &str = "x-portkey-config";
-pub(crate) const METADATA: &str = "x-portkey-metadata";
-pub(crate) const TRACE_ID: &str = "x-portkey-trace-id";
-pub(crate) const SPAN_ID: &str = "x-portkey-span-id";
-pub(crate) const PARENT_SPAN_ID: &str = "x-portkey-parent-span-id";
-pub(crate) const SPAN_NAME: &str = "x-portkey-span-name";
-pub(crate) const REQUEST_TIMEOUT: &str = "x-portkey-request-timeout";
-pub(crate) const CUSTOM_HOST: &str = "x-portkey-custom-host";
-pub(crate) const FORWARD_HEADERS: &str = "x-portkey-forward-headers";
-pub(crate) const DEBUG: &str = "x-portkey-debug";
-pub(crate) const STRICT: &str = "x-portkey-strict-open-ai-compliance";
-pub(crate) const INTEGRATED_MODELS: &str = "x-portkey-fetch-integrated-models";
-pub(crate) const PACKAGE_VERSION: &str = "x-portkey-package-version";
-pub(crate) const RUNTIME: &str = "x-portkey-runtime";
-pub(crate) const RUNTIME_VERSION: &str = "x-portkey-runtime-version";
-pub(crate) const AUDIO_DURATION: &str = "x-portkey-audio-file-duration";
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-portkey-api-key");
+pub(crate) const PROVIDER: HeaderName = HeaderName::from_static("x-portkey-provider");
+pub(crate) const MODE: HeaderName = HeaderName::from_static("x-portkey-mode");
+pub(crate) const VIRTUAL_KEY: HeaderName = HeaderName::from_static("x-portkey-virtual-key");
+pub(crate) const CONFIG: HeaderName = HeaderName::from_static("x-portkey-config");
+pub(crate) const METADATA: HeaderName = HeaderName::from_static("x-portkey-metadata");
+pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-portkey-trace-id");
+pub(crate) const SPAN_ID: HeaderName = HeaderName::from_static("x-portkey-span-id");
+pub(crate) const PARENT_SPAN_ID: HeaderName = HeaderName::from_static("x-portkey-parent-span-id");
+pub(crate) const SPAN_NAME: HeaderName = HeaderName::from_static("x-portkey-span-name");
+pub(crate) const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-portkey-request-timeout");
+pub(crate) const CUSTOM_HOST: HeaderName = HeaderName::from_static("x-portkey-custom-host");
+pub(crate) const FORWARD_HEADERS: HeaderName = HeaderName::from_static("x-portkey-forward-headers");
+pub(crate) const DEBUG: HeaderName = HeaderName::from_static("x-portkey-debug");
+pub(crate) const STRICT: HeaderName =
+    HeaderName::from_static("x-portkey-strict-open-ai-compliance");
+pub(crate) const INTEGRATED_MODELS: HeaderName =
+    HeaderName::from_static("x-portkey-fetch-integrated-models");
+pub(crate) const PACKAGE_VERSION: HeaderName = HeaderName::from_static("x-portkey-package-version");
+pub(crate) const RUNTIME: HeaderName = HeaderName::from_static("x-portkey-runtime");
+pub(crate) const RUNTIME_VERSION: HeaderName = HeaderName::from_static("x-portkey-runtime-version");
+pub(crate) const AUDIO_DURATION: HeaderName =
+    HeaderName::from_static("x-portkey-audio-file-duration");
 
-pub(crate) const OUT_TRACE_ID: HeaderName = HeaderName::from_static(TRACE_ID);
+pub(crate) const ANTHROPIC_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
 pub(crate) const OUT_RETRY_COUNT: HeaderName =
     HeaderName::from_static("x-portkey-retry-attempt-count");
 pub(crate) const OUT_CACHE_STATUS: HeaderName = HeaderName::from_static("x-portkey-cache-status");
 pub(crate) const OUT_LAST_OPTION: HeaderName =
     HeaderName::from_static("x-portkey-last-used-option-index");
-pub(crate) const OUT_PROVIDER: HeaderName = HeaderName::from_static(PROVIDER);
 pub(crate) const OUT_GATEWAY_EXCEPTION: HeaderName =
     HeaderName::from_static("x-portkey-gateway-exception");
 pub(crate) const OUT_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The text of a header, if it is there, is text, and is not blank.
-pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let value = headers.get(name)?.to_str().ok()?.trim();
     (!value.is_empty()).then_some(value)
 }
@@ -51,7 +56,7 @@ pub(crate) fn provider(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A header that says `true` or `false`.
-pub(crate) fn flag(headers: &HeaderMap, name: &str) -> Option<bool> {
+pub(crate) fn flag(headers: &HeaderMap, name: HeaderName) -> Option<bool> {
     let value = text(headers, name)?;
     if value.eq_ignore_ascii_case("true") {
         Some(true)

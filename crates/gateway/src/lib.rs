@@ -11,6 +11,7 @@
 mod closing;
 mod content;
 mod header;
+mod idle;
 mod masking;
 mod metadata;
 mod models;
@@ -22,7 +23,7 @@ mod settle;
 mod stage;
 mod trace;
 
-use std::{error::Error, net::IpAddr, sync::Arc};
+use std::{error::Error, future::Future, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -69,11 +70,21 @@ impl Gateway {
         Self(Arc::new(parts))
     }
 
+    /// To be called by a thread that serves calls whenever it has nothing else to do: what its calls
+    /// recorded in the meantime is written together.
+    pub fn turn_ended(&self) {
+        self.0.recorder.flush();
+    }
+
     /// Serves one call to a path under `/v1`. Every outcome is an answer in the contract's shape.
-    pub async fn call<B>(&self, request: Request<B>, peer: IpAddr) -> Response<ResponseBody>
+    pub fn call<B>(
+        &self,
+        request: Request<B>,
+        peer: IpAddr,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        pipeline::call(&self.0, request, peer).await
+        pipeline::call(&self.0, request, peer)
     }
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
-use portcullis_domain::ApiKey;
+use portcullis_domain::{ApiKey, Member, Workspace};
 
 use crate::{header, trace::plain};
 
@@ -13,16 +13,25 @@ const MAX_VALUE_CHARS: usize = 128;
 /// More pairs than this are not kept.
 const MAX_PAIRS: usize = 64;
 
-/// Metadata from the key over the request's, over W3C baggage. A header that is not a JSON object
-/// is ignored, as the contract says; so are values that are not strings, numbers or booleans.
-pub(crate) fn collect(headers: &HeaderMap, key: &ApiKey) -> BTreeMap<String, String> {
+/// Metadata from the workspace over the key's, over the request's, over W3C baggage. For a person's
+/// key `_user` is the person. A header that is not a JSON object is ignored, as the contract says;
+/// so are values that are not strings, numbers or booleans.
+pub(crate) fn collect(
+    headers: &HeaderMap,
+    key: &ApiKey,
+    workspace: &Workspace,
+    member: Option<&Member>,
+) -> BTreeMap<String, String> {
     let mut metadata = BTreeMap::new();
     // What comes first stays, also when there is more than is kept.
-    for (name, value) in &key.defaults.metadata {
+    for (name, value) in workspace.defaults.metadata.iter().chain(&key.defaults.metadata) {
         put(&mut metadata, name, value);
     }
+    if let Some(member) = member {
+        put(&mut metadata, "_user", &member.display_name());
+    }
     collect_own(headers, &mut metadata);
-    if let Some(baggage) = header::text(headers, "baggage") {
+    if let Some(baggage) = header::text(headers, header::BAGGAGE) {
         for pair in baggage.split(',') {
             let pair = pair.split(';').next().unwrap_or_default();
             if let Some((name, value)) = pair.split_once('=') {

@@ -78,7 +78,7 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<Resp
     let mut response = Response::new(ResponseBody::from(Bytes::from(body)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::OUT_TRACE_ID, accepted.trace.echo.clone());
+    headers.insert(header::TRACE_ID, accepted.trace.echo.clone());
     Ok(Some(response))
 }
 

@@ -30,14 +30,14 @@ where
     let served = async {
         accepted.check_path()?;
         // The key first: without one, nobody makes us read a body.
-        let identified = identify::identify(parts, accepted)?;
+        let mut identified = identify::identify(parts, accepted)?;
         if identified.accepted.endpoint == Endpoint::ListModels
             && let Some(response) = models::integrated(&identified)?
         {
             return Ok(response);
         }
         // From here on, the call is recorded whatever becomes of it.
-        let mut closing = Closing::begin(parts, &identified);
+        let mut closing = Closing::begin(parts, &mut identified);
         let answered = async {
             let received = receive(parts, identified, body).await?;
             closing.received(&received);

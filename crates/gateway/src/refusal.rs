@@ -33,12 +33,12 @@ pub(crate) fn respond(fault: &Fault, trace_id: &HeaderValue) -> Response<Respons
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Without it, SDKs repeat a failed call (clients reference).
-    headers.insert(header::OUT_TRACE_ID, trace_id.clone());
+    headers.insert(header::TRACE_ID, trace_id.clone());
     headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
     if fault.origin == Origin::Gateway {
         headers.insert(header::OUT_GATEWAY_EXCEPTION, HeaderValue::from_static("true"));
     }
-    if fault.kind == FaultKind::ModelNotAllowed {
+    if matches!(fault.kind, FaultKind::ModelNotAllowed | FaultKind::KmsRefused) {
         headers.insert(header::OUT_SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     response
@@ -59,7 +59,7 @@ const fn error_type(kind: FaultKind) -> &'static str {
             "invalid_request_error"
         }
         FaultKind::KeyUnknown | FaultKind::KeyExpired => "authentication_error",
-        FaultKind::ScopeMissing => "permission_error",
+        FaultKind::ScopeMissing | FaultKind::AddressRefused => "permission_error",
         FaultKind::RouteUnknown => "not_found_error",
         FaultKind::VirtualKeyExpired => "virtual_key_expired_error",
         FaultKind::ModelNotAllowed => "model_not_allowed_error",
@@ -67,6 +67,8 @@ const fn error_type(kind: FaultKind) -> &'static str {
         FaultKind::ClientGone => "client_closed_request",
         FaultKind::UpstreamUnreachable | FaultKind::UpstreamBroken => "upstream_error",
         FaultKind::VaultUnavailable => "vault_unavailable",
+        FaultKind::KmsUnavailable => "kms_unavailable",
+        FaultKind::KmsRefused => "kms_refused",
         FaultKind::RecordUnavailable => "record_unavailable",
         FaultKind::Internal => "internal_error",
     }

@@ -1,5 +1,7 @@
 //! What a call consumed and what it cost.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::StatusCode;
 use portcullis_domain::{Log, NanoDollars, Usage, UsageSource};
@@ -10,7 +12,7 @@ use portcullis_providers::{
     request::JsonRequest,
 };
 
-use crate::trace::bounded;
+use crate::trace::bounded_own;
 
 /// What is known of a call that was sent.
 pub(crate) struct Facts<'a> {
@@ -19,7 +21,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) manages: bool,
     /// The provider's status; none when it did not come to answer.
     pub(crate) status: Option<StatusCode>,
-    pub(crate) observed: Option<&'a Observed>,
+    /// What the answer told; its words are taken.
+    pub(crate) observed: Option<&'a mut Observed>,
     /// The request's body, when it is JSON.
     pub(crate) request: Option<&'a Bytes>,
 }
@@ -27,15 +30,16 @@ pub(crate) struct Facts<'a> {
 /// Fills in usage and cost. Usage comes from the provider; what it left out is estimated from the
 /// text and marked so. A model without a price leaves the cost empty: unpriced, never free. So
 /// does a call of which nobody knows what it consumed.
-pub(crate) fn settle(log: &mut Log, facts: &Facts<'_>) {
+pub(crate) fn settle(log: &mut Log, mut facts: Facts<'_>) {
     // SDKs tell how long the audio they send is.
     let said_by_caller = std::mem::take(&mut log.usage);
-    if let Some(observed) = facts.observed {
-        log.model_served = observed.model.as_deref().map(bounded);
-        log.upstream_id = observed.id.as_deref().map(bounded);
-        log.finish_reason = observed.finish_reason.as_deref().map(bounded);
+    if let Some(observed) = &mut facts.observed {
+        log.model_served = observed.model.take().map(bounded_own);
+        log.upstream_id = observed.id.take().map(bounded_own);
+        log.finish_reason = observed.finish_reason.take().map(bounded_own);
         log.usage = observed.usage;
     }
+    let facts = &facts;
     let refused = facts.status.is_some_and(|status| !status.is_success());
     if refused && log.usage.total_tokens().is_none() {
         // An error is not charged for, unless the provider states what it took.
@@ -46,7 +50,7 @@ pub(crate) fn settle(log: &mut Log, facts: &Facts<'_>) {
     if log.usage != Usage::default() {
         log.usage_source = UsageSource::Provider;
     }
-    if facts.observed.is_some_and(|observed| observed.runs_on) {
+    if facts.observed.as_ref().is_some_and(|observed| observed.runs_on) {
         // It goes on in the background, and nobody here will learn what it took.
         return;
     }
@@ -79,7 +83,7 @@ fn estimate_missing(log: &mut Log, facts: &Facts<'_>, said_by_caller: &Usage) {
                 usage.input_tokens = Some(price::estimate::tokens(request_chars(facts)));
             }
             if usage.output_tokens.is_none() && facts.endpoint != Embed {
-                let chars = facts.observed.map_or(0, |observed| observed.output_chars);
+                let chars = facts.observed.as_ref().map_or(0, |observed| observed.output_chars);
                 usage.output_tokens = Some(price::estimate::tokens(chars));
             }
         }
@@ -118,13 +122,13 @@ fn price(log: &mut Log, facts: &Facts<'_>) {
     log.cost = found.cost(
         &log.usage,
         &PriceContext {
-            service_tier: facts.observed.and_then(|observed| observed.service_tier.as_deref()),
+            service_tier: facts.observed.as_ref().and_then(|told| told.service_tier.as_deref()),
             image_quality: quality.as_deref(),
             image_size: size.as_deref(),
             ..PriceContext::default()
         },
     );
-    log.price_origin = log.cost.is_some().then(|| found.origin().to_owned());
+    log.price_origin = log.cost.is_some().then(|| Cow::Borrowed(found.origin()));
 }
 
 #[cfg(test)]
@@ -152,7 +156,7 @@ mod tests {
         .expect("every required member is there")
     }
 
-    fn cost(log: &mut Log, facts: &Facts<'_>) -> Option<i64> {
+    fn cost(log: &mut Log, facts: Facts<'_>) -> Option<i64> {
         settle(log, facts);
         log.cost.map(|NanoDollars(cost)| cost)
     }
@@ -164,42 +168,44 @@ mod tests {
             manages: false,
             endpoint: Endpoint::Rerank,
             status: OK,
-            observed: Some(&Observed::default()),
+            observed: Some(&mut Observed::default()),
             request: None,
         };
-        assert_eq!(cost(&mut log, &facts), Some(2_000_000));
+        assert_eq!(cost(&mut log, facts), Some(2_000_000));
         assert_eq!(log.usage_source, UsageSource::None);
     }
 
     #[test]
     fn pages_are_charged_as_stated() {
         let usage = Usage { pages: Some(3), ..Usage::default() };
-        let observed = Observed { usage, ..Observed::default() };
+        let mut observed = Observed { usage, ..Observed::default() };
         let facts = Facts {
             manages: false,
             endpoint: Endpoint::Ocr,
             status: OK,
-            observed: Some(&observed),
+            observed: Some(&mut observed),
             request: None,
         };
-        assert_eq!(cost(&mut log("mistral-ai", "mistral-ocr-latest"), &facts), Some(12_000_000));
+        assert_eq!(cost(&mut log("mistral-ai", "mistral-ocr-latest"), facts), Some(12_000_000));
     }
 
     #[test]
     fn images_are_charged_by_the_quality_asked_for() {
         let usage = Usage { images: Some(1), ..Usage::default() };
-        let observed = Observed { usage, ..Observed::default() };
+        let mut observed = Observed { usage, ..Observed::default() };
         let request = Bytes::from_static(br#"{"quality":"hd","size":"1024x1792"}"#);
-        let facts = Facts {
-            manages: false,
-            endpoint: Endpoint::ImageGenerate,
-            status: OK,
-            observed: Some(&observed),
-            request: Some(&request),
+        let mut cost_of = |request| {
+            let facts = Facts {
+                manages: false,
+                endpoint: Endpoint::ImageGenerate,
+                status: OK,
+                observed: Some(&mut observed),
+                request,
+            };
+            cost(&mut log("openai", "dall-e-3"), facts)
         };
-        assert_eq!(cost(&mut log("openai", "dall-e-3"), &facts), Some(120_000_000));
-        let plain = Facts { request: None, ..facts };
-        assert_eq!(cost(&mut log("openai", "dall-e-3"), &plain), Some(40_000_000));
+        assert_eq!(cost_of(Some(&request)), Some(120_000_000));
+        assert_eq!(cost_of(None), Some(40_000_000));
     }
 
     #[test]
@@ -208,16 +214,16 @@ mod tests {
             Usage { input_tokens: Some(1000), output_tokens: Some(1000), ..Usage::default() };
         let with = |tier: &str| {
             let service_tier = Some(tier.to_owned());
-            let observed = Observed { usage, service_tier, ..Observed::default() };
+            let mut observed = Observed { usage, service_tier, ..Observed::default() };
             let endpoint = Endpoint::ChatComplete;
             let facts = Facts {
                 manages: false,
                 endpoint,
                 status: OK,
-                observed: Some(&observed),
+                observed: Some(&mut observed),
                 request: None,
             };
-            cost(&mut log("openai", "o3"), &facts)
+            cost(&mut log("openai", "o3"), facts)
         };
         let usual = with("default").expect("o3 has a price");
         assert_eq!(with("flex"), Some(usual / 2));
@@ -227,18 +233,17 @@ mod tests {
     #[test]
     fn a_call_that_nobody_saw_the_end_of_is_estimated_and_a_refused_one_is_free() {
         let request = Bytes::from(format!(r#"{{"prompt":"{}"}}"#, "x".repeat(4000)));
-        let hung_up = Facts {
+        let facts = |status| Facts {
             manages: false,
             endpoint: Endpoint::ChatComplete,
-            status: None,
+            status,
             observed: None,
             request: Some(&request),
         };
         let mut log = log("openai", "gpt-4o");
-        assert!(cost(&mut log, &hung_up).is_some_and(|cost| cost > 0));
+        assert!(cost(&mut log, facts(None)).is_some_and(|cost| cost > 0));
         assert_eq!(log.usage_source, UsageSource::Estimate);
-        let refused = Facts { status: Some(StatusCode::TOO_MANY_REQUESTS), ..hung_up };
-        assert_eq!(cost(&mut log, &refused), Some(0));
+        assert_eq!(cost(&mut log, facts(Some(StatusCode::TOO_MANY_REQUESTS))), Some(0));
     }
 
     #[test]
@@ -250,48 +255,48 @@ mod tests {
             observed: None,
             request: None,
         };
-        assert_eq!(cost(&mut log("openai", "x"), &facts(Endpoint::UploadFile)), Some(0));
+        assert_eq!(cost(&mut log("openai", "x"), facts(Endpoint::UploadFile)), Some(0));
         for endpoint in [Endpoint::CreateBatch, Endpoint::CreateFinetune] {
             // Not even where requests have a price: it is of requests that answer at once.
-            assert_eq!(cost(&mut log("cohere", "rerank-v3.5"), &facts(endpoint)), None);
+            assert_eq!(cost(&mut log("cohere", "rerank-v3.5"), facts(endpoint)), None);
         }
-        assert_eq!(cost(&mut log("openai", "x"), &facts(Endpoint::Proxy)), None);
+        assert_eq!(cost(&mut log("openai", "x"), facts(Endpoint::Proxy)), None);
         let managed = Facts { manages: true, ..facts(Endpoint::Proxy) };
-        assert_eq!(cost(&mut log("openai", "x"), &managed), Some(0));
+        assert_eq!(cost(&mut log("openai", "x"), managed), Some(0));
         let mut read = log("openai", "x");
-        read.request_method = "GET".to_owned();
-        assert_eq!(cost(&mut read, &facts(Endpoint::Proxy)), Some(0));
+        read.request_method = "GET".into();
+        assert_eq!(cost(&mut read, facts(Endpoint::Proxy)), Some(0));
     }
 
     #[test]
     fn what_goes_on_in_the_background_is_unpriced() {
-        let runs_on = Observed { runs_on: true, ..Observed::default() };
+        let mut runs_on = Observed { runs_on: true, ..Observed::default() };
         let request = Bytes::from_static(br#"{"input":"hello","background":true}"#);
         let facts = Facts {
             endpoint: Endpoint::CreateModelResponse,
             manages: false,
             status: OK,
-            observed: Some(&runs_on),
+            observed: Some(&mut runs_on),
             request: Some(&request),
         };
-        assert_eq!(cost(&mut log("openai", "gpt-4o"), &facts), None);
+        assert_eq!(cost(&mut log("openai", "gpt-4o"), facts), None);
     }
 
     #[test]
     fn a_providers_words_are_cut_and_can_be_stored() {
         let long = || Some(format!("\0{}", "x".repeat(1000)));
-        let observed =
+        let mut observed =
             Observed { model: long(), id: long(), finish_reason: long(), ..Observed::default() };
         let endpoint = Endpoint::ChatComplete;
         let facts = Facts {
             endpoint,
             manages: false,
             status: OK,
-            observed: Some(&observed),
+            observed: Some(&mut observed),
             request: None,
         };
         let mut log = log("openai", "gpt-4o");
-        settle(&mut log, &facts);
+        settle(&mut log, facts);
         let expected = Some("x".repeat(256));
         for word in [log.model_served, log.upstream_id, log.finish_reason] {
             assert_eq!(word, expected);

@@ -7,9 +7,16 @@ use crate::header;
 
 /// Where a call stands in its trace.
 pub(crate) struct Trace {
-    pub(crate) trace_id: String,
     /// The trace id as answers repeat it.
     pub(crate) echo: HeaderValue,
+    /// As they are recorded.
+    pub(crate) names: Names,
+}
+
+/// What a call and its place in the trace are called.
+#[derive(Default)]
+pub(crate) struct Names {
+    pub(crate) trace_id: String,
     pub(crate) span_id: String,
     pub(crate) parent_span_id: Option<String>,
     pub(crate) span_name: Option<String>,
@@ -19,14 +26,14 @@ impl Trace {
     pub(crate) fn of(head: &request::Parts, call: CallId, dice: &dyn Dice) -> Self {
         let headers = &head.headers;
         let own = |name| header::text(headers, name).map(bounded);
-        let context = header::text(headers, "traceparent").and_then(trace_context);
+        let context = header::text(headers, header::TRACEPARENT).and_then(trace_context);
         let trace_id = own(header::TRACE_ID)
             .or_else(|| context.map(|(trace, _)| trace.to_owned()))
             .unwrap_or_else(|| call.to_string());
         let span_id = own(header::SPAN_ID).unwrap_or_else(|| {
             let mut id = [0; 8];
             dice.fill(&mut id);
-            format!("{:016x}", u64::from_be_bytes(id))
+            hexadecimal(id)
         });
         let parent_span_id =
             own(header::PARENT_SPAN_ID).or_else(|| context.map(|(_, parent)| parent.to_owned()));
@@ -35,19 +42,40 @@ impl Trace {
         let span_name = own(header::SPAN_NAME).or_else(named);
         let echo = HeaderValue::from_str(&trace_id)
             .expect("it came in a header value, or is hexadecimal with hyphens");
-        Self { trace_id, echo, span_id, parent_span_id, span_name }
+        Self { echo, names: Names { trace_id, span_id, parent_span_id, span_name } }
     }
 }
+
+/// Characters of a text that are kept and echoed.
+const MOST: usize = 256;
 
 /// Text of a client or a provider, as it may be kept and echoed: at most 256 characters, none of
 /// them a control character. With a NUL in it a log could not be stored at all.
 pub(crate) fn bounded(text: &str) -> String {
-    plain(text, 256)
+    plain(text, MOST)
+}
+
+/// As [`bounded`], of a text that is the caller's own.
+pub(crate) fn bounded_own(text: String) -> String {
+    if is_plain(&text, MOST) { text } else { bounded(&text) }
 }
 
 /// The first `most` characters of a text, control characters left out.
 pub(crate) fn plain(text: &str, most: usize) -> String {
+    if is_plain(text, most) {
+        return text.to_owned();
+    }
     text.chars().filter(|character| !character.is_control()).take(most).collect()
+}
+
+/// Whether a text is short, ASCII, and free of control characters, as nearly all are.
+fn is_plain(text: &str, most: usize) -> bool {
+    text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+fn hexadecimal(bytes: [u8; 8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 /// The trace id and parent id of a `traceparent` header (W3C Trace Context §3.2).

@@ -3,6 +3,7 @@
 use crate::{
     custom::{ConfigError, Custom, CustomType},
     entity::Entity,
+    names::NameKind,
     scan::Plan,
 };
 
@@ -29,6 +30,10 @@ pub struct Builder {
 
 /// The threshold of a type that no other is set for.
 pub const DEFAULT_THRESHOLD: f32 = 0.5;
+
+/// What looks like an address by its words alone, with no number that the grammar knows, needs at
+/// least this score.
+const ADDRESS_ALONE: f32 = 0.85;
 
 impl Default for Detector {
     /// Looks for all types that are on by default.
@@ -122,9 +127,11 @@ impl Builder {
             thresholds[entity.index()] = log_odds(self.thresholds[entity.index()]);
         }
         let named = [Entity::PERSON, Entity::ADDRESS, Entity::LOCATION, Entity::ORGANIZATION];
-        let name_thresholds = named.map(|entity| {
+        let mut name_thresholds = named.map(|entity| {
             if self.on[entity.index()] { self.thresholds[entity.index()] } else { f32::INFINITY }
         });
+        let address = &mut name_thresholds[NameKind::Address as usize];
+        *address = address.max(ADDRESS_ALONE);
         let names = name_thresholds.iter().any(|it| it.is_finite());
         let literals = self.on[Entity::LITERAL.index()];
         let plan = Plan::new(&entities);

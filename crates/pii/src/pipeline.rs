@@ -80,9 +80,9 @@ impl Pipeline {
         if detector.names { from.min(self.tagged) } else { from }
     }
 
-    /// What was looked at, bytes.
+    /// What was looked at, bytes; a word that may be part of a name counts as one.
     pub(crate) fn work(&self) -> u64 {
-        self.engine.work()
+        self.engine.work() + self.tagger.work()
     }
 
     fn advance_custom(&mut self, custom: &Custom, text: (&[u8], usize), end: bool) -> usize {
@@ -96,13 +96,11 @@ impl Pipeline {
         self.sink.done.append(&mut self.custom);
         self.sink.done.sort_by_key(|it| (it.start, it.entity.index() < Entity::BUILT_IN));
         for mut candidate in self.sink.done.drain(..) {
-            // Spans end where characters do.
+            // Spans end where characters do; what is not UTF-8 has bytes that belong to none.
             let inside = |at: usize| text.get(at - base).is_some_and(|byte| byte & 0xc0 == 0x80);
-            while inside(candidate.start) {
-                candidate.start -= 1;
-            }
-            while inside(candidate.end) {
-                candidate.end += 1;
+            for _ in 0..3 {
+                candidate.start -= usize::from(candidate.start > base && inside(candidate.start));
+                candidate.end += usize::from(inside(candidate.end));
             }
             let Candidate { start, end, entity, .. } = candidate;
             if start >= self.taken {

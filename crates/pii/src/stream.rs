@@ -123,7 +123,8 @@ impl Feed {
         self.released = self.released.max(self.unmasked.source_of(done));
         let keep = self.pipeline.keep_from(detector);
         if keep > self.unmasked.base + SLACK {
-            self.unmasked.forget(keep.min(done));
+            // A span is widened to the borders of characters.
+            self.unmasked.forget(keep.min(done) - 4);
         }
         self.released
     }

@@ -50,6 +50,12 @@ pub(crate) enum Command {
     Pii(Pii),
     /// Look after the vault's keys.
     Vault(Vault),
+    /// Delete an organisation for good: its keys, configuration and logs.
+    ///
+    /// Its data keys are destroyed first of all, so that what they sealed opens nowhere any more:
+    /// in a backup, only with what wrapped them. For an organisation with a KMS key of its own that
+    /// is the customer's. A running server stops serving it within a second.
+    Erase(Erase),
     /// Print a completion script for a shell.
     ///
     /// For bash: portcullis completions bash > /etc/bash_completion.d/portcullis
@@ -119,6 +125,18 @@ pub(crate) struct Demo {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The organisation, by its slug, or by its id where an erasure was interrupted.
+    #[arg(long, value_name = "ORGANISATION")]
+    pub(crate) organisation: String,
+    /// The same once more: nothing of it comes back.
+    #[arg(long, value_name = "ORGANISATION")]
+    pub(crate) confirm: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Vault {
     #[command(subcommand)]
     pub(crate) command: VaultCommand,
@@ -126,21 +144,34 @@ pub(crate) struct Vault {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VaultCommand {
-    /// List every organisation's data keys: age, use, state.
-    Status(VaultArgs),
-    /// Make a new data key for what is sealed from now on; older keys keep opening what they sealed.
-    Rotate(VaultArgs),
-    /// Wrap all data keys anew under the key management service's current key.
-    Rewrap(VaultArgs),
+    /// List every organisation's keys: which KMS key wraps them, their data keys with age, use and
+    /// what is sealed under each, and work that is not finished.
+    Status(VaultStatus),
+    /// Make a new data key, and seal anew what older ones have sealed.
+    ///
+    /// A running server can be at it at the same time. Interrupted, it is taken up by the next
+    /// server that runs, or by this command.
+    Rotate(VaultRotate),
+    /// Wrap all data keys anew under the key management service's current key. No sealed value
+    /// changes.
+    Rewrap(VaultScope),
+    /// See whether the key management service does all that is needed of it.
+    Verify(VaultScope),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct VaultArgs {
+pub(crate) struct VaultScope {
     #[command(flatten)]
     pub(crate) common: Common,
     /// Only this organisation, by its slug. [default: all]
     #[arg(long, value_name = "SLUG")]
     pub(crate) organisation: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VaultStatus {
+    #[command(flatten)]
+    pub(crate) scope: VaultScope,
     /// Print one JSON array instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -261,6 +292,15 @@ pub(crate) struct PiiEval {
     /// The marked texts.
     #[arg(value_name = "GOLD")]
     pub(crate) gold: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VaultRotate {
+    #[command(flatten)]
+    pub(crate) scope: VaultScope,
+    /// Leave the sealing anew to the server.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
 }
 
 #[cfg(test)]

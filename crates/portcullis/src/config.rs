@@ -8,12 +8,16 @@ use std::{
     time::Duration,
 };
 
+use portcullis_control::ControlSettings;
+use portcullis_domain::Secret;
 use portcullis_gateway::GatewaySettings;
-use portcullis_runtime::egress::EgressPolicy;
+use portcullis_identity::SessionRules;
+use portcullis_runtime::egress::{EgressPolicy, EgressSettings, ExtraCa};
+use portcullis_vault::VaultSettings;
 
 use crate::{
     cli::Common,
-    settings::{self, Settings, SettingsError},
+    settings::{self, Server, Settings, SettingsError},
 };
 
 /// Checked settings.
@@ -27,14 +31,15 @@ pub(crate) struct Config {
     pub(crate) header_timeout: Duration,
     pub(crate) max_header_bytes: usize,
     pub(crate) drain: Duration,
-    pub(crate) vault_key: VaultKey,
-    /// What wrapped data keys before, if it is still needed.
-    pub(crate) former_vault_key: Option<VaultKey>,
-    pub(crate) vault_cache: Duration,
+    pub(crate) vault_kms: VaultKms,
+    /// What wrapped data keys before, as far as it is still needed.
+    pub(crate) former_vault_kms: Vec<VaultKms>,
+    pub(crate) vault: VaultSettings,
     pub(crate) egress_policy: EgressPolicy,
     pub(crate) connect_timeout: Duration,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) gateway: GatewaySettings,
+    pub(crate) control: ControlSettings,
     pub(crate) fsync: Duration,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) log_json: bool,
@@ -50,6 +55,29 @@ pub(crate) enum VaultKey {
     Environment(String),
     /// An open file descriptor.
     Descriptor(u32),
+}
+
+/// What wraps data keys.
+#[derive(Clone)]
+pub(crate) enum VaultKms {
+    /// A key of the operator's own.
+    Local(VaultKey),
+    /// A key management service.
+    Service {
+        /// Its name.
+        provider: String,
+        /// What it has to be told.
+        settings: KmsSettings,
+    },
+}
+
+/// Where a key management service's settings are.
+#[derive(Clone)]
+pub(crate) enum KmsSettings {
+    /// Here, as JSON.
+    Text(Secret<String>),
+    /// In a file that holds them as JSON.
+    File(PathBuf),
 }
 
 impl Config {
@@ -87,13 +115,8 @@ impl Config {
                 return Err(wrong("database.url", what.to_owned()));
             }
         };
-        if settings.vault.kms != "local" {
-            let what = format!("'{}' is unknown; 'local' is served", settings.vault.kms);
-            return Err(wrong("vault.kms", what));
-        }
-        let vault_key = local_key(&settings.vault)?;
-        let vault_key = vault_key.unwrap_or_else(|| VaultKey::File(data_dir.join("vault.key")));
-        let former_vault_key = former_key(&settings.vault)?;
+        let vault_kms = kms(&settings.vault, &data_dir)?;
+        let former_vault_kms = former_kms(&settings.vault)?;
         let egress_policy = EgressPolicy::parse(&settings.egress.allow)
             .map_err(|error| wrong("egress.allow", error.to_string()))?;
         let log_json = match &*settings.log.format {
@@ -115,9 +138,25 @@ impl Config {
             ("server.max_connections", settings.server.max_connections as u64, 1),
             ("egress.connect_timeout_ms", settings.egress.connect_timeout_ms, 1),
             ("record.fsync_ms", settings.record.fsync_ms, 1),
+            ("vault.rotate_days", settings.vault.rotate_days, 1),
+            ("vault.rotate_uses", settings.vault.rotate_uses, 1),
+            ("vault.reseal_per_s", settings.vault.reseal_per_s.into(), 1),
+            ("auth.session_idle_min", settings.auth.session_idle_min, 1),
+            ("auth.session_lifetime_h", settings.auth.session_lifetime_h, 1),
         ] {
             if value < least {
                 return Err(wrong(place, format!("must be at least {least}")));
+            }
+        }
+        for (place, value, most) in [
+            ("vault.cache_s", settings.vault.cache_s, 86_400),
+            ("vault.grace_s", settings.vault.grace_s, 86_400),
+            ("vault.rotate_days", settings.vault.rotate_days, 3_650),
+            // Beyond it a data key seals no more.
+            ("vault.rotate_uses", settings.vault.rotate_uses, 1 << 31),
+        ] {
+            if value > most {
+                return Err(wrong(place, format!("must be at most {most}")));
             }
         }
         let cores = std::thread::available_parallelism().map_or(1, Into::into);
@@ -131,9 +170,16 @@ impl Config {
             header_timeout: Duration::from_secs(settings.server.header_timeout_s),
             max_header_bytes: settings.server.max_header_bytes,
             drain: Duration::from_secs(settings.server.drain_s),
-            vault_key,
-            former_vault_key,
-            vault_cache: Duration::from_secs(settings.vault.cache_s),
+            vault_kms,
+            former_vault_kms,
+            vault: VaultSettings {
+                lifetime: Duration::from_secs(settings.vault.cache_s),
+                grace: Duration::from_secs(settings.vault.grace_s),
+                rotate_after: Duration::from_secs(settings.vault.rotate_days * 86_400),
+                rotate_after_uses: settings.vault.rotate_uses,
+                reseal_per_second: settings.vault.reseal_per_s,
+                ..VaultSettings::default()
+            },
             egress_policy,
             connect_timeout: Duration::from_millis(settings.egress.connect_timeout_ms),
             ca_file: (!settings.egress.ca_file.is_empty())
@@ -148,6 +194,14 @@ impl Config {
                 max_kept_bytes: settings.record.max_kept_kib << 10,
                 ..defaults
             },
+            control: ControlSettings {
+                public_url: public_url(&settings.server)?,
+                sessions: SessionRules {
+                    idle_millis: millis(settings.auth.session_idle_min, 60_000),
+                    lifetime_millis: millis(settings.auth.session_lifetime_h, 3_600_000),
+                    ..SessionRules::default()
+                },
+            },
             fsync: Duration::from_millis(settings.record.fsync_ms),
             metrics_listen: match &*settings.metrics.listen {
                 "" => None,
@@ -159,10 +213,48 @@ impl Config {
         })
     }
 
+    /// Bounds of outbound connections, with the authorities that the operator trusts.
+    pub(crate) fn egress_settings(&self) -> Result<EgressSettings, SettingsError> {
+        let extra_ca = match &self.ca_file {
+            None => ExtraCa::default(),
+            Some(path) => {
+                let complain = |error: &dyn fmt::Display| {
+                    SettingsError::new("egress.ca_file", format!("{}: {error}", path.display()))
+                };
+                let pem = std::fs::read(path).map_err(|error| complain(&error))?;
+                ExtraCa::parse_pem(&pem).map_err(|error| complain(&error))?
+            }
+        };
+        let connect_timeout = self.connect_timeout;
+        Ok(EgressSettings { connect_timeout, extra_ca, ..EgressSettings::default() })
+    }
+
     /// The database's address for people: scheme, user, host and path. Whatever else a URL may
     /// say may be a password.
     pub(crate) fn shown_database(&self) -> String {
         shown_url(&self.database_url)
+    }
+}
+
+fn millis(count: u64, each: i64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(each)
+}
+
+/// Where people reach the instance.
+fn public_url(server: &Server) -> Result<String, SettingsError> {
+    let url = match &*server.public_url {
+        "" => format!("http://{}", server.listen),
+        url => url.trim_end_matches('/').to_owned(),
+    };
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_plain = host.is_some_and(|host| {
+        !host.is_empty() && !host.contains(['@', '?', '#']) && !host.contains(char::is_whitespace)
+    });
+    if is_plain {
+        Ok(url)
+    } else {
+        let what = "must be an address such as https://gate.example, without a login or a query";
+        Err(SettingsError::new("server.public_url", what))
     }
 }
 
@@ -205,6 +297,90 @@ pub(crate) fn prepare_data_dir(dir: &Path) -> Result<(), SettingsError> {
     Ok(())
 }
 
+/// What wraps data keys.
+fn kms(vault: &settings::Vault, data_dir: &Path) -> Result<VaultKms, SettingsError> {
+    let key = local_key(vault)?;
+    let given = kms_settings("vault.kms_settings", &vault.kms_settings, &vault.kms_settings_file)?;
+    match (&*vault.kms, given) {
+        ("local", None) => {
+            Ok(VaultKms::Local(key.unwrap_or_else(|| VaultKey::File(data_dir.join("vault.key")))))
+        }
+        ("local", Some(_)) => {
+            let what = "is for another vault.kms than 'local', whose key is vault.local_key_file";
+            Err(SettingsError::new("vault.kms_settings", what))
+        }
+        (provider, Some(settings)) if is_served(provider) => {
+            if key.is_some() {
+                let what = format!(
+                    "vault.kms is '{provider}': the local key is not used; name it as \
+                     vault.former_key_file while the vault moves away from it"
+                );
+                return Err(SettingsError::new("vault.local_key_file", what));
+            }
+            Ok(VaultKms::Service { provider: provider.to_owned(), settings })
+        }
+        (provider, None) if is_served(provider) => {
+            let what = format!("'{provider}' needs vault.kms_settings or vault.kms_settings_file");
+            Err(SettingsError::new("vault.kms", what))
+        }
+        (other, _) => Err(unknown_kms("vault.kms", other)),
+    }
+}
+
+/// What wrapped data keys before.
+fn former_kms(vault: &settings::Vault) -> Result<Vec<VaultKms>, SettingsError> {
+    let mut former: Vec<VaultKms> = former_key(vault)?.map(VaultKms::Local).into_iter().collect();
+    let (text, file) = (&vault.former_kms_settings, &vault.former_kms_settings_file);
+    let given = kms_settings("vault.former_kms_settings", text, file)?;
+    match (&*vault.former_kms, given) {
+        ("", None) => {}
+        (provider, Some(settings)) if is_served(provider) => {
+            former.push(VaultKms::Service { provider: provider.to_owned(), settings });
+        }
+        ("", Some(_)) => {
+            let what = "is missing: which service do the settings belong to?";
+            return Err(SettingsError::new("vault.former_kms", what));
+        }
+        ("local", _) => {
+            let what = "a former local key is named by vault.former_key_file";
+            return Err(SettingsError::new("vault.former_kms", what));
+        }
+        (provider, None) if is_served(provider) => {
+            let what = format!("'{provider}' needs vault.former_kms_settings or …_file");
+            return Err(SettingsError::new("vault.former_kms", what));
+        }
+        (other, _) => return Err(unknown_kms("vault.former_kms", other)),
+    }
+    Ok(former)
+}
+
+fn kms_settings(
+    place: &str,
+    text: &settings::Hidden,
+    file: &str,
+) -> Result<Option<KmsSettings>, SettingsError> {
+    match (&*text.0, file) {
+        ("", "") => Ok(None),
+        (text, "") => Ok(Some(KmsSettings::Text(Secret::new(text.to_owned())))),
+        ("", file) => Ok(Some(KmsSettings::File(file.into()))),
+        _ => {
+            let what = format!("name either {place} or {place}_file, not both");
+            Err(SettingsError::new(place, what))
+        }
+    }
+}
+
+fn is_served(provider: &str) -> bool {
+    portcullis_kms::PROVIDERS.iter().any(|entry| entry.provider().name == provider)
+}
+
+fn unknown_kms(place: &str, name: &str) -> SettingsError {
+    let known: Vec<_> =
+        portcullis_kms::PROVIDERS.iter().map(|entry| entry.provider().name).collect();
+    let what = format!("'{name}' is unknown; served are local, {}", known.join(", "));
+    SettingsError::new(place, what)
+}
+
 /// Where the settings say that the local key is, if they do.
 fn local_key(vault: &settings::Vault) -> Result<Option<VaultKey>, SettingsError> {
     match (&*vault.local_key_file, &*vault.local_key_env, vault.local_key_fd) {
@@ -232,6 +408,15 @@ fn former_key(vault: &settings::Vault) -> Result<Option<VaultKey>, SettingsError
         _ => {
             let what = "name either vault.former_key_file or vault.former_key_env, not both";
             Err(SettingsError::new("vault", what))
+        }
+    }
+}
+
+impl fmt::Display for VaultKms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(key) => key.fmt(f),
+            Self::Service { provider, .. } => write!(f, "the {provider} KMS"),
         }
     }
 }

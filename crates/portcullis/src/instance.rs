@@ -1,18 +1,23 @@
 //! An opened instance: its files, its database, its vault. Every command that touches data begins
 //! here.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use portcullis_control::{StoredDataKeys, instance_pepper};
+use portcullis_control::{
+    InstanceKeys, StoredAuditTrail, StoredDataKeys, VaultTrail, VaultTrailWriter,
+    instance_audit_key, instance_pepper,
+};
 use portcullis_domain::{Clock, Dice};
+use portcullis_kms::{AwsIdentity, Factory, Surroundings};
 use portcullis_runtime::{SystemClock, SystemDice};
 use portcullis_store::Db;
 use portcullis_vault::{
-    DataKeyState, DataKeyStatus, Kms, Pepper, Vault, VaultSettings, kms::local::LocalKms,
+    AuditKey, DataKeyState, DataKeyStatus, Kms, StatusDepth, Vault, VaultParts,
+    kms::{KmsFactory, local::LocalKms},
 };
 
 use crate::{
-    config::{Config, VaultKey, prepare_data_dir},
+    config::{Config, KmsSettings, VaultKey, VaultKms, prepare_data_dir},
     failure::Failure,
 };
 
@@ -22,7 +27,9 @@ pub(crate) struct Instance {
     pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dice: Arc<dyn Dice>,
-    vault_key: VaultKey,
+    /// What the vault has done and the audit trail does not know yet.
+    pub(crate) trail: VaultTrailWriter,
+    vault_kms: VaultKms,
 }
 
 impl Instance {
@@ -38,38 +45,75 @@ impl Instance {
         let mut reader = db.read().await.map_err(complain)?;
         let is_new = reader.data_keys().list_all().await.map_err(complain)?.is_empty();
         drop(reader);
-        let kms = open_kms(&config.vault_key, is_new, &dice)?;
-        let former = config.former_vault_key.as_ref();
-        let former = former.map(|key| read_kms("former", key, &dice)).transpose()?;
-        let settings = VaultSettings {
-            lifetime: config.vault_cache,
-            former_kms: former.into_iter().collect(),
-            ..VaultSettings::default()
+        let factory = Arc::new(Factory::new(Surroundings::new(
+            config.egress_policy.clone(),
+            config.egress_settings()?,
+            AwsIdentity::default(),
+            Arc::clone(&clock),
+            Arc::clone(&dice),
+        )));
+        let kms = match &config.vault_kms {
+            VaultKms::Local(key) => open_local(key, is_new, &dice)?,
+            service => connect("kms", service, &factory, &dice)?,
         };
+        let former = config.former_vault_kms.iter();
+        let former = former.map(|kms| connect("former_kms", kms, &factory, &dice));
         let keys = Arc::new(StoredDataKeys::new(db.clone()));
-        let vault = Vault::new(kms, keys, Arc::clone(&clock), Arc::clone(&dice), settings);
-        Ok(Self { db, vault: Arc::new(vault), clock, dice, vault_key: config.vault_key.clone() })
+        let (observer, trail) = VaultTrail::new();
+        let parts = VaultParts {
+            observer: Arc::new(observer),
+            former_kms: former.collect::<Result<_, _>>()?,
+            factory,
+            ..VaultParts::new(kms, keys, Arc::clone(&clock), Arc::clone(&dice))
+        };
+        let vault = Arc::new(Vault::new(parts, config.vault.clone()));
+        Ok(Self { db, vault, clock, dice, trail, vault_kms: config.vault_kms.clone() })
     }
 
-    /// The pepper of API-key digests. Says so if the vault's key is not the one that this database
-    /// was made with: it is the first thing that is opened.
-    pub(crate) async fn pepper(&self) -> Result<Pepper, Failure> {
+    /// The instance's own secrets. Says so if the vault's key is not the one that this database was
+    /// made with: they are the first thing that is opened.
+    pub(crate) async fn keys(&self) -> Result<InstanceKeys, Failure> {
         self.check_key().await?;
-        Ok(instance_pepper(&self.db, &self.vault, &*self.dice).await?)
+        let (db, vault, dice) = (&self.db, &self.vault, &*self.dice);
+        Ok(InstanceKeys {
+            pepper: Arc::new(instance_pepper(db, vault, dice).await?),
+            audit: Arc::new(instance_audit_key(db, vault, dice).await?),
+        })
+    }
+
+    /// The key that signs the audit trail. After the pepper, so that a wrong vault key was told.
+    pub(crate) async fn audit_key(&self) -> Result<Arc<AuditKey>, Failure> {
+        Ok(Arc::new(instance_audit_key(&self.db, &self.vault, &*self.dice).await?))
+    }
+
+    /// Audits what the vault has done so far. For commands, at their end.
+    pub(crate) async fn audit(&mut self) -> Result<(), Failure> {
+        let trail = StoredAuditTrail::new(self.db.clone(), self.audit_key().await?);
+        self.trail.drain(&trail).await;
+        Ok(())
     }
 
     async fn check_key(&self) -> Result<(), Failure> {
-        let all = self.vault.status().await.map_err(|error| Failure::new(error.to_string()))?;
-        let Some(ours) = all.iter().find(|status| status.organisation.is_none()) else {
-            return Ok(());
-        };
+        let ours = self.vault.status_of(None, StatusDepth::default()).await;
+        let ours = ours.map_err(|error| Failure::new(error.to_string()))?;
         let foreign = |key: &&DataKeyStatus| key.state == DataKeyState::Active && !key.unwraps;
         let Some(key) = ours.data_keys.iter().find(foreign) else { return Ok(()) };
+        let sealed_under = match &*key.kms {
+            "local" => format!(
+                "{}. Put that one in its place, or name it in \
+                vault.former_key_file",
+                key.kms_key_id
+            ),
+            kms => format!(
+                "key {} of the {kms} KMS. Set vault.kms to that, or name it in \
+                vault.former_kms",
+                key.kms_key_id
+            ),
+        };
         Err(Failure::new(format!(
             "the vault key does not fit this database: the key in {} is {}, and the database was \
-             sealed under {}. Put that one in its place, or name it in vault.former_key_file and \
-             run: portcullis vault rewrap",
-            self.vault_key, ours.kms_key_id, key.kms_key_id
+             sealed under {sealed_under} and run: portcullis vault rewrap",
+            self.vault_kms, ours.kms_key_id
         )))
     }
 }
@@ -81,7 +125,48 @@ pub(crate) async fn open_database(config: &Config, clock: &Arc<dyn Clock>) -> Re
     opened.map_err(|error| Failure::database(config, &error))
 }
 
-fn open_kms(key: &VaultKey, is_new: bool, dice: &Arc<dyn Dice>) -> Result<Arc<dyn Kms>, Failure> {
+/// What the settings `vault.<which>…` say.
+fn connect(
+    which: &str,
+    kms: &VaultKms,
+    factory: &Factory,
+    dice: &Arc<dyn Dice>,
+) -> Result<Arc<dyn Kms>, Failure> {
+    let (provider, settings) = match kms {
+        VaultKms::Local(key) => return read_local("former", key, dice),
+        VaultKms::Service { provider, settings } => (provider, settings),
+    };
+    let wrong =
+        |error: &dyn std::fmt::Display| Failure::new(format!("vault.{which}_settings: {error}"));
+    let text = match settings {
+        KmsSettings::Text(text) => text.clone(),
+        KmsSettings::File(path) => read_private(path).map_err(|error| {
+            Failure::new(format!("vault.{which}_settings_file: {}: {error}", path.display()))
+        })?,
+    };
+    let given: serde_json::Value = serde_json::from_str(text.danger_expose()).map_err(|error| {
+        wrong(&format!("not JSON, at line {} column {}", error.line(), error.column()))
+    })?;
+    let given = given.as_object().ok_or_else(|| wrong(&"must be a JSON object"))?;
+    let known = factory.providers().iter().find(|known| known.name == provider);
+    let known = known.ok_or_else(|| wrong(&"its service is not served"))?;
+    let settings = known.read(None, given).map_err(|error| wrong(&error))?;
+    factory.connect(&settings).map_err(|error| wrong(&error))
+}
+
+/// A file that may hold credentials: only its owner's.
+fn read_private(path: &Path) -> std::io::Result<portcullis_domain::Secret<String>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let text =
+            format!("others than its owner can read it (mode {:o}): chmod 600", mode & 0o777);
+        return Err(std::io::Error::other(text));
+    }
+    Ok(portcullis_domain::Secret::new(std::fs::read_to_string(path)?))
+}
+
+fn open_local(key: &VaultKey, is_new: bool, dice: &Arc<dyn Dice>) -> Result<Arc<dyn Kms>, Failure> {
     match key {
         VaultKey::File(path) if is_new => {
             let kms = LocalKms::from_file_or_create(path, Arc::clone(dice));
@@ -94,12 +179,12 @@ fn open_kms(key: &VaultKey, is_new: bool, dice: &Arc<dyn Dice>) -> Result<Arc<dy
              holds: put the key there that it was made with",
             path.display()
         ))),
-        _ => read_kms("local", key, dice),
+        _ => read_local("local", key, dice),
     }
 }
 
 /// The key as it is where the settings `vault.<which>_key_…` say.
-fn read_kms(which: &str, key: &VaultKey, dice: &Arc<dyn Dice>) -> Result<Arc<dyn Kms>, Failure> {
+fn read_local(which: &str, key: &VaultKey, dice: &Arc<dyn Dice>) -> Result<Arc<dyn Kms>, Failure> {
     let dice = Arc::clone(dice);
     let (form, kms) = match key {
         VaultKey::File(path) => ("file", LocalKms::from_file(path, dice)),

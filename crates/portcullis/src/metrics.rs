@@ -10,17 +10,20 @@ use portcullis_runtime::{
         Metrics, Readiness,
         prometheus_client::{
             collector::Collector,
-            encoding::{DescriptorEncoder, EncodeMetric as _},
-            metrics::{counter::ConstCounter, gauge::ConstGauge},
+            encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet},
+            metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+            registry::Unit,
         },
     },
 };
+use portcullis_vault::{LATENCY_BOUNDS, Vault};
 
 /// Registers what the parts count by themselves; it is read when somebody asks.
 pub(crate) fn register(
     live: &Arc<Live>,
     recorder: &Arc<SegmentRecorder>,
     shipper: &Arc<Shipper>,
+    vault: &Arc<Vault>,
 ) -> Metrics {
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
     metrics.register_collector(Box::new(Counts {
@@ -28,6 +31,7 @@ pub(crate) fn register(
         recorder: Arc::clone(recorder),
         shipper: Arc::downgrade(shipper),
     }));
+    metrics.register_collector(Box::new(VaultCounts(Arc::clone(vault))));
     metrics
 }
 
@@ -103,6 +107,70 @@ impl Collector for Counts {
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(value as i64);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the vault counts.
+struct VaultCounts(Arc<Vault>);
+
+impl fmt::Debug for VaultCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VaultCounts")
+    }
+}
+
+impl Collector for VaultCounts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = self.0.stats();
+        for (name, help, value) in [
+            ("vault_cache_hits", "Uses of data keys that needed no KMS", stats.cache_hits),
+            ("vault_cache_misses", "Uses of data keys that waited for a KMS", stats.cache_misses),
+            (
+                "vault_open_refused",
+                "Sealed values that did not open where they lie",
+                stats.open_refused,
+            ),
+        ] {
+            let counter = ConstCounter::new(value);
+            let kind = counter.metric_type();
+            counter.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
+        }
+        for (name, help, value) in [
+            ("vault_rings", "Organisations whose data keys are in memory", stats.rings),
+            ("vault_data_keys", "Data keys in memory", stats.data_keys),
+            (
+                "vault_data_keys_unlocked",
+                "Data keys in memory that is not locked one by one",
+                stats.data_keys_unlocked,
+            ),
+        ] {
+            let gauge = ConstGauge::new(value as i64);
+            let kind = gauge.metric_type();
+            gauge.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
+        }
+        let help = "How long calls of a KMS took";
+        let unit = Some(&Unit::Seconds);
+        let mut family =
+            encoder.encode_descriptor("kms_latency", help, unit, MetricType::Histogram)?;
+        for ((kms, operation), stats) in &stats.kms {
+            let labels = [("kms", *kms), ("operation", operation.name())];
+            let bounds = LATENCY_BOUNDS.iter().copied().chain([f64::MAX]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(stats.latency).collect();
+            let count = stats.latency.iter().sum();
+            let mut one = family.encode_family(&labels)?;
+            one.encode_histogram::<NoLabelSet>(stats.latency_sum, count, &buckets, None)?;
+        }
+        let help = "Calls of a KMS, by how they ended";
+        let mut family = encoder.encode_descriptor("kms_calls", help, None, MetricType::Counter)?;
+        for ((kms, operation), stats) in &stats.kms {
+            let failed = stats.failed.iter().map(|(failure, count)| (failure.code(), *count));
+            for (outcome, count) in failed.chain([("ok", stats.succeeded)]) {
+                let labels = [("kms", *kms), ("operation", operation.name()), ("outcome", outcome)];
+                let mut one = family.encode_family(&labels)?;
+                one.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
         }
         Ok(())
     }

@@ -2,26 +2,26 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use portcullis_control::{Compiler, Control, StoredLogs, forget_the_old};
-use portcullis_domain::{Live, NodeId};
+use portcullis_control::{
+    Compiler, Control, InstanceKeys, Passwords, StoredAuditTrail, StoredLogs, forget_the_old,
+};
+use portcullis_domain::{Clock, Dice, Live, NodeId};
 use portcullis_gateway::{Gateway, Parts};
 use portcullis_record::{RecordSettings, SegmentRecorder, Shipper, ShipperSettings};
 use portcullis_runtime::{
     Tasks,
-    egress::{Egress, EgressSettings, ExtraCa},
+    egress::Egress,
     server::{Server, ServerHandle, ServerSettings},
     telemetry::Ops,
 };
 use portcullis_store::Db;
-use portcullis_vault::Pepper;
+use portcullis_vault::Vault;
 use tokio::runtime::Handle;
 
 use crate::{
     cli::Role, config::Config, failure::Failure, instance::Instance, metrics, router::Surfaces,
+    vault_tasks,
 };
-
-/// How often the vault persists its counts and forgets what is past its time.
-const VAULT_MAINTENANCE: Duration = Duration::from_secs(60);
 
 /// How often the database is relieved of what is past its time.
 const DATABASE_MAINTENANCE: Duration = Duration::from_secs(3600);
@@ -31,9 +31,17 @@ const LOG_SEARCH: Duration = Duration::from_secs(15);
 /// Connections for searching the logs.
 const LOG_SEARCHES: u32 = 4;
 
+/// What a node uses of its instance.
+struct Opened {
+    db: Db,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    dice: Arc<dyn Dice>,
+}
+
 /// A node that serves.
 pub(crate) struct Node {
-    instance: Instance,
+    instance: Opened,
     /// The same database for those who must not wait for each other.
     databases: [Db; 2],
     tasks: Tasks,
@@ -49,9 +57,11 @@ impl Node {
         config: &Config,
         role: Role,
         instance: Instance,
-        pepper: Pepper,
+        keys: InstanceKeys,
     ) -> Result<Self, Failure> {
         let tasks = Tasks::new();
+        let Instance { db, vault, clock, dice, mut trail, .. } = instance;
+        let instance = Opened { db, vault, clock, dice };
         let live = Arc::new(Live::default());
         // Its own connections: a revocation must not wait behind slow requests for others.
         let followed = instance.db.apart(1, None);
@@ -84,46 +94,34 @@ impl Node {
         .map_err(|error| Failure::new(format!("record: {error}")))?;
         let (recorder, shipper) = (Arc::new(recorder), Arc::new(shipper));
 
-        let vault = Arc::clone(&instance.vault);
+        vault_tasks::start(&tasks, &instance.vault);
+        let stored = StoredAuditTrail::new(instance.db.clone(), Arc::clone(&keys.audit) as Arc<_>);
         let shutdown = tasks.shutdown_signal();
-        tasks.spawn("vault maintenance", async move {
-            while tokio::time::timeout(VAULT_MAINTENANCE, shutdown.clone()).await.is_err() {
-                vault.maintain().await;
+        tasks.spawn("audit of the vault", async move {
+            tokio::select! {
+                () = trail.run(&stored) => {}
+                () = shutdown => {}
             }
-            vault.maintain().await;
+            trail.drain(&stored).await;
         });
 
         let (db, clock) = (instance.db.clone(), Arc::clone(&instance.clock));
+        let rules = config.control.sessions;
         let shutdown = tasks.shutdown_signal();
         tasks.spawn("database maintenance", async move {
             while tokio::time::timeout(DATABASE_MAINTENANCE, shutdown.clone()).await.is_err() {
-                if let Err(error) = forget_the_old(&db, clock.now()).await {
+                if let Err(error) = forget_the_old(&db, &rules, clock.now()).await {
                     tracing::warn!(%error, detail = error.detail(), "old changes of the \
                         configuration stay in the database for another hour");
                 }
             }
         });
 
-        let extra_ca = match &config.ca_file {
-            None => ExtraCa::default(),
-            Some(path) => {
-                let complain = |error: &dyn std::fmt::Display| {
-                    Failure::new(format!("egress.ca_file: {}: {error}", path.display()))
-                };
-                let pem = std::fs::read(path).map_err(|error| complain(&error))?;
-                ExtraCa::parse_pem(&pem).map_err(|error| complain(&error))?
-            }
-        };
-        let egress = EgressSettings {
-            connect_timeout: config.connect_timeout,
-            extra_ca,
-            ..EgressSettings::default()
-        };
-        let pepper = Arc::new(pepper);
+        let egress = config.egress_settings()?;
         let gateway = Gateway::new(Parts {
             live: Arc::clone(&live),
             vault: Arc::clone(&instance.vault),
-            pepper: Arc::clone(&pepper),
+            pepper: Arc::clone(&keys.pepper),
             egress: Egress::new(config.egress_policy.clone(), egress),
             recorder: Arc::clone(&recorder) as Arc<_>,
             clock: Arc::clone(&instance.clock),
@@ -137,11 +135,14 @@ impl Node {
             db: instance.db.clone(),
             logs: searched.clone(),
             vault: Arc::clone(&instance.vault),
-            pepper,
+            pepper: keys.pepper,
+            audit: keys.audit,
             live: Arc::clone(&live),
             reached,
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),
+            passwords: Passwords::default(),
+            settings: config.control.clone(),
         });
         let surfaces = Surfaces {
             role,
@@ -150,7 +151,7 @@ impl Node {
             control: Handle::current(),
             draining: tasks.shutdown_signal(),
         };
-        let metrics = metrics::register(&live, &recorder, &shipper);
+        let metrics = metrics::register(&live, &recorder, &shipper, &instance.vault);
         let settings = ServerSettings {
             workers: config.workers,
             max_connections: config.max_connections,

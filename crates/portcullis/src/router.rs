@@ -5,11 +5,11 @@ use std::{convert::Infallible, net::SocketAddr};
 use axum::Router;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use portcullis_api::Peer;
 use portcullis_gateway::Gateway;
 use portcullis_runtime::{
     ShutdownSignal,
-    server::{App, ResponseBody},
+    server::{App, RequestBody, ResponseBody},
 };
 use tokio::runtime::Handle;
 
@@ -38,12 +38,16 @@ enum Surface {
 }
 
 impl App for Surfaces {
-    async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<ResponseBody> {
+    async fn call(
+        &self,
+        request: Request<RequestBody>,
+        peer: SocketAddr,
+    ) -> Response<ResponseBody> {
         match surface(request.uri().path()) {
             Surface::Gateway if self.role != Role::Control => {
                 self.gateway.call(request, peer.ip()).await
             }
-            Surface::Api if self.role != Role::Gateway => self.api(request).await,
+            Surface::Api if self.role != Role::Gateway => self.api(request, peer).await,
             Surface::Health => json(StatusCode::OK, &health()),
             Surface::Ready if self.draining.is_raised() => {
                 json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#)
@@ -56,11 +60,20 @@ impl App for Surfaces {
             _ => json(StatusCode::NOT_FOUND, r#"{"message":"Not Found","ok":false}"#),
         }
     }
+
+    fn turn_ended(&self) {
+        self.gateway.turn_ended();
+    }
 }
 
 impl Surfaces {
-    async fn api(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+    async fn api(
+        &self,
+        mut request: Request<RequestBody>,
+        peer: SocketAddr,
+    ) -> Response<ResponseBody> {
         use tower::Service as _;
+        request.extensions_mut().insert(Peer(peer.ip()));
         let mut api = self.api.clone();
         // Dropping the future when the client hangs up does not abort the task: an admin write
         // that has begun ends, one way or the other.
@@ -95,7 +108,8 @@ fn surface(path: &str) -> Surface {
         _ => {}
     }
     let Some(rest) = path.strip_prefix("/v1/") else {
-        return if path.starts_with("/v2/") { Surface::Api } else { Surface::None };
+        let is_ours = path.starts_with("/v2/") || path.starts_with("/auth/");
+        return if is_ours { Surface::Api } else { Surface::None };
     };
     if portcullis_api::owns(rest) { Surface::Api } else { Surface::Gateway }
 }

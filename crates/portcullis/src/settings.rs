@@ -15,6 +15,7 @@ use toml::{Table, Value};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) server: Server,
+    pub(crate) auth: Auth,
     pub(crate) data: Data,
     pub(crate) database: Database,
     pub(crate) vault: Vault,
@@ -31,6 +32,9 @@ pub(crate) struct Settings {
 pub(crate) struct Server {
     /// Address and port of the data plane, the admin API and the console.
     pub(crate) listen: String,
+    /// Where people reach it, for links: `https://host`; empty means `http://` and the listener's
+    /// address.
+    pub(crate) public_url: String,
     /// Serving threads; 0 means one per core.
     pub(crate) workers: usize,
     /// Connections at a time, over all threads.
@@ -41,6 +45,16 @@ pub(crate) struct Server {
     pub(crate) max_header_bytes: usize,
     /// Seconds that calls in flight get to finish at shutdown.
     pub(crate) drain_s: u64,
+}
+
+/// How people sign in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Auth {
+    /// Minutes that a session may rest before it ends.
+    pub(crate) session_idle_min: u64,
+    /// Hours that a session lives at most.
+    pub(crate) session_lifetime_h: u64,
 }
 
 /// Where it keeps its files.
@@ -64,8 +78,12 @@ pub(crate) struct Database {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Vault {
-    /// The key management service: `local`.
+    /// The key management service: `local`, or one of those that organisations can connect.
     pub(crate) kms: String,
+    /// What another service than `local` has to be told: a JSON object, as in the admin API.
+    pub(crate) kms_settings: Hidden,
+    /// The same in a file of mode 0600.
+    pub(crate) kms_settings_file: String,
     /// The local key: a file of mode 0600; empty means `vault.key` in the data directory.
     pub(crate) local_key_file: String,
     /// The local key from an environment variable of that name, 64 hex digits or base64.
@@ -76,8 +94,22 @@ pub(crate) struct Vault {
     pub(crate) former_key_file: String,
     /// The same in an environment variable.
     pub(crate) former_key_env: String,
+    /// The service of before, other than `local`, until `portcullis vault rewrap` has run.
+    pub(crate) former_kms: String,
+    /// What that has to be told.
+    pub(crate) former_kms_settings: Hidden,
+    /// The same in a file of mode 0600.
+    pub(crate) former_kms_settings_file: String,
     /// Seconds an unwrapped data key may be used before it is unwrapped anew.
     pub(crate) cache_s: u64,
+    /// Seconds longer that it may be used while the key management service does not answer.
+    pub(crate) grace_s: u64,
+    /// Days after which a data key is replaced by a new one.
+    pub(crate) rotate_days: u64,
+    /// Sealed values after which a data key is replaced by a new one.
+    pub(crate) rotate_uses: u64,
+    /// Values that are sealed anew per second at most, after a rotation on demand.
+    pub(crate) reseal_per_s: u32,
 }
 
 /// What it may call.
@@ -136,10 +168,17 @@ pub(crate) struct Log {
     pub(crate) filter: String,
 }
 
+impl Default for Auth {
+    fn default() -> Self {
+        Self { session_idle_min: 60, session_lifetime_h: 12 }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8787".to_owned(),
+            public_url: String::new(),
             workers: 0,
             max_connections: 16_384,
             header_timeout_s: 75,
@@ -162,7 +201,16 @@ impl Default for Vault {
             local_key_fd: 0,
             former_key_file: String::new(),
             former_key_env: String::new(),
+            kms_settings: Hidden::default(),
+            kms_settings_file: String::new(),
+            former_kms: String::new(),
+            former_kms_settings: Hidden::default(),
+            former_kms_settings_file: String::new(),
             cache_s: 300,
+            grace_s: 900,
+            rotate_days: 90,
+            rotate_uses: 1 << 30,
+            reseal_per_s: 500,
         }
     }
 }
@@ -195,6 +243,17 @@ impl Default for Metrics {
 impl Default for Log {
     fn default() -> Self {
         Self { format: "text".to_owned(), filter: "info".to_owned() }
+    }
+}
+
+/// Text that may hold a secret: it has no printable form.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Hidden(pub(crate) String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "Hidden(empty)" } else { "Hidden" })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Provider credentials: the key, and the settings that go with it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use portcullis_domain::{ApiKeyToken, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,6 +16,9 @@ pub struct Credential {
     /// The provider's settings.
     #[serde(default)]
     pub settings: Settings,
+    /// The key as `authorization: Bearer` has it: made once for all calls.
+    #[serde(skip)]
+    bearer: OnceLock<Option<HeaderValue>>,
 }
 
 /// A provider's settings, by their names in the admin API (`IntegrationConfigurations`) and, with
@@ -124,6 +127,23 @@ const FAMILIES: &[&str] = &[
 ];
 
 impl Credential {
+    /// Of a key and the settings that go with it.
+    pub fn new(key: Option<Secret<String>>, settings: Settings) -> Self {
+        Self { key, settings, bearer: OnceLock::new() }
+    }
+
+    /// The key as a value of `authorization`, marked sensitive; `None` when no header can hold it,
+    /// or when there is no key.
+    pub(crate) fn bearer(&self) -> Option<&HeaderValue> {
+        let bearer = self.bearer.get_or_init(|| {
+            let key = self.key.as_ref()?.danger_expose();
+            let mut value = HeaderValue::from_str(&format!("Bearer {key}")).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        });
+        bearer.as_ref()
+    }
+
     /// Reads what the vault opened.
     pub fn parse(json: &[u8]) -> Result<Self, MalformedCredential> {
         // serde's message may quote what it read.
@@ -156,10 +176,8 @@ impl Credential {
             // A key of ours must never be sent to a provider.
             (!ApiKeyToken::resembles(text)).then_some(text)
         };
-        Self {
-            key: bearer.or_else(api_key).map(|key| Secret::new(key.to_owned())),
-            settings: Settings::from_headers(headers),
-        }
+        let key = bearer.or_else(api_key).map(|key| Secret::new(key.to_owned()));
+        Self::new(key, Settings::from_headers(headers))
     }
 }
 

@@ -5,6 +5,7 @@ pub mod adapter;
 pub mod catalog;
 pub mod credential;
 mod endpoint;
+mod json;
 pub mod price;
 pub mod request;
 pub mod sse;

@@ -3,15 +3,13 @@
 //! The original text is kept: what a provider gets is the caller's bytes with at most a few
 //! top-level members replaced, so unknown fields, number formats and key order survive.
 
-use std::{collections::HashSet, fmt, ops::Range};
+use std::{borrow::Cow, collections::HashSet, ops::Range};
 
 use bytes::Bytes;
 use memchr::memmem;
-use serde::{
-    Deserialize,
-    de::{Deserializer as _, MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
+use serde::Deserialize;
+
+use crate::json::{Walk, string};
 
 /// Members a request object may have at its top level: far above any real request, and a bound on
 /// what a hostile one makes us remember.
@@ -23,8 +21,6 @@ const FEW_MEMBERS: usize = 32;
 #[derive(Clone)]
 pub struct JsonRequest {
     bytes: Bytes,
-    /// Just behind the opening brace.
-    inside: usize,
     members: Vec<Member>,
     stream: bool,
     wants_usage: bool,
@@ -72,37 +68,44 @@ struct Member {
     value: Range<usize>,
 }
 
-/// UTF-8 text shared with the body it comes from.
+/// UTF-8 text that the body holds, by its place; or, where it is escaped there, by itself.
 #[derive(Clone)]
-struct Text(Bytes);
+enum Text {
+    Plain(Range<usize>),
+    Escaped(Box<str>),
+}
 
 impl JsonRequest {
     /// Reads a body: validates all of it, notes where its members are. Fails on anything but one
     /// JSON object with distinct members.
     pub fn parse(bytes: Bytes) -> Result<Self, MalformedJson> {
         let text = std::str::from_utf8(&bytes).map_err(|_| MalformedJson::Encoding)?;
-        let found = top_level(text)?;
-        let inside = text.find('{').map_or(0, |at| at + 1);
-        let mut members = Vec::with_capacity(found.len());
-        for (key, raw) in &found {
-            let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-            members
-                .push(Member { key: Text::of(key, &bytes), value: start..start + raw.get().len() });
-        }
+        let malformed = |malformed: crate::json::Malformed| MalformedJson::at(text, malformed.at);
+        let mut walk = Walk::object(text).map_err(malformed)?;
+        let mut names = Names::default();
+        let mut members: Vec<Member> = Vec::with_capacity(8);
         let (mut model, mut user) = (None, None);
         let (mut stream, mut wants_usage) = (false, false);
-        // A member of another type than we know counts as absent: it is the provider that refuses.
-        for (key, raw) in &found {
-            let raw = raw.get();
-            match key.as_ref() {
-                "model" => model = string(raw).map(|text| Text::of(&text, &bytes)),
-                "user" => user = string(raw).map(|text| Text::of(&text, &bytes)),
+        while let Some(member) = walk.member().map_err(malformed)? {
+            let (key, raw) = (member.key, member.value);
+            // A member of another type than we know counts as absent: it is the provider that
+            // refuses.
+            match &*key {
+                "model" => model = string(raw).map(|model| Text::of(model, text)),
+                "user" => user = string(raw).map(|user| Text::of(user, text)),
                 "stream" => stream = raw == "true",
                 "stream_options" => wants_usage = includes_usage(raw),
                 _ => {}
             }
+            if members.len() == MAX_MEMBERS {
+                return Err(MalformedJson::TooManyMembers);
+            }
+            if !names.are_distinct_with(key.clone(), &members, text) {
+                return Err(MalformedJson::Duplicate);
+            }
+            members.push(Member { key: Text::of(key, text), value: member.place });
         }
-        Ok(Self { bytes, inside, members, stream, wants_usage, model, user })
+        Ok(Self { members, stream, wants_usage, model, user, bytes })
     }
 
     /// The body as it came.
@@ -119,7 +122,7 @@ impl JsonRequest {
 
     /// `model`, when it is a string.
     pub fn model(&self) -> Option<&str> {
-        self.model.as_ref().map(Text::as_str)
+        self.model.as_ref().map(|text| text.within(&self.bytes))
     }
 
     /// Whether `stream` is true.
@@ -134,7 +137,7 @@ impl JsonRequest {
 
     /// `user`, when it is a string.
     pub fn user(&self) -> Option<&str> {
-        self.user.as_ref().map(Text::as_str)
+        self.user.as_ref().map(|text| text.within(&self.bytes))
     }
 
     /// Characters of the body, to estimate input tokens from. Inline files (`;base64,` data URLs)
@@ -178,7 +181,8 @@ impl JsonRequest {
             if !self.members.is_empty() {
                 added.push(',');
             }
-            splices.push((self.inside..self.inside, added));
+            let inside = Walk::inside(std::str::from_utf8(&self.bytes).unwrap_or_default());
+            splices.push((inside..inside, added));
         }
         if splices.is_empty() {
             return self.bytes.clone();
@@ -197,94 +201,69 @@ impl JsonRequest {
     }
 
     fn find(&self, key: &str) -> Option<&Member> {
-        self.members.iter().find(|member| member.key.as_str() == key)
+        self.members.iter().find(|member| member.key.within(&self.bytes) == key)
+    }
+}
+
+/// The names of the members so far. Up to a number they are compared one by one; beyond, they are
+/// looked up: long ones that are nearly alike would cost the square of their number.
+#[derive(Default)]
+struct Names<'a>(HashSet<Cow<'a, str>>);
+
+impl<'a> Names<'a> {
+    fn are_distinct_with(&mut self, key: Cow<'a, str>, members: &[Member], text: &'a str) -> bool {
+        if members.len() < FEW_MEMBERS {
+            return members.iter().all(|known| known.key.within(text.as_bytes()) != &*key);
+        }
+        if self.0.is_empty() {
+            let known = members.iter().map(|known| known.key.clone().resolved(text));
+            self.0 = known.collect();
+        }
+        self.0.insert(key)
     }
 }
 
 impl Text {
-    /// Shares `text` with `whole` when it lies in it; escaped text does not.
-    fn of(text: &str, whole: &Bytes) -> Self {
-        let within = whole.as_ptr_range().contains(&text.as_ptr());
-        Self(if within {
-            whole.slice_ref(text.as_bytes())
-        } else {
-            Bytes::copy_from_slice(text.as_bytes())
-        })
+    fn of(found: Cow<'_, str>, whole: &str) -> Self {
+        match found {
+            Cow::Borrowed(part) => {
+                let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+                Self::Plain(start..start + part.len())
+            }
+            Cow::Owned(text) => Self::Escaped(text.into()),
+        }
     }
 
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("made from a str")
+    fn within<'t>(&'t self, whole: &'t [u8]) -> &'t str {
+        match self {
+            Self::Plain(place) => {
+                std::str::from_utf8(&whole[place.clone()]).expect("made from a str")
+            }
+            Self::Escaped(text) => text,
+        }
+    }
+
+    fn resolved(self, whole: &str) -> Cow<'_, str> {
+        match self {
+            Self::Plain(place) => Cow::Borrowed(&whole[place]),
+            Self::Escaped(text) => Cow::Owned(text.into()),
+        }
+    }
+}
+
+impl MalformedJson {
+    /// That the text is wrong at this byte.
+    fn at(text: &str, at: usize) -> Self {
+        let before = &text.as_bytes()[..at.min(text.len())];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        Self::Syntax { line, column }
     }
 }
 
 /// JSON text of a string.
 pub fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("a string always has a JSON form")
-}
-
-/// The string that a JSON text is, if it is one.
-pub(crate) fn string(raw: &str) -> Option<std::borrow::Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Borrowing<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
-    serde_json::from_str::<Borrowing<'_>>(raw).ok().map(|Borrowing(text)| text)
-}
-
-type Members<'a> = Vec<(std::borrow::Cow<'a, str>, &'a RawValue)>;
-
-/// The top-level members of an object, in order, validating all of the text.
-pub(crate) fn top_level(text: &str) -> Result<Members<'_>, MalformedJson> {
-    struct TopLevel<'c>(&'c mut Option<MalformedJson>);
-
-    impl<'de> Visitor<'de> for TopLevel<'_> {
-        type Value = Members<'de>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members: Members<'de> = Vec::with_capacity(16);
-            // Beyond what real requests have, names are looked up: long ones that are nearly alike
-            // would cost the square of their number.
-            let mut many = HashSet::new();
-            while let Some((Key(key), raw)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
-                let refused = if members.len() == MAX_MEMBERS {
-                    Some(MalformedJson::TooManyMembers)
-                } else if many.contains(&key)
-                    || (many.is_empty() && members.iter().any(|(known, _)| *known == key))
-                {
-                    Some(MalformedJson::Duplicate)
-                } else {
-                    None
-                };
-                if refused.is_some() {
-                    *self.0 = refused;
-                    return Err(serde::de::Error::custom("refused"));
-                }
-                if !many.is_empty() {
-                    many.insert(key.clone());
-                }
-                members.push((key, raw));
-                if members.len() == FEW_MEMBERS {
-                    many.extend(members.iter().map(|(known, _)| known.clone()));
-                }
-            }
-            Ok(members)
-        }
-    }
-
-    #[derive(Deserialize)]
-    struct Key<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
-
-    let mut cause = None;
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let read = reader.deserialize_map(TopLevel(&mut cause)).and_then(|members| {
-        reader.end()?;
-        Ok(members)
-    });
-    read.map_err(|error| {
-        cause.unwrap_or(MalformedJson::Syntax { line: error.line(), column: error.column() })
-    })
 }
 
 fn includes_usage(raw: &str) -> bool {

@@ -83,6 +83,7 @@ impl Delivery {
                     let refused = &batch.logs[0];
                     let row = Row {
                         call: refused.log.id,
+                        // As JSON: dead letters are for people to read.
                         fields: refused.fields.as_bytes().to_vec(),
                         bodies: batch
                             .bodies

@@ -12,7 +12,7 @@
 use portcullis_domain::{CallId, ContentPart};
 
 /// The first bytes of a segment file; the last of them is the format's version.
-pub(crate) const MAGIC: [u8; 8] = *b"PCTSEG\0\x01";
+pub(crate) const MAGIC: [u8; 8] = *b"PCTSEG\0\x02";
 /// Bytes before an entry's payload.
 pub(crate) const HEADER_LEN: usize = 36;
 /// The longest payload. Longer ones are not written, so a longer length means damage.
@@ -23,9 +23,10 @@ const VERSION: u8 = 1;
 /// What an entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A provider is about to be called. Payload: the log's JSON.
+    /// A provider is about to be called. Payload: the log, see `codec.rs`.
     Opened = 1,
-    /// The call ended. Payload: the log's JSON.
+    /// The call ended. Payload: the log, see `codec.rs`; in dead-letter files its JSON, where it
+    /// could be read.
     Closed = 2,
     /// Sealed content of the call whose closed entry follows in the same file.
     Body = 3,

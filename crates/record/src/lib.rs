@@ -1,8 +1,9 @@
 //! The record of calls: durable segment files, recovery after a crash, and shipping to the store.
 //!
 //! A call leaves two facts: *opened* before its provider is called, *closed* when it ended. The
-//! [`SegmentRecorder`] hands each to the kernel with one write into a file that only the calling
-//! thread writes, so that a killed process loses nothing and calls never wait for each other. The
+//! [`SegmentRecorder`] hands them to the kernel with a write into a file that only the calling
+//! thread writes, so that a killed process loses nothing and calls never wait for each other. A
+//! thread that serves many calls has the facts of each turn of its loop written together. The
 //! [`Shipper`], a thread of its own, reads the files in the order of events, pairs the facts and
 //! hands whole logs to a [`LogSink`], at least once. A sink keeps the first log it gets under an
 //! id and ignores repeats.
@@ -19,6 +20,8 @@
 //! Invariants: nothing here knows SQL or HTTP; content arrives sealed and is never opened; a
 //! segment is deleted only after the sink confirmed all of it and the cursor says so.
 
+pub mod body;
+mod codec;
 mod cursor;
 mod dead_letter;
 mod delivery;

@@ -8,16 +8,17 @@ use std::{
         Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
-use portcullis_domain::{Content, Log, NodeId, RecordUnavailable, Recorder, StoredContent};
+use portcullis_domain::{Content, Log, NodeId, Opened, RecordUnavailable, Recorder, StoredContent};
 
 use crate::{
     node::{Node, StartError},
-    spill::Spilled,
+    spill,
     sync::Syncer,
-    writer::{self, with_writer},
+    writer::{self, TooLong, Unwritten, with_writer},
 };
 
 /// How the record is kept.
@@ -34,8 +35,8 @@ pub struct RecordSettings {
     pub spill_bytes: usize,
 }
 
-/// Records calls in segment files. Every thread writes to a file of its own, with one system call
-/// per fact and no lock.
+/// Records calls in segment files. Every thread writes to a file of its own, without a lock: each
+/// fact with one system call, or all of a turn's together where the thread flushes.
 pub struct SegmentRecorder {
     // Declared first, so that the last sync happens while the node still holds its lock.
     _syncer: Syncer,
@@ -115,61 +116,48 @@ impl SegmentRecorder {
 }
 
 impl Recorder for SegmentRecorder {
-    fn open(&self, log: &Log) -> Result<(), RecordUnavailable> {
-        let counters = &self.node.counters;
-        match with_writer(&self.node, |writer| writer.opened(&self.node, log)) {
-            Ok(()) => {
-                counters.opened.fetch_add(1, Ordering::Relaxed);
-                Ok(())
+    fn open(&self, log: &Log) -> Result<Opened, RecordUnavailable> {
+        let opened = with_writer(&self.node, |writer| writer.opened(&self.node, log));
+        opened.or_else(|unwritten| match unwritten {
+            Unwritten::TooLong if !is_brief(log) => self.open(&brief(log)),
+            Unwritten::TooLong => Err(RecordUnavailable("the log is too long".to_owned())),
+            Unwritten::Disk(error) => Err(RecordUnavailable(error.to_string())),
+        })
+    }
+
+    fn poll_opened(
+        &self,
+        opened: Opened,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), RecordUnavailable>> {
+        with_writer(&self.node, |writer| match writer.is_written(opened) {
+            Some(written) => Poll::Ready(written),
+            None => {
+                writer.wake(cx.waker());
+                Poll::Pending
             }
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge && !is_brief(log) => {
-                self.open(&brief(log))
-            }
-            Err(error) => {
-                counters.open_failed.fetch_add(1, Ordering::Relaxed);
-                Err(RecordUnavailable(error.to_string()))
+        })
+    }
+
+    fn close(&self, log: &Log, content: Content) {
+        if [&content.request, &content.response].into_iter().flatten().any(|s| !writer::fits(s)) {
+            self.node.counters.content_lost.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(call = %log.id, "content is longer than the record takes; dropped");
+            return self.close(&without_content(log), Content::default());
+        }
+        let closed = with_writer(&self.node, |writer| writer.closed(&self.node, log, &content));
+        if let Err(TooLong) = closed {
+            if is_brief(log) {
+                spill::put(&self.node, log, content, &io::ErrorKind::FileTooLarge.into());
+            } else {
+                tracing::error!(call = %log.id, "a log is longer than the record takes; cut");
+                self.close(&brief(log), content);
             }
         }
     }
 
-    fn close(&self, log: &Log, content: Content) {
-        let counters = &self.node.counters;
-        if [&content.request, &content.response].into_iter().flatten().any(|s| !writer::fits(s)) {
-            counters.content_lost.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(call = %log.id, "content is longer than the record takes; dropped");
-            return self.close(&without_content(log), Content::default());
-        }
-        let error = match with_writer(&self.node, |w| w.closed(&self.node, log, &content)) {
-            Ok(()) => {
-                counters.closed.fetch_add(1, Ordering::Relaxed);
-                return;
-            }
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge && !is_brief(log) => {
-                tracing::error!(call = %log.id, "a log is longer than the record takes; cut");
-                return self.close(&brief(log), content);
-            }
-            Err(error) => error,
-        };
-        let bound = self.node.settings.spill_bytes;
-        let mut spill = self.node.spill.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = spill.push(log, content, bound);
-        drop(spill);
-        match outcome {
-            Spilled::Whole => {
-                tracing::warn!(call = %log.id, %error, "the end of a call waits in memory");
-            }
-            Spilled::WithoutContent => {
-                counters.content_lost.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(
-                    call = %log.id, %error,
-                    "the end of a call waits in memory; there is no room for its content"
-                );
-            }
-            Spilled::Lost => {
-                counters.lost.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(call = %log.id, %error, "the end of a call cannot be recorded");
-            }
-        }
+    fn flush(&self) {
+        writer::flush(&self.node);
     }
 }
 

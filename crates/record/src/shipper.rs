@@ -12,13 +12,14 @@ use std::{
     time::Duration,
 };
 
-use portcullis_domain::{ContentPart, Dice, Log, LogState, NotSealed, Sealed};
+use portcullis_domain::{ContentPart, Dice, LogState, NotSealed, Sealed};
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
 };
 
 use crate::{
+    codec,
     dead_letter::DeadLetters,
     delivery::{Counts, Delivery, Stopped, Waiter},
     lane::Row,
@@ -198,7 +199,7 @@ struct Load {
 impl Work {
     fn run(mut self, node: &Node) {
         // Calls come first. Where the system does not allow it, shipping competes with them.
-        if let Err(error) = rustix::process::nice(10) {
+        if let Err(error) = rustix::process::nice(19) {
             tracing::debug!(%error, "the shipper keeps its priority");
         }
         // An error means that the shipper is dropped: what is not confirmed stays on the disk.
@@ -346,8 +347,8 @@ impl Load {
 
 /// A row as the sink takes it.
 fn read(row: &Row) -> Result<(ShippedLog, Vec<ShippedBody>), String> {
-    let fields = str::from_utf8(&row.fields).map_err(|error| format!("not a log: {error}"))?;
-    let log: Log = serde_json::from_str(fields).map_err(|error| format!("not a log: {error}"))?;
+    let log = codec::decode(&row.fields).map_err(|malformed| malformed.to_string())?;
+    let fields = serde_json::to_string(&log).map_err(|error| format!("not a log: {error}"))?;
     let body = |(part, bytes): &(ContentPart, Vec<u8>)| {
         Ok(ShippedBody {
             call_id: row.call,
@@ -379,13 +380,12 @@ fn discard(lanes: &mut Lanes, node: &Node) -> io::Result<()> {
 /// An opened call's log, completed: nothing is known beyond the opening.
 fn interrupt(mut row: Row) -> Row {
     // What cannot be read stays as it is and goes to the dead letters.
-    if let Ok(mut log) = serde_json::from_slice::<Log>(&row.fields) {
+    if let Ok(mut log) = codec::decode(&row.fields) {
         log.state = LogState::Interrupted;
         log.response_status = None;
         log.is_success = false;
-        if let Ok(fields) = serde_json::to_vec(&log) {
-            row.fields = fields;
-        }
+        row.fields.clear();
+        codec::encode(&log, &mut row.fields);
     }
     row
 }

@@ -1,10 +1,14 @@
 //! Where a closed call waits in memory while the disk refuses it.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{PoisonError, atomic::Ordering},
+};
 
 use portcullis_domain::{Content, Log, Sealed};
 
-use crate::recorder::without_content;
+use crate::{node::Node, recorder::without_content};
 
 /// A bounded queue of calls whose closing could not be written yet.
 #[derive(Default)]
@@ -22,6 +26,31 @@ pub(crate) enum Spilled {
     WithoutContent,
     /// There was no room.
     Lost,
+}
+
+/// Keeps the end of a call that the disk refused, and says what became of it.
+pub(crate) fn put(node: &Node, log: &Log, content: Content, error: &io::Error) {
+    let bound = node.settings.spill_bytes;
+    let mut spill = node.spill.lock().unwrap_or_else(PoisonError::into_inner);
+    let outcome = spill.push(log, content, bound);
+    drop(spill);
+    let counters = &node.counters;
+    match outcome {
+        Spilled::Whole => {
+            tracing::warn!(call = %log.id, %error, "the end of a call waits in memory");
+        }
+        Spilled::WithoutContent => {
+            counters.content_lost.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                call = %log.id, %error,
+                "the end of a call waits in memory; there is no room for its content"
+            );
+        }
+        Spilled::Lost => {
+            counters.lost.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(call = %log.id, %error, "the end of a call cannot be recorded");
+        }
+    }
 }
 
 /// What a log takes in memory, roughly: its texts are short and bounded by the gateway.

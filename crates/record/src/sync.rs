@@ -55,15 +55,14 @@ impl Drop for Syncer {
 /// Writes ended calls that the disk refused before. Says how many still wait.
 pub(crate) fn drain_spill(node: &Node) -> usize {
     loop {
+        // In this order, as everywhere: who writes with the reserve may have to spill.
+        let mut reserve = node.reserve.lock().unwrap_or_else(PoisonError::into_inner);
         let mut spill = node.spill.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((log, content)) = spill.front() else { return 0 };
-        let mut reserve = node.reserve.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = reserve.get_or_insert_with(|| Writer::new(node));
-        if writer.closed(node, log, content).is_err() {
+        if writer.closed_now(node, log, content).is_err() {
             return spill.len();
         }
-        drop(reserve);
-        node.counters.closed.fetch_add(1, Ordering::Relaxed);
         tracing::info!(call = %log.id, "the end of a call that waited in memory is recorded");
         spill.pop();
     }

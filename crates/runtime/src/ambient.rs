@@ -26,14 +26,17 @@ impl Clock for SystemClock {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemDice;
 
+/// Bytes: enough for some twenty calls.
+const DRAWN_AT_ONCE: usize = 2048;
+
 /// Random bytes not used yet: the last `left` of `bytes`. What was used is wiped.
 struct Drawn {
-    bytes: [u8; 512],
+    bytes: [u8; DRAWN_AT_ONCE],
     left: usize,
 }
 
 thread_local! {
-    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; 512], left: 0 }) };
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; DRAWN_AT_ONCE], left: 0 }) };
 }
 
 impl Dice for SystemDice {

@@ -7,6 +7,8 @@
 
 mod ambient;
 pub mod egress;
+mod http1;
+mod patience;
 pub mod server;
 mod tasks;
 pub mod telemetry;

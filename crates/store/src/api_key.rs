@@ -1,204 +1,200 @@
 //! API keys.
 
 use portcullis_domain::{
-    ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyKind, OrganisationId, Permit, PreviousDigest, WorkspaceId,
+    ApiKey, ApiKeyDigest, ApiKeyId, ApiKeyKind, ApiKeyMadeBy, AuditResource, OrganisationId,
+    PreviousDigest, Reach, Timestamp, UserId, WorkspaceId,
 };
+use serde_json::{Value as Json, json};
 
 use crate::{
-    Error, List, Page, Reader, Result, Subject, Tx, tenant,
-    value::{Row, json, values},
+    Error, List, Page, Reader, Result, Rows, Subject,
+    entity::{self, Stored},
+    value::{Row, Value, json, values},
 };
 
-/// Changes API keys.
-pub struct ApiKeys<'t>(&'t mut Tx);
-
-/// One organisation's API keys.
-pub struct ApiKeysOf<'r> {
-    pub(crate) reader: &'r mut Reader,
-    pub(crate) organisation: OrganisationId,
-}
-
-macro_rules! columns {
-    () => {
-        "id, organisation_id, workspace_id, environment_id, user_id, kind, name, description,
-         digest, hint, previous_digest, previous_until, scopes, defaults, expires_at, created_at,
-         updated_at"
-    };
+/// Which API keys are wanted.
+#[derive(Clone, Debug)]
+pub struct ApiKeyFilter {
+    /// Keys of these kinds, each within its reach.
+    pub kinds: Vec<(ApiKeyKind, Reach)>,
+    /// Of this workspace.
+    pub workspace: Option<WorkspaceId>,
+    /// Of this person.
+    pub user: Option<UserId>,
 }
 
 impl Reader {
     /// Hands every API key of every organisation to `take`, one at a time: for the snapshot.
     pub async fn load_api_keys(&mut self, take: &mut (dyn FnMut(ApiKey) + Send)) -> Result<()> {
-        self.each_sound(concat!("SELECT ", columns!(), " FROM api_keys"), read, take).await
+        entity::load(self, take).await
     }
 }
 
-impl Tx {
-    /// The API keys, to change.
-    pub fn api_keys(&mut self) -> ApiKeys<'_> {
-        ApiKeys(self)
+impl Rows<'_, ApiKey> {
+    /// A page of them.
+    pub async fn list(&mut self, filter: &ApiKeyFilter, page: Page) -> Result<List<ApiKey>> {
+        let mut conditions = self.conditions();
+        conditions.compare("workspace_id =", filter.workspace);
+        conditions.compare("user_id =", filter.user);
+        let mut kinds = Vec::new();
+        for (kind, reach) in &filter.kinds {
+            let name = conditions.bind(kind.name());
+            kinds.push(match reach {
+                Reach::Everywhere => format!("kind = {name}"),
+                Reach::Only(_) => {
+                    let within = conditions.reach("workspace_id", reach);
+                    format!("(kind = {name} AND {within})")
+                }
+            });
+        }
+        conditions.any(&kinds);
+        self.page(conditions, page).await
     }
-}
 
-impl ApiKeysOf<'_> {
-    /// The API key of that id.
-    pub async fn find(&mut self, id: ApiKeyId) -> Result<Option<ApiKey>> {
-        let sql =
-            concat!("SELECT ", columns!(), " FROM api_keys WHERE organisation_id = $1 AND id = $2");
-        let row = self.reader.optional(sql, values![self.organisation, id]).await?;
-        row.as_ref().map(read).transpose()
-    }
-
-    /// A page of them; of one workspace and of one kind, when given.
-    pub async fn list(
+    /// Every key of a person, or of a workspace, oldest first.
+    pub async fn all_of(
         &mut self,
+        user: Option<UserId>,
         workspace: Option<WorkspaceId>,
-        kind: Option<ApiKeyKind>,
-        page: Page,
-    ) -> Result<List<ApiKey>> {
-        let from = "FROM api_keys WHERE organisation_id = $1
-            AND ($2 IS NULL OR workspace_id = $2) AND ($3 IS NULL OR kind = $3)";
-        let values = values![self.organisation, workspace, kind.map(ApiKeyKind::name)];
-        tenant::list(self.reader, columns!(), from, values, page, read).await
+    ) -> Result<Vec<ApiKey>> {
+        let mut conditions = self.conditions();
+        conditions.compare("user_id =", user);
+        conditions.compare("workspace_id =", workspace);
+        self.all(conditions).await
     }
 }
 
-impl ApiKeys<'_> {
-    /// Adds an API key.
-    pub async fn insert(&mut self, permit: &Permit, key: &ApiKey) -> Result<()> {
-        tenant::check(permit, key.organisation_id, place(key))?;
-        let previous = key.previous.as_ref();
-        self.0
-            .execute(
-                concat!(
-                    "INSERT INTO api_keys (",
-                    columns!(),
-                    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                        $16, $17)"
-                ),
-                values![
-                    key.id,
-                    permit.organisation(),
-                    key.workspace_id,
-                    key.environment_id,
-                    key.user_id,
-                    key.kind.name(),
-                    key.name.as_str(),
-                    key.description.as_deref(),
-                    &key.digest.0,
-                    key.hint.as_str(),
-                    previous.map(|previous| &previous.digest.0),
-                    previous.map(|previous| previous.until),
-                    json(&key.scopes),
-                    json(&key.defaults),
-                    key.expires_at,
-                    key.created_at,
-                    key.updated_at,
-                ],
-            )
-            .await?;
-        self.announce(permit, key.id).await
+impl Stored for ApiKey {
+    type Id = ApiKeyId;
+    const TABLE: &'static str = "api_keys";
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "organisation_id",
+        "workspace_id",
+        "kind",
+        "user_id",
+        "created_at",
+        "environment_id",
+        "name",
+        "description",
+        "digest",
+        "hint",
+        "previous_digest",
+        "previous_until",
+        "scopes",
+        "defaults",
+        "allowed_addresses",
+        "made_by",
+        "expires_at",
+        "updated_at",
+    ];
+    const FIXED: &'static [&'static str] =
+        &["id", "organisation_id", "workspace_id", "kind", "user_id", "created_at"];
+    const RESOURCE: AuditResource = AuditResource::ApiKey;
+
+    fn organisation(&self) -> OrganisationId {
+        self.organisation_id
     }
 
-    /// Writes everything that may change: environment, name, description, digests, hint, scopes,
-    /// defaults, expiry and the instant of the change. `false` when it is not there.
-    pub async fn update(&mut self, permit: &Permit, key: &ApiKey) -> Result<bool> {
-        tenant::check(permit, key.organisation_id, place(key))?;
-        let previous = key.previous.as_ref();
-        let changed = self
-            .0
-            .execute(
-                "UPDATE api_keys SET environment_id = $5, name = $6, description = $7, digest = $8,
-                     hint = $9, previous_digest = $10, previous_until = $11, scopes = $12,
-                     defaults = $13, expires_at = $14, updated_at = $15
-                 WHERE organisation_id = $1 AND id = $3
-                     AND ($2 IS NULL OR (workspace_id = $2 AND kind <> $4))",
-                values![
-                    permit.organisation(),
-                    permit.workspace(),
-                    key.id,
-                    ApiKeyKind::OrganisationService.name(),
-                    key.environment_id,
-                    key.name.as_str(),
-                    key.description.as_deref(),
-                    &key.digest.0,
-                    key.hint.as_str(),
-                    previous.map(|previous| &previous.digest.0),
-                    previous.map(|previous| previous.until),
-                    json(&key.scopes),
-                    json(&key.defaults),
-                    key.expires_at,
-                    key.updated_at,
-                ],
-            )
-            .await?;
-        if changed == 0 {
-            return Ok(false);
-        }
-        self.announce(permit, key.id).await?;
-        Ok(true)
+    /// An organisation's keys name the default workspace, but whoever is confined to that workspace
+    /// must not touch them.
+    fn workspace(&self) -> Option<WorkspaceId> {
+        self.kind.is_workspace_bound().then_some(self.workspace_id)
     }
 
-    /// Removes an API key. `false` when it is not there.
-    pub async fn remove(&mut self, permit: &Permit, id: ApiKeyId) -> Result<bool> {
-        // An organisation's keys name the default workspace, but whoever is confined to that
-        // workspace must not touch them.
-        let changed = self
-            .0
-            .execute(
-                "DELETE FROM api_keys WHERE organisation_id = $1 AND id = $3
-                     AND ($2 IS NULL OR (workspace_id = $2 AND kind <> $4))",
-                values![
-                    permit.organisation(),
-                    permit.workspace(),
-                    id,
-                    ApiKeyKind::OrganisationService.name(),
-                ],
-            )
-            .await?;
-        if changed == 0 {
-            return Ok(false);
-        }
-        self.announce(permit, id).await?;
-        Ok(true)
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::ApiKey(self.id))
     }
 
-    async fn announce(&mut self, permit: &Permit, id: ApiKeyId) -> Result<()> {
-        self.0.announce(permit.organisation(), Subject::ApiKey(id)).await
+    fn version(&self) -> Timestamp {
+        self.updated_at
     }
-}
 
-/// The workspace a permit must hold for; `None` for the organisation as a whole.
-fn place(key: &ApiKey) -> Option<WorkspaceId> {
-    key.kind.is_workspace_bound().then_some(key.workspace_id)
-}
+    fn set_version(&mut self, at: Timestamp) {
+        self.updated_at = at;
+    }
 
-fn read(row: &Row) -> Result<ApiKey> {
-    let digest = |column: &'static str, bytes: Vec<u8>| {
-        bytes.try_into().map(ApiKeyDigest).map_err(|_| Error::Corrupt(column))
-    };
-    let previous = match (row.opt_bytes("previous_digest")?, row.opt_instant("previous_until")?) {
-        (Some(bytes), Some(until)) => {
-            Some(PreviousDigest { digest: digest("previous_digest", bytes)?, until })
-        }
-        _ => None,
-    };
-    Ok(ApiKey {
-        id: row.id("id")?,
-        organisation_id: row.id("organisation_id")?,
-        workspace_id: row.id("workspace_id")?,
-        environment_id: row.id("environment_id")?,
-        user_id: row.opt_id("user_id")?,
-        kind: ApiKeyKind::parse(&row.text("kind")?).ok_or(Error::Corrupt("kind"))?,
-        name: row.text("name")?,
-        description: row.opt_text("description")?,
-        digest: digest("digest", row.bytes("digest")?)?,
-        hint: row.text("hint")?,
-        previous,
-        scopes: row.json("scopes")?,
-        defaults: row.json("defaults")?,
-        expires_at: row.opt_instant("expires_at")?,
-        created_at: row.instant("created_at")?,
-        updated_at: row.instant("updated_at")?,
-    })
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn audit_name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn shown(&self) -> Json {
+        json!({
+            "name": self.name,
+            "description": self.description,
+            "type": self.kind.name(),
+            "workspace_id": self.workspace_id,
+            "environment_id": self.environment_id,
+            "user_id": self.user_id,
+            "key": self.hint,
+            "key_transition_expires_at": self.previous.as_ref().map(|p| p.until.to_string()),
+            "scopes": self.scopes,
+            "defaults": self.defaults,
+            "allowed_addresses": self.allowed_addresses,
+            "expires_at": self.expires_at.map(|at| at.to_string()),
+        })
+    }
+
+    fn values(&self) -> Vec<Value> {
+        let previous = self.previous.as_ref();
+        values![
+            self.id,
+            self.organisation_id,
+            self.workspace_id,
+            self.kind.name(),
+            self.user_id,
+            self.created_at,
+            self.environment_id,
+            self.name.as_str(),
+            self.description.as_deref(),
+            &self.digest.0,
+            self.hint.as_str(),
+            previous.map(|previous| &previous.digest.0),
+            previous.map(|previous| previous.until),
+            json(&self.scopes),
+            json(&self.defaults),
+            json(&self.allowed_addresses),
+            self.made_by.name(),
+            self.expires_at,
+            self.updated_at,
+        ]
+    }
+
+    fn read(row: &Row) -> Result<Self> {
+        let digest = |column: &'static str, bytes: Vec<u8>| {
+            bytes.try_into().map(ApiKeyDigest).map_err(|_| Error::Corrupt(column))
+        };
+        let until = row.opt_instant("previous_until")?;
+        let previous = match (row.opt_bytes("previous_digest")?, until) {
+            (Some(bytes), Some(until)) => {
+                Some(PreviousDigest { digest: digest("previous_digest", bytes)?, until })
+            }
+            _ => None,
+        };
+        Ok(Self {
+            id: row.id("id")?,
+            organisation_id: row.id("organisation_id")?,
+            workspace_id: row.id("workspace_id")?,
+            environment_id: row.id("environment_id")?,
+            user_id: row.opt_id("user_id")?,
+            kind: ApiKeyKind::parse(&row.text("kind")?).ok_or(Error::Corrupt("kind"))?,
+            name: row.text("name")?,
+            description: row.opt_text("description")?,
+            digest: digest("digest", row.bytes("digest")?)?,
+            hint: row.text("hint")?,
+            previous,
+            scopes: row.json("scopes")?,
+            defaults: row.json("defaults")?,
+            allowed_addresses: row.json("allowed_addresses")?,
+            made_by: ApiKeyMadeBy::parse(&row.text("made_by")?).ok_or(Error::Corrupt("made_by"))?,
+            is_token: false,
+            expires_at: row.opt_instant("expires_at")?,
+            created_at: row.instant("created_at")?,
+            updated_at: row.instant("updated_at")?,
+        })
+    }
 }

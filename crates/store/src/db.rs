@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    Engine, Error, Reader, Result,
+    Act, Engine, Error, Reader, Result, Scene,
     engine::{Conn, classify},
 };
 
@@ -53,7 +53,7 @@ pub struct Tx {
 }
 
 pub(crate) struct Inner {
-    pools: Pools,
+    pub(crate) pools: Pools,
     pub(crate) options: Options,
     /// Told after every commit that put something into the outbox.
     pub(crate) news: watch::Sender<()>,
@@ -156,16 +156,37 @@ impl Db {
     /// its way, it must have no effect outside the transaction. It is `Clone`, as any closure that
     /// captures by shared reference is, rather than `AsyncFn`, whose futures the compiler cannot
     /// yet prove to be `Send`.
+    ///
+    /// What belongs to tenants is not written here but in [`Self::act`].
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut Tx) -> Result<T, E> + Clone,
+        E: From<Error>,
+    {
+        self.repeat(&(), work).await
+    }
+
+    /// Runs `work` as [`Self::write`] does, on what belongs to tenants: whatever it writes is told
+    /// to the audit trail and to the data plane in the same transaction. An act of which the trail
+    /// was told nothing is rolled back: [`Error::Untold`].
+    pub async fn act<T, E, F>(&self, scene: &Scene, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Act) -> Result<T, E> + Clone,
+        E: From<Error>,
+    {
+        self.repeat(scene, work).await
+    }
+
+    async fn repeat<C: Context, T, E, F>(&self, context: &C, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut C::Unit) -> Result<T, E> + Clone,
         E: From<Error>,
     {
         let deadline = Instant::now() + self.0.options.retry;
         let mut place_in_line = None;
         let mut pause = Duration::from_millis(1);
         loop {
-            let (error, is_conflict) = match self.attempt(work.clone()).await {
+            let (error, is_conflict) = match self.attempt(context, work.clone()).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
@@ -180,18 +201,20 @@ impl Db {
         }
     }
 
-    async fn attempt<T, E, F>(&self, work: F) -> Result<T, (E, bool)>
+    async fn attempt<C: Context, T, E, F>(&self, context: &C, work: F) -> Result<T, (E, bool)>
     where
-        F: AsyncFnOnce(&mut Tx) -> Result<T, E> + Clone,
+        F: AsyncFnOnce(&mut C::Unit) -> Result<T, E> + Clone,
         E: From<Error>,
     {
         let ours = |error: Error| {
             let is_conflict = matches!(error, Error::Busy);
             (E::from(error), is_conflict)
         };
-        let mut tx = self.begin(self.engine().begin_write()).await.map_err(ours)?;
-        match work(&mut tx).await {
+        let tx = self.begin(self.engine().begin_write()).await.map_err(ours)?;
+        let mut unit = context.open(tx);
+        match work(&mut unit).await {
             Ok(value) => {
+                let tx = context.close(unit).map_err(ours)?;
                 let has_news = tx.has_news;
                 tx.reader.commit().await.map_err(ours)?;
                 if has_news {
@@ -200,6 +223,7 @@ impl Db {
                 Ok(value)
             }
             Err(error) => {
+                let tx = context.give_up(unit);
                 let is_conflict = tx.reader.is_conflicted;
                 tx.reader.roll_back().await;
                 Err((error, is_conflict))
@@ -234,6 +258,42 @@ impl Db {
             }
             Pools::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// What a transaction is handed out as.
+trait Context: Sync {
+    type Unit: Send;
+    fn open(&self, tx: Tx) -> Self::Unit;
+    fn close(&self, unit: Self::Unit) -> Result<Tx>;
+    fn give_up(&self, unit: Self::Unit) -> Tx;
+}
+
+/// As it is.
+impl Context for () {
+    type Unit = Tx;
+    fn open(&self, tx: Tx) -> Tx {
+        tx
+    }
+    fn close(&self, tx: Tx) -> Result<Tx> {
+        Ok(tx)
+    }
+    fn give_up(&self, tx: Tx) -> Tx {
+        tx
+    }
+}
+
+/// As an act of somebody.
+impl Context for Scene {
+    type Unit = Act;
+    fn open(&self, tx: Tx) -> Act {
+        Act::new(tx, self.clone())
+    }
+    fn close(&self, act: Act) -> Result<Tx> {
+        act.into_told()
+    }
+    fn give_up(&self, act: Act) -> Tx {
+        act.into_tx()
     }
 }
 
@@ -275,6 +335,8 @@ fn sqlite_file(url: &str, options: &Options) -> Result<SqliteConnectOptions> {
         // A commit that was acknowledged survives a power cut.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is deleted or moved within a page is wiped there: wrapped data keys, for one.
+        .pragma("secure_delete", "FAST")
         // A statement of several rows keeps a journal of its own; that needs no file.
         .pragma("temp_store", "MEMORY")
         .busy_timeout(options.wait)

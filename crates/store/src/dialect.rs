@@ -4,8 +4,13 @@
 //! bytes, booleans as integers, JSON as text, instants as integer microseconds.
 
 use portcullis_domain::Timestamp;
+use uuid::Uuid;
 
-use crate::{Error, Result, engine::Reader, value::values};
+use crate::{
+    Error, Result,
+    engine::Reader,
+    value::{Row, values},
+};
 
 /// Which engine a database is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +107,16 @@ pub(crate) async fn leave_savepoint(tx: &mut Reader, failure: Option<&Error>) ->
 /// take it as its own, and miss revision 9, whose transaction commits a moment later.
 pub(crate) async fn lock_outbox(tx: &mut Reader) -> Result<()> {
     lock(tx, LOCK_OUTBOX).await
+}
+
+/// The recorded end of an audit chain, kept from everybody else until the transaction ends. On
+/// SQLite there is only one that writes.
+pub(crate) async fn lock_audit_chain(tx: &mut Reader, chain: Uuid) -> Result<Option<Row>> {
+    let sql = match tx.engine() {
+        Engine::Sqlite => "SELECT seq, hash FROM audit_chains WHERE chain = $1",
+        Engine::Postgres => "SELECT seq, hash FROM audit_chains WHERE chain = $1 FOR UPDATE",
+    };
+    tx.optional(sql, values![chain]).await
 }
 
 /// Wakes the other nodes when the transaction commits.

@@ -159,16 +159,19 @@ impl Reader {
     /// id: damage to one must not keep the others from whoever loads everything.
     pub(crate) async fn each_sound<T>(
         &mut self,
-        sql: &'static str,
+        sql: impl Into<Sql>,
         read: fn(&Row) -> Result<T>,
         take: &mut (dyn FnMut(T) + Send),
     ) -> Result<()> {
+        let sql = sql.into();
+        let text = sql.text.clone();
         let mut read_and_take = |row: &Row| {
             match read(row) {
                 Ok(sound) => take(sound),
                 Err(error @ Error::Corrupt(_)) => {
                     let id = row.uuid("id").ok();
-                    tracing::error!(%error, ?id, "a damaged row is left out of: {sql}");
+                    let text = text.as_str();
+                    tracing::error!(%error, ?id, "a damaged row is left out of: {text}");
                 }
                 Err(error) => return Err(error),
             }
@@ -262,6 +265,13 @@ pub(crate) fn classify(error: sqlx::Error) -> Error {
 impl From<&'static str> for Sql {
     fn from(text: &'static str) -> Self {
         Self { text: sqlx::SqlSafeStr::into_sql_str(text), is_cached: true }
+    }
+}
+
+impl Sql {
+    /// A text of names only, of which there are few: it is worth preparing.
+    pub(crate) fn of_names(text: String) -> Self {
+        Self { is_cached: true, ..Self::from(text) }
     }
 }
 

@@ -26,6 +26,18 @@ pub enum Error {
     /// The permit does not hold for the row. Answer as if it did not exist.
     #[error("not found")]
     ForeignPlace,
+    /// The organisation has connected another KMS key meanwhile.
+    #[error("the organisation's KMS connection was changed at the same time; try again")]
+    Superseded,
+    /// The row is not as it was read: somebody else has changed it since.
+    #[error("it was changed by somebody else at the same time")]
+    Stale,
+    /// The row is not there any more.
+    #[error("it is not there any more")]
+    Gone,
+    /// A bug: an act of which the audit trail was told nothing.
+    #[error("an act was about to leave no trace in the audit trail, and was undone")]
+    Untold,
     /// The schema was made by a later release.
     #[error(
         "the database has schema {found}, but this release knows only up to {known}: \

@@ -1,41 +1,23 @@
 //! Integrations: sealed provider credentials.
 
-use portcullis_domain::{Integration, IntegrationId, OrganisationId, Permit, Slug, WorkspaceId};
+use portcullis_domain::{
+    AuditResource, Integration, IntegrationId, OrganisationId, Reach, Slug, Timestamp, WorkspaceId,
+};
+use serde_json::{Value as Json, json};
 
 use crate::{
-    List, Page, Reader, Result, Subject, Tx, tenant,
-    value::{Row, json, values},
+    List, Page, Reader, Result, Rows, Subject,
+    entity::{self, Stored},
+    value::{Row, Value, json, values},
 };
 
-/// Changes integrations.
-pub struct Integrations<'t>(&'t mut Tx);
-
-/// One organisation's integrations.
-pub struct IntegrationsOf<'r> {
-    pub(crate) reader: &'r mut Reader,
-    pub(crate) organisation: OrganisationId,
-}
-
 /// Whose integrations are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IntegrationOwner {
-    /// Everybody's.
-    Any,
-    /// Those of the organisation itself.
-    Organisation,
-    /// Those of workspaces, whichever.
-    Workspaces,
-    /// Those of one workspace.
-    Workspace(WorkspaceId),
-    /// What one workspace sees: its own and the organisation's.
-    SeenBy(WorkspaceId),
-}
-
-macro_rules! columns {
-    () => {
-        "id, organisation_id, workspace_id, slug, name, description, provider, credential,
-         key_hint, models, created_at, updated_at"
-    };
+#[derive(Clone, Debug)]
+pub struct IntegrationFilter {
+    /// Whether those of the organisation itself are.
+    pub of_organisation: bool,
+    /// Those of which workspaces are.
+    pub of_workspaces: Reach,
 }
 
 impl Reader {
@@ -44,160 +26,138 @@ impl Reader {
         &mut self,
         take: &mut (dyn FnMut(Integration) + Send),
     ) -> Result<()> {
-        self.each_sound(concat!("SELECT ", columns!(), " FROM integrations"), read, take).await
+        entity::load(self, take).await
     }
 }
 
-impl Tx {
-    /// The integrations, to change.
-    pub fn integrations(&mut self) -> Integrations<'_> {
-        Integrations(self)
-    }
-}
-
-impl IntegrationsOf<'_> {
-    /// The integration of that id.
-    pub async fn find(&mut self, id: IntegrationId) -> Result<Option<Integration>> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM integrations WHERE organisation_id = $1 AND id = $2"
-        );
-        let row = self.reader.optional(sql, values![self.organisation, id]).await?;
-        row.as_ref().map(read).transpose()
-    }
-
+impl Rows<'_, Integration> {
     /// The integration of that slug.
     pub async fn find_by_slug(&mut self, slug: &Slug) -> Result<Option<Integration>> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM integrations WHERE organisation_id = $1 AND slug = $2"
-        );
-        let row = self.reader.optional(sql, values![self.organisation, slug]).await?;
-        row.as_ref().map(read).transpose()
+        self.find_by("slug", slug).await
     }
 
     /// A page of them.
-    pub async fn list(&mut self, owner: IntegrationOwner, page: Page) -> Result<List<Integration>> {
-        let (from, values) = match owner {
-            IntegrationOwner::Any => {
-                ("FROM integrations WHERE organisation_id = $1", values![self.organisation])
-            }
-            IntegrationOwner::Organisation => (
-                "FROM integrations WHERE organisation_id = $1 AND workspace_id IS NULL",
-                values![self.organisation],
-            ),
-            IntegrationOwner::Workspaces => (
-                "FROM integrations WHERE organisation_id = $1 AND workspace_id IS NOT NULL",
-                values![self.organisation],
-            ),
-            IntegrationOwner::SeenBy(workspace) => (
-                "FROM integrations
-                 WHERE organisation_id = $1 AND (workspace_id IS NULL OR workspace_id = $2)",
-                values![self.organisation, workspace],
-            ),
-            IntegrationOwner::Workspace(workspace) => (
-                "FROM integrations WHERE organisation_id = $1 AND workspace_id = $2",
-                values![self.organisation, workspace],
-            ),
-        };
-        tenant::list(self.reader, columns!(), from, values, page, read).await
+    pub async fn list(
+        &mut self,
+        filter: &IntegrationFilter,
+        page: Page,
+    ) -> Result<List<Integration>> {
+        let mut conditions = self.conditions();
+        let mut owners = Vec::new();
+        if filter.of_organisation {
+            owners.push("workspace_id IS NULL".to_owned());
+        }
+        owners.push(match &filter.of_workspaces {
+            Reach::Everywhere => "workspace_id IS NOT NULL".to_owned(),
+            reach => conditions.reach("workspace_id", reach),
+        });
+        conditions.any(&owners);
+        self.page(conditions, page).await
+    }
+
+    /// Every integration that a workspace owns, oldest first.
+    pub async fn all_of(&mut self, workspace: WorkspaceId) -> Result<Vec<Integration>> {
+        let mut conditions = self.conditions();
+        conditions.compare("workspace_id =", Some(workspace));
+        self.all(conditions).await
     }
 }
 
-impl Integrations<'_> {
-    /// Adds an integration.
-    pub async fn insert(&mut self, permit: &Permit, integration: &Integration) -> Result<()> {
-        tenant::check(permit, integration.organisation_id, integration.workspace_id)?;
-        self.0
-            .execute(
-                concat!(
-                    "INSERT INTO integrations (",
-                    columns!(),
-                    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-                ),
-                values![
-                    integration.id,
-                    permit.organisation(),
-                    integration.workspace_id,
-                    &integration.slug,
-                    integration.name.as_str(),
-                    integration.description.as_deref(),
-                    integration.provider.as_str(),
-                    &integration.credential,
-                    integration.key_hint.as_str(),
-                    json(&integration.models),
-                    integration.created_at,
-                    integration.updated_at,
-                ],
-            )
-            .await?;
-        self.announce(permit, integration.id).await
+impl Stored for Integration {
+    type Id = IntegrationId;
+    const TABLE: &'static str = "integrations";
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "organisation_id",
+        "workspace_id",
+        "created_at",
+        "slug",
+        "name",
+        "description",
+        "provider",
+        "credential",
+        "key_hint",
+        "key_fingerprint",
+        "models",
+        "updated_at",
+    ];
+    const FIXED: &'static [&'static str] = &["id", "organisation_id", "workspace_id", "created_at"];
+    const RESOURCE: AuditResource = AuditResource::Integration;
+
+    fn organisation(&self) -> OrganisationId {
+        self.organisation_id
     }
 
-    /// Writes everything but id, owner and instant of creation. `false` when it is not there.
-    pub async fn update(&mut self, permit: &Permit, integration: &Integration) -> Result<bool> {
-        tenant::check(permit, integration.organisation_id, integration.workspace_id)?;
-        let changed = self
-            .0
-            .execute(
-                "UPDATE integrations SET slug = $4, name = $5, description = $6, provider = $7,
-                     credential = $8, key_hint = $9, models = $10, updated_at = $11
-                 WHERE organisation_id = $1 AND ($2 IS NULL OR workspace_id = $2) AND id = $3",
-                values![
-                    permit.organisation(),
-                    permit.workspace(),
-                    integration.id,
-                    &integration.slug,
-                    integration.name.as_str(),
-                    integration.description.as_deref(),
-                    integration.provider.as_str(),
-                    &integration.credential,
-                    integration.key_hint.as_str(),
-                    json(&integration.models),
-                    integration.updated_at,
-                ],
-            )
-            .await?;
-        if changed == 0 {
-            return Ok(false);
-        }
-        self.announce(permit, integration.id).await?;
-        Ok(true)
+    fn workspace(&self) -> Option<WorkspaceId> {
+        self.workspace_id
     }
 
-    /// Removes an integration. Fails with [`Error::Referenced`](crate::Error::Referenced) while
-    /// virtual keys use it. `false` when it is not there.
-    pub async fn remove(&mut self, permit: &Permit, id: IntegrationId) -> Result<bool> {
-        let sql = "DELETE FROM integrations
-             WHERE organisation_id = $1 AND ($2 IS NULL OR workspace_id = $2) AND id = $3";
-        let values = values![permit.organisation(), permit.workspace(), id];
-        if self.0.execute(sql, values).await? == 0 {
-            return Ok(false);
-        }
-        self.announce(permit, id).await?;
-        Ok(true)
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Integration(self.id))
     }
 
-    async fn announce(&mut self, permit: &Permit, id: IntegrationId) -> Result<()> {
-        self.0.announce(permit.organisation(), Subject::Integration(id)).await
+    fn version(&self) -> Timestamp {
+        self.updated_at
     }
-}
 
-fn read(row: &Row) -> Result<Integration> {
-    Ok(Integration {
-        id: row.id("id")?,
-        organisation_id: row.id("organisation_id")?,
-        workspace_id: row.opt_id("workspace_id")?,
-        slug: row.slug("slug")?,
-        name: row.text("name")?,
-        description: row.opt_text("description")?,
-        provider: row.text("provider")?,
-        credential: row.sealed("credential")?,
-        key_hint: row.text("key_hint")?,
-        models: row.json("models")?,
-        created_at: row.instant("created_at")?,
-        updated_at: row.instant("updated_at")?,
-    })
+    fn set_version(&mut self, at: Timestamp) {
+        self.updated_at = at;
+    }
+
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn audit_name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn shown(&self) -> Json {
+        json!({
+            "slug": self.slug.as_str(),
+            "name": self.name,
+            "description": self.description,
+            "workspace_id": self.workspace_id,
+            "ai_provider_id": self.provider,
+            "key": self.key_hint,
+            "key_fingerprint": self.key_fingerprint,
+            "models": self.models,
+        })
+    }
+
+    fn values(&self) -> Vec<Value> {
+        values![
+            self.id,
+            self.organisation_id,
+            self.workspace_id,
+            self.created_at,
+            &self.slug,
+            self.name.as_str(),
+            self.description.as_deref(),
+            self.provider.as_str(),
+            &self.credential,
+            self.key_hint.as_str(),
+            self.key_fingerprint.as_str(),
+            json(&self.models),
+            self.updated_at,
+        ]
+    }
+
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            organisation_id: row.id("organisation_id")?,
+            workspace_id: row.opt_id("workspace_id")?,
+            slug: row.slug("slug")?,
+            name: row.text("name")?,
+            description: row.opt_text("description")?,
+            provider: row.text("provider")?,
+            credential: row.sealed("credential")?,
+            key_hint: row.text("key_hint")?,
+            key_fingerprint: row.text("key_fingerprint")?,
+            models: row.json("models")?,
+            created_at: row.instant("created_at")?,
+            updated_at: row.instant("updated_at")?,
+        })
+    }
 }

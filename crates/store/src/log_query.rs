@@ -1,13 +1,14 @@
 //! Searching the logs of calls and reading their content.
 
 use portcullis_domain::{
-    ApiKeyId, CallId, Content, ContentPart, Log, LogState, NanoDollars, OrganisationId, Timestamp,
-    UserId, WorkspaceId,
+    ApiKeyId, CallId, Content, ContentPart, Log, LogState, NanoDollars, OrganisationId, Reach,
+    Timestamp, UserId, WorkspaceId,
 };
 
 use crate::{
     Error, Reader, Result,
-    value::{Row, Value, values},
+    conditions::Conditions,
+    value::{Row, values},
 };
 
 /// One organisation's logs.
@@ -23,8 +24,8 @@ pub struct LogFilter {
     pub from: Option<Timestamp>,
     /// Before this instant.
     pub until: Option<Timestamp>,
-    /// Of this workspace.
-    pub workspace: Option<WorkspaceId>,
+    /// Of these workspaces; of all when not given.
+    pub reach: Option<LogReach>,
     /// Of environments of this slug.
     pub environment: Option<String>,
     /// Answered with one of these statuses.
@@ -74,6 +75,17 @@ pub struct LogFilter {
     pub metadata: Vec<(String, String)>,
 }
 
+/// Whose logs somebody sees.
+#[derive(Clone, Debug)]
+pub struct LogReach {
+    /// Workspaces of which they see everybody's.
+    pub whole: Reach,
+    /// Workspaces of which they see only those of their own keys.
+    pub own: Vec<WorkspaceId>,
+    /// Who they are.
+    pub user: Option<UserId>,
+}
+
 /// Where a page of logs ended. The next one begins after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogCursor {
@@ -81,12 +93,6 @@ pub struct LogCursor {
     pub created_at: Timestamp,
     /// The last log's id.
     pub id: CallId,
-}
-
-/// Conditions put together from pieces of the source.
-struct Conditions {
-    text: String,
-    values: Vec<Value>,
 }
 
 impl LogsOf<'_> {
@@ -156,11 +162,15 @@ impl LogsOf<'_> {
     }
 
     fn conditions(&self, filter: &LogFilter) -> Conditions {
-        let values = values![self.organisation];
-        let mut all = Conditions { text: "organisation_id = $1".to_owned(), values };
+        let mut all = Conditions::of("organisation_id", self.organisation);
         all.compare("created_at >=", filter.from);
         all.compare("created_at <", filter.until);
-        all.compare("workspace_id =", filter.workspace);
+        if let Some(reach) = &filter.reach {
+            let whole = all.reach("workspace_id", &reach.whole);
+            let own = all.reach("workspace_id", &Reach::Only(reach.own.clone()));
+            let user = all.bind(reach.user);
+            all.and(&format!("({whole} OR ({own} AND user_id = {user}))"));
+        }
         all.compare("environment =", filter.environment.as_deref());
         all.within("status", filter.statuses.iter().map(|status| (*status).into()));
         all.compare("status >=", filter.min_status);
@@ -209,28 +219,6 @@ impl LogCursor {
     /// The cursor that asks for what comes after `log`.
     pub const fn after(log: &Log) -> Self {
         Self { created_at: log.created_at, id: log.id }
-    }
-}
-
-impl Conditions {
-    fn bind(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        format!("${}", self.values.len())
-    }
-
-    fn compare(&mut self, left: &str, right: Option<impl Into<Value>>) {
-        if let Some(right) = right {
-            let right = self.bind(right);
-            self.text.push_str(&format!(" AND {left} {right}"));
-        }
-    }
-
-    /// Nothing when the list is empty.
-    fn within(&mut self, column: &str, list: impl Iterator<Item = Value>) {
-        let places: Vec<String> = list.map(|value| self.bind(value)).collect();
-        if !places.is_empty() {
-            self.text.push_str(&format!(" AND {column} IN ({})", places.join(", ")));
-        }
     }
 }
 

@@ -1,25 +1,23 @@
 //! Organisations.
 
-use portcullis_domain::{Organisation, OrganisationId, Permit, Slug};
+use portcullis_domain::{
+    AuditResource, Organisation, OrganisationId, Slug, Timestamp, WorkspaceId,
+};
+use serde_json::{Value as Json, json};
 
 use crate::{
-    Reader, Result, Subject, Tx, tenant,
-    value::{Row, values},
+    Reader, Result, Subject,
+    entity::{self, Stored},
+    value::{Row, Value, json, values},
 };
 
-/// The organisations of the instance, through a [`Reader`] or a [`Tx`].
-pub struct Organisations<'s, S>(&'s mut S);
-
-macro_rules! columns {
-    () => {
-        "id, slug, name, default_workspace_id, created_at"
-    };
-}
+/// The organisations of the instance.
+pub struct Organisations<'r>(&'r mut Reader);
 
 impl Reader {
     /// The organisations of the instance: for the operator, sign-in and the snapshot, never for
     /// what a tenant asks.
-    pub fn organisations(&mut self) -> Organisations<'_, Self> {
+    pub fn organisations(&mut self) -> Organisations<'_> {
         Organisations(self)
     }
 
@@ -28,87 +26,104 @@ impl Reader {
         &mut self,
         take: &mut (dyn FnMut(Organisation) + Send),
     ) -> Result<()> {
-        let sql = concat!("SELECT ", columns!(), " FROM organisations");
-        self.each_sound(sql, read, take).await
+        entity::load(self, take).await
     }
 }
 
-impl Tx {
-    /// The organisations, to change.
-    pub fn organisations(&mut self) -> Organisations<'_, Self> {
-        Organisations(self)
-    }
-}
-
-impl Organisations<'_, Reader> {
+impl Organisations<'_> {
     /// The organisation of that id.
     pub async fn find(&mut self, id: OrganisationId) -> Result<Option<Organisation>> {
-        let sql = concat!("SELECT ", columns!(), " FROM organisations WHERE id = $1");
-        self.0.optional(sql, values![id]).await?.as_ref().map(read).transpose()
+        self.find_by("id", id).await
     }
 
     /// The organisation of that slug.
     pub async fn find_by_slug(&mut self, slug: &Slug) -> Result<Option<Organisation>> {
-        let sql = concat!("SELECT ", columns!(), " FROM organisations WHERE slug = $1");
-        self.0.optional(sql, values![slug]).await?.as_ref().map(read).transpose()
+        self.find_by("slug", slug).await
     }
 
     /// How many there are.
     pub async fn count(&mut self) -> Result<i64> {
         self.0.one("SELECT COUNT(*) AS total FROM organisations", values![]).await?.int("total")
     }
-}
 
-impl Organisations<'_, Tx> {
-    /// Adds an organisation. Its default workspace may follow in the same transaction.
-    pub async fn insert(&mut self, permit: &Permit, organisation: &Organisation) -> Result<()> {
-        tenant::check(permit, organisation.id, None)?;
-        self.0
-            .execute(
-                "INSERT INTO organisations (id, slug, name, default_workspace_id, created_at)
-                 VALUES ($1, $2, $3, $4, $5)",
-                values![
-                    organisation.id,
-                    &organisation.slug,
-                    organisation.name.as_str(),
-                    organisation.default_workspace,
-                    organisation.created_at,
-                ],
-            )
-            .await?;
-        self.0.announce(organisation.id, Subject::Organisation(organisation.id)).await
-    }
-
-    /// Writes slug, name and default workspace. `false` when it is not there.
-    pub async fn update(&mut self, permit: &Permit, organisation: &Organisation) -> Result<bool> {
-        tenant::check(permit, organisation.id, None)?;
-        let changed = self
-            .0
-            .execute(
-                "UPDATE organisations SET slug = $2, name = $3, default_workspace_id = $4
-                 WHERE id = $1",
-                values![
-                    permit.organisation(),
-                    &organisation.slug,
-                    organisation.name.as_str(),
-                    organisation.default_workspace,
-                ],
-            )
-            .await?;
-        if changed == 0 {
-            return Ok(false);
-        }
-        self.0.announce(organisation.id, Subject::Organisation(organisation.id)).await?;
-        Ok(true)
+    async fn find_by(
+        &mut self,
+        column: &str,
+        value: impl Into<Value>,
+    ) -> Result<Option<Organisation>> {
+        let sql = format!("{} WHERE {column} = $1", entity::select::<Organisation>());
+        let row = self.0.optional(sql, vec![value.into()]).await?;
+        row.as_ref().map(Organisation::read).transpose()
     }
 }
 
-fn read(row: &Row) -> Result<Organisation> {
-    Ok(Organisation {
-        id: row.id("id")?,
-        slug: row.slug("slug")?,
-        name: row.text("name")?,
-        default_workspace: row.id("default_workspace_id")?,
-        created_at: row.instant("created_at")?,
-    })
+impl Stored for Organisation {
+    type Id = OrganisationId;
+    const TABLE: &'static str = "organisations";
+    const COLUMNS: &'static [&'static str] =
+        &["id", "created_at", "slug", "name", "default_workspace_id", "settings", "updated_at"];
+    const FIXED: &'static [&'static str] = &["id", "created_at"];
+    const OWNER: &'static str = "id";
+    const RESOURCE: AuditResource = AuditResource::Organisation;
+
+    fn organisation(&self) -> OrganisationId {
+        self.id
+    }
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        None
+    }
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Organisation(self.id))
+    }
+
+    fn version(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    fn set_version(&mut self, at: Timestamp) {
+        self.updated_at = at;
+    }
+
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn audit_name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn shown(&self) -> Json {
+        json!({
+            "slug": self.slug.as_str(),
+            "name": self.name,
+            "default_workspace_id": self.default_workspace,
+            "settings": self.settings,
+        })
+    }
+
+    fn values(&self) -> Vec<Value> {
+        values![
+            self.id,
+            self.created_at,
+            &self.slug,
+            self.name.as_str(),
+            self.default_workspace,
+            json(&self.settings),
+            self.updated_at,
+        ]
+    }
+
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            slug: row.slug("slug")?,
+            name: row.text("name")?,
+            default_workspace: row.id("default_workspace_id")?,
+            settings: row.json("settings")?,
+            created_at: row.instant("created_at")?,
+            updated_at: row.instant("updated_at")?,
+        })
+    }
 }

@@ -1,7 +1,7 @@
 //! What changed, in the order of commits.
 
 use portcullis_domain::{
-    ApiKeyId, IntegrationId, OrganisationId, Revision, Timestamp, VirtualKeyId, WorkspaceId,
+    ApiKeyId, IntegrationId, OrganisationId, Revision, Timestamp, UserId, VirtualKeyId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub struct Event {
 pub enum Subject {
     /// An organisation.
     Organisation(OrganisationId),
+    /// A person's place in the organisation or in its workspaces.
+    Member(UserId),
     /// A workspace or one of its environments.
     Workspace(WorkspaceId),
     /// An API key.
@@ -114,6 +116,7 @@ impl Subject {
     fn parts(self) -> (&'static str, Uuid) {
         match self {
             Self::Organisation(id) => ("organisation", id.uuid()),
+            Self::Member(id) => ("member", id.uuid()),
             Self::Workspace(id) => ("workspace", id.uuid()),
             Self::ApiKey(id) => ("api_key", id.uuid()),
             Self::Integration(id) => ("integration", id.uuid()),
@@ -125,6 +128,7 @@ impl Subject {
 fn read(row: &Row) -> Result<Event> {
     let subject = match row.text("subject_kind")?.as_str() {
         "organisation" => Subject::Organisation(row.id("subject_id")?),
+        "member" => Subject::Member(row.id("subject_id")?),
         "workspace" => Subject::Workspace(row.id("subject_id")?),
         "api_key" => Subject::ApiKey(row.id("subject_id")?),
         "integration" => Subject::Integration(row.id("subject_id")?),

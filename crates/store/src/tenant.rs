@@ -1,11 +1,13 @@
 //! Reading one tenant's rows, and the check every write of them makes.
 
-use portcullis_domain::{OrganisationId, Permit, WorkspaceId};
+use std::marker::PhantomData;
 
-use crate::{
-    ApiKeysOf, Error, IntegrationsOf, LogsOf, Reader, Result, UsersOf, VirtualKeysOf, WorkspacesOf,
-    value::{Row, Value},
+use portcullis_domain::{
+    ApiKey, Environment, Integration, Invite, Member, OrganisationId, Permit, VirtualKey,
+    Workspace, WorkspaceId, WorkspaceMember,
 };
+
+use crate::{AuditTrailOf, Error, LogsOf, Reader, Result, Rows};
 
 /// The rows of one organisation. No other's can be reached through it, whatever ids are asked for.
 pub struct Tenant<'r> {
@@ -38,30 +40,60 @@ impl Reader {
     }
 }
 
-macro_rules! nouns {
-    ($($(#[$doc:meta])* $noun:ident $of:ident;)*) => {
-        impl Tenant<'_> {$(
-            $(#[$doc])*
-            pub fn $noun(&mut self) -> $of<'_> {
-                $of { reader: self.reader, organisation: self.organisation }
-            }
-        )*}
-    };
-}
-
-nouns! {
+impl Tenant<'_> {
     /// Its workspaces.
-    workspaces WorkspacesOf;
+    pub fn workspaces(&mut self) -> Rows<'_, Workspace> {
+        self.rows()
+    }
+
+    /// The environments of its workspaces.
+    pub fn environments(&mut self) -> Rows<'_, Environment> {
+        self.rows()
+    }
+
     /// Its people.
-    users UsersOf;
+    pub fn members(&mut self) -> Rows<'_, Member> {
+        self.rows()
+    }
+
+    /// The people of its workspaces.
+    pub fn workspace_members(&mut self) -> Rows<'_, WorkspaceMember> {
+        self.rows()
+    }
+
+    /// Its invites.
+    pub fn invites(&mut self) -> Rows<'_, Invite> {
+        self.rows()
+    }
+
     /// Its API keys.
-    api_keys ApiKeysOf;
+    pub fn api_keys(&mut self) -> Rows<'_, ApiKey> {
+        self.rows()
+    }
+
     /// Its integrations.
-    integrations IntegrationsOf;
+    pub fn integrations(&mut self) -> Rows<'_, Integration> {
+        self.rows()
+    }
+
     /// Its virtual keys.
-    virtual_keys VirtualKeysOf;
+    pub fn virtual_keys(&mut self) -> Rows<'_, VirtualKey> {
+        self.rows()
+    }
+
     /// Its logs.
-    logs LogsOf;
+    pub fn logs(&mut self) -> LogsOf<'_> {
+        LogsOf { reader: self.reader, organisation: self.organisation }
+    }
+
+    /// Its audit trail.
+    pub fn audit_trail(&mut self) -> AuditTrailOf<'_> {
+        AuditTrailOf { reader: self.reader, organisation: self.organisation }
+    }
+
+    fn rows<T>(&mut self) -> Rows<'_, T> {
+        Rows { reader: self.reader, organisation: self.organisation, noun: PhantomData }
+    }
 }
 
 impl Page {
@@ -81,26 +113,4 @@ pub(crate) fn check(
     let holds = permit.organisation() == organisation
         && (permit.workspace().is_none() || permit.workspace() == workspace);
     if holds { Ok(()) } else { Err(Error::ForeignPlace) }
-}
-
-/// One page of `SELECT {columns} {from}`, newest first, with the whole list's length.
-pub(crate) async fn list<T: Send>(
-    reader: &mut Reader,
-    columns: &'static str,
-    from: &'static str,
-    values: Vec<Value>,
-    page: Page,
-    read: fn(&Row) -> Result<T>,
-) -> Result<List<T>> {
-    let total = reader.one(format!("SELECT COUNT(*) AS total {from}"), values.clone()).await?;
-    let total = u64::try_from(total.int("total")?).map_err(|_| Error::Corrupt("total"))?;
-    let n = values.len();
-    let sql = format!(
-        "SELECT {columns} {from} ORDER BY created_at DESC, id DESC LIMIT ${} OFFSET ${}",
-        n + 1,
-        n + 2
-    );
-    let mut values = values;
-    values.extend([i64::from(page.limit).into(), i64::from(page.skip).into()]);
-    Ok(List { items: reader.all(sql, values, read).await?, total })
 }

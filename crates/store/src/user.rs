@@ -1,118 +1,140 @@
-//! People and their memberships.
+//! People. They belong to no organisation by themselves: see [`crate::MemberFilter`].
 
 use portcullis_domain::{
-    OrganisationId, OrganisationRole, Permit, Secret, User, UserId, WorkspaceId, WorkspaceRole,
+    AuditAction, AuditResource, EmailAddress, OrganisationId, Permit, Secret, User, UserId,
 };
+use serde_json::json;
 
 use crate::{
-    Error, List, Page, Reader, Result, Tx, tenant,
+    Act, Error, Note, Reader, Result,
     value::{Row, values},
 };
 
-/// Changes people and memberships.
-pub struct Users<'t>(&'t mut Tx);
+/// The people of the instance.
+pub struct Users<'r>(&'r mut Reader);
 
-/// One organisation's people.
-pub struct UsersOf<'r> {
-    pub(crate) reader: &'r mut Reader,
-    pub(crate) organisation: OrganisationId,
+macro_rules! columns {
+    () => {
+        "id, email, first_name, last_name, created_at, updated_at"
+    };
 }
 
-impl Tx {
-    /// The people, to change.
+impl Reader {
+    /// The people of the instance: for sign-in and for people themselves, never for what a tenant
+    /// asks.
     pub fn users(&mut self) -> Users<'_> {
         Users(self)
     }
 }
 
-impl UsersOf<'_> {
-    /// The person of that id, if a member, with their role.
-    pub async fn find(&mut self, id: UserId) -> Result<Option<(User, OrganisationRole)>> {
-        let sql = "SELECT id, email, name, created_at, role FROM users
-             JOIN memberships ON user_id = id WHERE organisation_id = $1 AND id = $2";
-        let row = self.reader.optional(sql, values![self.organisation, id]).await?;
-        row.as_ref().map(read).transpose()
+impl Users<'_> {
+    /// The person of that id.
+    pub async fn find(&mut self, id: UserId) -> Result<Option<User>> {
+        let sql = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
+        self.0.optional(sql, values![id]).await?.as_ref().map(read).transpose()
     }
 
-    /// A page of the members with their roles.
-    pub async fn list(&mut self, page: Page) -> Result<List<(User, OrganisationRole)>> {
-        let from = "FROM users JOIN memberships ON user_id = id WHERE organisation_id = $1";
-        let columns = "id, email, name, created_at, role";
-        tenant::list(self.reader, columns, from, values![self.organisation], page, read).await
+    /// The person of that e-mail address, whatever its case.
+    pub async fn find_by_email(&mut self, email: &EmailAddress) -> Result<Option<User>> {
+        let sql = concat!("SELECT ", columns!(), " FROM users WHERE LOWER(email) = $1");
+        self.0.optional(sql, values![email.folded()]).await?.as_ref().map(read).transpose()
+    }
+
+    /// The hash of somebody's password, if they have one.
+    pub async fn password_hash(&mut self, id: UserId) -> Result<Option<Secret<String>>> {
+        let sql = "SELECT password_hash FROM users WHERE id = $1";
+        let Some(row) = self.0.optional(sql, values![id]).await? else { return Ok(None) };
+        Ok(row.opt_text("password_hash")?.map(Secret::new))
     }
 }
 
-impl Users<'_> {
-    /// Adds a person as a member of the permit's organisation. Fails with [`Error::Taken`] when
-    /// somebody has that e-mail address.
-    pub async fn insert(
+impl Act {
+    /// Adds a person; the permit's organisation is the one that lets them in. Fails with
+    /// [`Error::Taken`] when somebody has that e-mail address.
+    pub async fn insert_user(
         &mut self,
         permit: &Permit,
         user: &User,
         password_hash: Option<&Secret<String>>,
-        role: OrganisationRole,
     ) -> Result<()> {
-        tenant::check(permit, permit.organisation(), None)?;
-        self.0
+        self.execute(
+            "INSERT INTO users (id, email, first_name, last_name, password_hash, created_at,
+                 updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            values![
+                user.id,
+                user.email.as_str(),
+                user.first_name.as_str(),
+                user.last_name.as_str(),
+                password_hash.map(|hash| hash.danger_expose().as_str()),
+                user.created_at,
+                user.updated_at,
+            ],
+        )
+        .await?;
+        let mut note = note(Some(permit.organisation()), AuditAction::Create, user);
+        note.scope = permit.scope();
+        self.note(note).await
+    }
+
+    /// Writes somebody's names and, if given, the hash of a new password; `organisations` are told.
+    pub async fn update_user(
+        &mut self,
+        user: &User,
+        password_hash: Option<&Secret<String>>,
+        organisations: &[OrganisationId],
+    ) -> Result<()> {
+        let now = self.clock.now();
+        let changed = self
             .execute(
-                "INSERT INTO users (id, email, name, password_hash, created_at)
-                 VALUES ($1, $2, $3, $4, $5)",
+                "UPDATE users SET first_name = $2, last_name = $3,
+                     password_hash = COALESCE($4, password_hash), updated_at = $5 WHERE id = $1",
                 values![
                     user.id,
-                    user.email.as_str(),
-                    user.name.as_str(),
+                    user.first_name.as_str(),
+                    user.last_name.as_str(),
                     password_hash.map(|hash| hash.danger_expose().as_str()),
-                    user.created_at,
+                    now,
                 ],
             )
             .await?;
-        self.put_role(permit, user.id, role).await
-    }
-
-    /// Makes an existing person a member of the permit's organisation, or changes their role.
-    pub async fn put_role(
-        &mut self,
-        permit: &Permit,
-        user: UserId,
-        role: OrganisationRole,
-    ) -> Result<()> {
-        tenant::check(permit, permit.organisation(), None)?;
-        let sql = "INSERT INTO memberships (organisation_id, user_id, role) VALUES ($1, $2, $3)
-             ON CONFLICT (organisation_id, user_id) DO UPDATE SET role = excluded.role";
-        self.0.execute(sql, values![permit.organisation(), user, role.name()]).await?;
-        Ok(())
-    }
-
-    /// Makes a member of the organisation one of a workspace, or changes their role there.
-    pub async fn put_workspace_role(
-        &mut self,
-        permit: &Permit,
-        workspace: WorkspaceId,
-        user: UserId,
-        role: WorkspaceRole,
-    ) -> Result<()> {
-        tenant::check(permit, permit.organisation(), Some(workspace))?;
-        // The conflicting row is of the same workspace, which the foreign key ties to this
-        // organisation.
-        let sql = "INSERT INTO workspace_memberships (organisation_id, workspace_id, user_id, role)
-             VALUES ($1, $2, $3, $4)
-             ON CONFLICT (workspace_id, user_id) DO UPDATE SET role = excluded.role
-             WHERE workspace_memberships.organisation_id = excluded.organisation_id";
-        let values = values![permit.organisation(), workspace, user, role.name()];
-        if self.0.execute(sql, values).await? == 0 {
-            return Err(Error::ForeignPlace);
+        if changed == 0 {
+            return Err(Error::Gone);
+        }
+        let action = match password_hash {
+            Some(_) => AuditAction::Rotate,
+            None => AuditAction::Update,
+        };
+        if organisations.is_empty() {
+            self.note(note(None, action, user)).await?;
+        }
+        for organisation in organisations {
+            self.note(note(Some(*organisation), action, user)).await?;
+            self.tx().announce(*organisation, crate::Subject::Member(user.id)).await?;
         }
         Ok(())
     }
 }
 
-fn read(row: &Row) -> Result<(User, OrganisationRole)> {
-    let user = User {
+fn note(organisation: Option<OrganisationId>, action: AuditAction, user: &User) -> Note {
+    Note {
+        resource_id: Some(user.id.to_string()),
+        resource_name: Some(user.email.to_string()),
+        after: Some(json!({
+            "email": user.email.as_str(),
+            "first_name": user.first_name,
+            "last_name": user.last_name,
+        })),
+        ..Note::new(organisation, action, AuditResource::User)
+    }
+}
+
+fn read(row: &Row) -> Result<User> {
+    Ok(User {
         id: row.id("id")?,
-        email: row.text("email")?,
-        name: row.text("name")?,
+        email: EmailAddress::parse(&row.text("email")?).map_err(|_| Error::Corrupt("email"))?,
+        first_name: row.text("first_name")?,
+        last_name: row.text("last_name")?,
         created_at: row.instant("created_at")?,
-    };
-    let role = OrganisationRole::parse(&row.text("role")?).ok_or(Error::Corrupt("role"))?;
-    Ok((user, role))
+        updated_at: row.instant("updated_at")?,
+    })
 }

@@ -9,10 +9,16 @@ use crate::{Error, Result};
 
 /// A bound value. PostgreSQL wants to know a NULL's type, hence the options inside.
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub enum Value {
     Int(Option<i64>),
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
+}
+
+impl Value {
+    pub(crate) const fn is_null(&self) -> bool {
+        matches!(self, Self::Int(None) | Self::Text(None) | Self::Bytes(None))
+    }
 }
 
 /// The values of a statement in the order of `$1`, `$2`, ….
@@ -22,7 +28,7 @@ macro_rules! values {
 pub(crate) use values;
 
 /// A row of either engine.
-pub(crate) enum Row {
+pub enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
 }

@@ -2,27 +2,28 @@
 
 use std::collections::HashMap;
 
-use portcullis_domain::{Environment, OrganisationId, Permit, Slug, Workspace, WorkspaceId};
+use portcullis_domain::{
+    AuditResource, Environment, EnvironmentId, OrganisationId, Reach, Slug, Timestamp, Workspace,
+    WorkspaceId,
+};
+use serde_json::{Value as Json, json};
 
 use crate::{
-    List, Page, Reader, Result, Subject, Tx, tenant,
-    value::{Row, values},
+    List, Page, Reader, Result, Rows, Subject,
+    conditions::Conditions,
+    entity::{self, Stored},
+    value::{Row, Value, json, values},
 };
 
-/// Changes workspaces.
-pub struct Workspaces<'t>(&'t mut Tx);
-
-/// One organisation's workspaces.
-pub struct WorkspacesOf<'r> {
-    pub(crate) reader: &'r mut Reader,
-    pub(crate) organisation: OrganisationId,
-}
-
-macro_rules! columns {
-    () => {
-        "id, organisation_id, slug, name, description, default_environment_id, created_at,
-         updated_at"
-    };
+/// Which workspaces are wanted.
+#[derive(Clone, Debug)]
+pub struct WorkspaceFilter {
+    /// Those within a reach.
+    pub reach: Reach,
+    /// With this text in the name, whatever its case.
+    pub name: Option<String>,
+    /// Of exactly this name.
+    pub exact_name: Option<String>,
 }
 
 impl Reader {
@@ -32,190 +33,212 @@ impl Reader {
         take: &mut (dyn FnMut(Workspace) + Send),
     ) -> Result<()> {
         let mut environments: HashMap<WorkspaceId, Vec<Environment>> = HashMap::new();
-        let sql = "SELECT id, workspace_id, slug, name FROM environments ORDER BY id";
-        self.each_sound(sql, read_owned_environment, &mut |(workspace, environment)| {
-            environments.entry(workspace).or_default().push(environment);
+        entity::load(self, &mut |environment: Environment| {
+            environments.entry(environment.workspace_id).or_default().push(environment);
         })
         .await?;
-        let sql = concat!("SELECT ", columns!(), " FROM workspaces");
-        self.each_sound(sql, read, &mut |mut workspace| {
+        entity::load(self, &mut |mut workspace: Workspace| {
             workspace.environments = environments.remove(&workspace.id).unwrap_or_default();
+            workspace.environments.sort_unstable_by_key(|environment| environment.id);
             take(workspace);
         })
         .await
     }
 }
 
-impl Tx {
-    /// The workspaces, to change.
-    pub fn workspaces(&mut self) -> Workspaces<'_> {
-        Workspaces(self)
-    }
-}
-
-impl WorkspacesOf<'_> {
-    /// The workspace of that id.
-    pub async fn find(&mut self, id: WorkspaceId) -> Result<Option<Workspace>> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM workspaces WHERE organisation_id = $1 AND id = $2"
-        );
-        let row = self.reader.optional(sql, values![self.organisation, id]).await?;
-        self.whole(row).await
-    }
-
+impl Rows<'_, Workspace> {
     /// The workspace of that slug.
     pub async fn find_by_slug(&mut self, slug: &Slug) -> Result<Option<Workspace>> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM workspaces WHERE organisation_id = $1 AND slug = $2"
-        );
-        let row = self.reader.optional(sql, values![self.organisation, slug]).await?;
-        self.whole(row).await
+        self.find_by("slug", slug).await
     }
 
-    /// A page of them; only `only`, when given.
-    pub async fn list(&mut self, only: Option<WorkspaceId>, page: Page) -> Result<List<Workspace>> {
-        let from = "FROM workspaces WHERE organisation_id = $1 AND ($2 IS NULL OR id = $2)";
-        let values = values![self.organisation, only];
-        let mut list = tenant::list(self.reader, columns!(), from, values, page, read).await?;
-        for workspace in &mut list.items {
-            workspace.environments = self.environments(workspace.id).await?;
+    /// A page of them.
+    pub async fn list(&mut self, filter: &WorkspaceFilter, page: Page) -> Result<List<Workspace>> {
+        let mut conditions = self.conditions();
+        let within = conditions.reach("id", &filter.reach);
+        conditions.and(&within);
+        if let Some(name) = &filter.name {
+            let name = conditions.bind(entity::pattern("%", &name.to_lowercase()));
+            conditions.and(&format!("LOWER(name) LIKE {name} ESCAPE '!'"));
         }
-        Ok(list)
-    }
-
-    async fn whole(&mut self, row: Option<Row>) -> Result<Option<Workspace>> {
-        let Some(mut workspace) = row.as_ref().map(read).transpose()? else { return Ok(None) };
-        workspace.environments = self.environments(workspace.id).await?;
-        Ok(Some(workspace))
-    }
-
-    async fn environments(&mut self, workspace: WorkspaceId) -> Result<Vec<Environment>> {
-        let sql = "SELECT id, slug, name FROM environments
-             WHERE organisation_id = $1 AND workspace_id = $2 ORDER BY id";
-        self.reader.all(sql, values![self.organisation, workspace], read_environment).await
+        conditions.compare("name =", filter.exact_name.as_deref());
+        self.page(conditions, page).await
     }
 }
 
-impl Workspaces<'_> {
-    /// Adds a workspace with its environments.
-    pub async fn insert(&mut self, permit: &Permit, workspace: &Workspace) -> Result<()> {
-        tenant::check(permit, workspace.organisation_id, Some(workspace.id))?;
-        self.0
-            .execute(
-                concat!(
-                    "INSERT INTO workspaces (",
-                    columns!(),
-                    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-                ),
-                values![
-                    workspace.id,
-                    permit.organisation(),
-                    &workspace.slug,
-                    workspace.name.as_str(),
-                    workspace.description.as_deref(),
-                    workspace.default_environment,
-                    workspace.created_at,
-                    workspace.updated_at,
-                ],
-            )
-            .await?;
-        for environment in &workspace.environments {
-            self.insert_environment(permit, workspace.id, environment).await?;
+impl Rows<'_, Environment> {
+    /// The environments of a workspace, oldest first.
+    pub async fn all_of(&mut self, workspace: WorkspaceId) -> Result<Vec<Environment>> {
+        let mut conditions = self.conditions();
+        conditions.compare("workspace_id =", Some(workspace));
+        self.all(conditions).await
+    }
+}
+
+impl Stored for Workspace {
+    type Id = WorkspaceId;
+    const TABLE: &'static str = "workspaces";
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "organisation_id",
+        "created_at",
+        "slug",
+        "name",
+        "description",
+        "defaults",
+        "default_environment_id",
+        "updated_at",
+    ];
+    const FIXED: &'static [&'static str] = &["id", "organisation_id", "created_at"];
+    const RESOURCE: AuditResource = AuditResource::Workspace;
+
+    fn organisation(&self) -> OrganisationId {
+        self.organisation_id
+    }
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.id)
+    }
+
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Workspace(self.id))
+    }
+
+    fn version(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    fn set_version(&mut self, at: Timestamp) {
+        self.updated_at = at;
+    }
+
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn audit_name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn shown(&self) -> Json {
+        json!({
+            "slug": self.slug.as_str(),
+            "name": self.name,
+            "description": self.description,
+            "defaults": self.defaults,
+            "default_environment_id": self.default_environment,
+        })
+    }
+
+    fn values(&self) -> Vec<Value> {
+        values![
+            self.id,
+            self.organisation_id,
+            self.created_at,
+            &self.slug,
+            self.name.as_str(),
+            self.description.as_deref(),
+            json(&self.defaults),
+            self.default_environment,
+            self.updated_at,
+        ]
+    }
+
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            organisation_id: row.id("organisation_id")?,
+            slug: row.slug("slug")?,
+            name: row.text("name")?,
+            description: row.opt_text("description")?,
+            defaults: row.json("defaults")?,
+            default_environment: row.id("default_environment_id")?,
+            environments: Vec::new(),
+            created_at: row.instant("created_at")?,
+            updated_at: row.instant("updated_at")?,
+        })
+    }
+
+    async fn complete(reader: &mut Reader, rows: &mut [Self]) -> Result<()> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let mut conditions = Conditions::of("organisation_id", first.organisation_id);
+        conditions.within("workspace_id", rows.iter().map(|row| row.id.into()));
+        let mut environments =
+            reader.tenant(first.organisation_id).environments().all(conditions).await?;
+        environments.sort_unstable_by_key(|environment| environment.id);
+        for environment in environments {
+            let row = rows.iter_mut().find(|row| row.id == environment.workspace_id);
+            row.into_iter().for_each(|row| row.environments.push(environment.clone()));
         }
-        self.announce(permit, workspace.id).await
-    }
-
-    /// Writes slug, name, description, default environment and the instant of the change.
-    /// Environments stay as they are. `false` when it is not there.
-    pub async fn update(&mut self, permit: &Permit, workspace: &Workspace) -> Result<bool> {
-        tenant::check(permit, workspace.organisation_id, Some(workspace.id))?;
-        let changed = self
-            .0
-            .execute(
-                "UPDATE workspaces SET slug = $3, name = $4, description = $5,
-                     default_environment_id = $6, updated_at = $7
-                 WHERE organisation_id = $1 AND id = $2",
-                values![
-                    permit.organisation(),
-                    workspace.id,
-                    &workspace.slug,
-                    workspace.name.as_str(),
-                    workspace.description.as_deref(),
-                    workspace.default_environment,
-                    workspace.updated_at,
-                ],
-            )
-            .await?;
-        self.changed(permit, workspace.id, changed).await
-    }
-
-    /// Removes a workspace with its environments and memberships. Fails with
-    /// [`Error::Referenced`](crate::Error::Referenced) while keys or integrations belong to it.
-    /// `false` when it is not there.
-    pub async fn remove(&mut self, permit: &Permit, id: WorkspaceId) -> Result<bool> {
-        tenant::check(permit, permit.organisation(), Some(id))?;
-        let sql = "DELETE FROM workspaces WHERE organisation_id = $1 AND id = $2";
-        let changed = self.0.execute(sql, values![permit.organisation(), id]).await?;
-        self.changed(permit, id, changed).await
-    }
-
-    async fn insert_environment(
-        &mut self,
-        permit: &Permit,
-        workspace: WorkspaceId,
-        environment: &Environment,
-    ) -> Result<()> {
-        self.0
-            .execute(
-                "INSERT INTO environments (id, organisation_id, workspace_id, slug, name)
-                 VALUES ($1, $2, $3, $4, $5)",
-                values![
-                    environment.id,
-                    permit.organisation(),
-                    workspace,
-                    &environment.slug,
-                    environment.name.as_str(),
-                ],
-            )
-            .await?;
         Ok(())
     }
+}
 
-    async fn changed(&mut self, permit: &Permit, id: WorkspaceId, rows: u64) -> Result<bool> {
-        if rows == 0 {
-            return Ok(false);
-        }
-        self.announce(permit, id).await?;
-        Ok(true)
+impl Stored for Environment {
+    type Id = EnvironmentId;
+    const TABLE: &'static str = "environments";
+    const COLUMNS: &'static [&'static str] =
+        &["id", "organisation_id", "workspace_id", "created_at", "slug", "name", "updated_at"];
+    const FIXED: &'static [&'static str] = &["id", "organisation_id", "workspace_id", "created_at"];
+    const RESOURCE: AuditResource = AuditResource::Environment;
+
+    fn organisation(&self) -> OrganisationId {
+        self.organisation_id
     }
 
-    async fn announce(&mut self, permit: &Permit, id: WorkspaceId) -> Result<()> {
-        self.0.announce(permit.organisation(), Subject::Workspace(id)).await
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.workspace_id)
     }
-}
 
-fn read(row: &Row) -> Result<Workspace> {
-    Ok(Workspace {
-        id: row.id("id")?,
-        organisation_id: row.id("organisation_id")?,
-        slug: row.slug("slug")?,
-        name: row.text("name")?,
-        description: row.opt_text("description")?,
-        default_environment: row.id("default_environment_id")?,
-        environments: Vec::new(),
-        created_at: row.instant("created_at")?,
-        updated_at: row.instant("updated_at")?,
-    })
-}
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject::Workspace(self.workspace_id))
+    }
 
-fn read_environment(row: &Row) -> Result<Environment> {
-    Ok(Environment { id: row.id("id")?, slug: row.slug("slug")?, name: row.text("name")? })
-}
+    fn version(&self) -> Timestamp {
+        self.updated_at
+    }
 
-fn read_owned_environment(row: &Row) -> Result<(WorkspaceId, Environment)> {
-    Ok((row.id("workspace_id")?, read_environment(row)?))
+    fn set_version(&mut self, at: Timestamp) {
+        self.updated_at = at;
+    }
+
+    fn audit_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn audit_name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn shown(&self) -> Json {
+        json!({
+            "slug": self.slug.as_str(),
+            "name": self.name,
+            "workspace_id": self.workspace_id,
+        })
+    }
+
+    fn values(&self) -> Vec<Value> {
+        values![
+            self.id,
+            self.organisation_id,
+            self.workspace_id,
+            self.created_at,
+            &self.slug,
+            self.name.as_str(),
+            self.updated_at,
+        ]
+    }
+
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            organisation_id: row.id("organisation_id")?,
+            workspace_id: row.id("workspace_id")?,
+            slug: row.slug("slug")?,
+            name: row.text("name")?,
+            created_at: row.instant("created_at")?,
+            updated_at: row.instant("updated_at")?,
+        })
+    }
 }

@@ -185,6 +185,12 @@ impl Portcullis {
         &self.setup
     }
 
+    /// Sets environment variables for its next start and for further commands.
+    pub fn set_env(&mut self, variables: &[(&str, &str)]) {
+        let pairs = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        self.setup.environment.extend(pairs);
+    }
+
     /// Everything it wrote to its output so far, over all its starts.
     pub fn output(&self) -> String {
         std::fs::read_to_string(self.setup.log_file()).unwrap_or_default()

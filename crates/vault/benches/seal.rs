@@ -5,7 +5,9 @@ use std::{hint::black_box, sync::Arc};
 use aws_lc_rs::rand;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis_domain::{Clock, Dice, OrganisationId, SealedPlace, Secret, Timestamp};
-use portcullis_vault::{Vault, VaultSettings, kms::local::LocalKms, testing::MemoryDataKeys};
+use portcullis_vault::{
+    Vault, VaultParts, VaultSettings, kms::local::LocalKms, testing::MemoryDataKeys,
+};
 use uuid::Uuid;
 
 struct SystemDice;
@@ -28,17 +30,14 @@ fn seal_and_open(c: &mut Criterion) {
     let dice = Arc::new(SystemDice);
     let key = Secret::new(vec![7; 32]);
     let kms = LocalKms::try_new(&key, "a bench".to_owned(), dice.clone()).expect("32 bytes");
-    let vault = Vault::new(
-        Arc::new(kms),
-        Arc::new(MemoryDataKeys::default()),
-        Arc::new(StoppedClock),
-        dice,
-        VaultSettings::default(),
-    );
+    let keys = Arc::new(MemoryDataKeys::default());
+    let parts = VaultParts::new(Arc::new(kms), keys, Arc::new(StoppedClock), dice);
+    let vault = Vault::new(parts, VaultSettings::default());
     let organisation = Some(OrganisationId::from_uuid(Uuid::from_u128(1)));
     let place =
         SealedPlace { organisation, table: "integrations", row: Uuid::nil(), field: "credential" };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let ring = runtime.block_on(vault.key_ring(organisation)).expect("a key ring");
 
     c.bench_function("cached", |b| b.iter(|| vault.cached(black_box(organisation)).is_some()));

@@ -1,11 +1,11 @@
 //! How the vault fails.
 
-use crate::{DataKeyStoreError, KmsError, OpenError, SealError};
+use crate::{DataKeyStoreError, KmsError, KmsFailure, OpenError, SealError, kms::KmsSettingsError};
 
 /// Why the vault cannot serve now.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The KMS did not unwrap or wrap.
+    /// The KMS did not do as asked.
     #[error(transparent)]
     Kms(#[from] KmsError),
     /// The wrapped data keys cannot be read or written.
@@ -22,6 +22,12 @@ pub enum VaultError {
         /// Its key.
         kms_key_id: String,
     },
+    /// A connection's settings are not its own.
+    #[error("the settings of the organisation's KMS connection were changed or moved")]
+    ForeignConnection,
+    /// A connection's settings make no sense to this release.
+    #[error("the organisation's KMS connection cannot be used: {0}")]
+    Settings(#[from] KmsSettingsError),
     /// The store lists no active data key although one was added.
     #[error("the organisation has no active data key: run `portcullis vault rotate`")]
     NoActiveKey,
@@ -39,7 +45,20 @@ impl VaultError {
         match self {
             Self::Kms(error) => error.failure.is_transient(),
             Self::Store(_) => true,
-            Self::ForeignKms { .. } | Self::NoActiveKey | Self::Seal(_) | Self::Open(_) => false,
+            Self::ForeignKms { .. }
+            | Self::ForeignConnection
+            | Self::Settings(_)
+            | Self::NoActiveKey
+            | Self::Seal(_)
+            | Self::Open(_) => false,
+        }
+    }
+
+    /// Why the KMS did not do as asked, if it was the KMS.
+    pub const fn kms_failure(&self) -> Option<KmsFailure> {
+        match self {
+            Self::Kms(error) => Some(error.failure),
+            _ => None,
         }
     }
 }

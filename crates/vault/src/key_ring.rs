@@ -8,7 +8,7 @@ use std::sync::{
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk};
 use portcullis_domain::{DataKeyId, Dice, OrganisationId, Sealed, SealedPlace, Secret, Timestamp};
 
-use crate::{OpenError, SealError, envelope, kms::DATA_KEY_LEN};
+use crate::{OpenError, SealError, envelope, kms::DATA_KEY_LEN, readings::Readings};
 
 /// One organisation's data keys in the clear. It seals with the active one and opens with any.
 /// Hold it for one piece of work; ask the vault again for the next, so that keys which the KMS
@@ -16,17 +16,37 @@ use crate::{OpenError, SealError, envelope, kms::DATA_KEY_LEN};
 pub struct KeyRing {
     pub(crate) organisation: Option<OrganisationId>,
     pub(crate) loaded_at: Timestamp,
-    pub(crate) active: DataKey,
-    pub(crate) retired: Vec<DataKey>,
+    pub(crate) active: Arc<DataKey>,
+    pub(crate) others: Vec<Arc<DataKey>>,
     pub(crate) dice: Arc<dyn Dice>,
+    pub(crate) readings: Readings,
 }
 
-/// One data key in the clear.
+/// One data key in the clear, alone in a page of memory that is locked where the system lets us,
+/// and wiped when nobody holds it any more.
 pub(crate) struct DataKey {
     pub(crate) id: DataKeyId,
     pub(crate) uses: Arc<Uses>,
-    prk: Prk,
+    /// Before the page: it ends before the page is given back.
+    lock: Option<region::LockGuard>,
+    page: Box<Page>,
 }
+
+/// Why a sealed value could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError<E> {
+    /// It does not open.
+    #[error(transparent)]
+    Open(OpenError),
+    /// Whoever was to read it could not.
+    #[error("{0}")]
+    Read(E),
+}
+
+/// Aligned and so sized as a page: locks are of pages, and unlocking one must not unlock what
+/// another key lies in.
+#[repr(align(4096))]
+struct Page(Option<Prk>);
 
 /// How often a data key has sealed. It outlives reloads of the ring.
 #[derive(Default)]
@@ -51,7 +71,8 @@ impl KeyRing {
             return Err(SealError::UsedUp);
         }
         self.active.uses.pending.fetch_add(1, Ordering::Relaxed);
-        envelope::seal(&self.active.prk, self.active.id, &*self.dice, place, plaintext)
+        let prk = self.active.prk().ok_or(SealError::Cipher)?;
+        envelope::seal(prk, self.active.id, &*self.dice, place, plaintext)
     }
 
     /// Opens a value that was sealed for this very place.
@@ -60,7 +81,29 @@ impl KeyRing {
             return Err(OpenError);
         }
         let key = self.key_of(sealed).ok_or(OpenError)?;
-        envelope::open(&key.prk, place, sealed)
+        envelope::open(key.prk().ok_or(OpenError)?, place, sealed)
+    }
+
+    /// Opens a value and has it read, once for as long as the ring and the value live.
+    pub fn read<T, E>(
+        &self,
+        place: &SealedPlace,
+        sealed: &Sealed,
+        read: impl FnOnce(&Secret<Vec<u8>>) -> Result<T, E>,
+    ) -> Result<Arc<T>, ReadError<E>>
+    where
+        T: Send + Sync + 'static,
+    {
+        if place.organisation != self.organisation {
+            return Err(ReadError::Open(OpenError));
+        }
+        if let Some(said) = self.readings.find(place, sealed) {
+            return Ok(said);
+        }
+        let opened = self.open(place, sealed).map_err(ReadError::Open)?;
+        let said = Arc::new(read(&opened).map_err(ReadError::Read)?);
+        self.readings.keep(place, sealed, &said);
+        Ok(said)
     }
 
     /// Whose keys these are; `None` for the instance's own.
@@ -73,13 +116,16 @@ impl KeyRing {
         self.key_of(sealed).is_some()
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &DataKey> {
-        std::iter::once(&self.active).chain(&self.retired)
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Arc<DataKey>> {
+        std::iter::once(&self.active).chain(&self.others)
     }
 
-    fn key_of(&self, sealed: &Sealed) -> Option<&DataKey> {
-        let id = envelope::data_key_id(sealed)?;
+    pub(crate) fn key(&self, id: DataKeyId) -> Option<&Arc<DataKey>> {
         self.keys().find(|key| key.id == id)
+    }
+
+    fn key_of(&self, sealed: &Sealed) -> Option<&Arc<DataKey>> {
+        self.key(envelope::data_key_id(sealed)?)
     }
 }
 
@@ -91,11 +137,30 @@ impl DataKey {
         uses: Arc<Uses>,
     ) -> Option<Self> {
         let plaintext = plaintext.danger_expose();
-        (plaintext.len() == DATA_KEY_LEN).then(|| Self {
-            id,
-            uses,
-            prk: Prk::new_less_safe(HKDF_SHA256, plaintext),
-        })
+        if plaintext.len() != DATA_KEY_LEN {
+            return None;
+        }
+        let mut page = Box::new(Page(None));
+        // Locked before the key is there. Without the right to lock, `process` says so at start.
+        let lock = region::lock(&raw const *page, size_of::<Page>()).ok();
+        page.0 = Some(Prk::new_less_safe(HKDF_SHA256, plaintext));
+        Some(Self { id, uses, lock, page })
+    }
+
+    /// Whether its memory is kept out of swap by a lock of its own.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    fn prk(&self) -> Option<&Prk> {
+        self.page.0.as_ref()
+    }
+}
+
+impl Drop for DataKey {
+    fn drop(&mut self) {
+        // Wiped by the library while the page is still locked.
+        self.page.0 = None;
     }
 }
 

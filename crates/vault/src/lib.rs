@@ -13,35 +13,66 @@
 //! types that hold them have neither `Debug` nor `Serialize`. Persistence is behind
 //! [`DataKeyStore`]; this crate knows no SQL.
 //!
-//! Plaintext keys are wiped when dropped. The memory of single keys is not locked: that needs
-//! `unsafe`, which this project forbids. [`process`] keeps them off disk for the whole process
-//! instead: no core dumps, and all memory locked where the system permits it.
+//! Plaintext data keys are wiped when dropped, and each lies in a page of its own that is locked
+//! where the system permits it ([`process`] says what it permits, and keeps the rest of the process
+//! off the disk as well). What passes through a KMS client's buffers is not under our hand.
+//!
+//! # The life of a data key
+//!
+//! *active*, then *retired* by age, use count or on demand. On demand, what it sealed is sealed
+//! anew in the background (*resealing*) until nothing is under it (*empty*); long after, it is
+//! destroyed. Connecting another KMS key wraps all data keys anew and rewrites no sealed value. Both
+//! kinds of [`Work`] are noted in the store and resumed by whichever node is there.
+//!
+//! # When a KMS fails
+//!
+//! Refusals ([`KmsFailure::is_transient`] is false) drop the data keys at once; outages let them
+//! serve for the grace. Rings in use are loaded anew in the background ([`Vault::due`],
+//! [`Vault::refresh`]) before their lifetime ends, so that no call waits for a KMS.
 //!
 //! # Adding a KMS
 //!
-//! 1. `src/kms/<name>.rs` with a type that implements [`Kms`]: name the key on every unwrap, bind
-//!    every pair of [`EncryptionContext::pairs`], and sort failures into [`KmsFailure`] with care:
-//!    *denied* and *disabled* drop keys at once, *unreachable* and *throttled* do not.
-//! 2. A `pub mod` line in `src/kms/mod.rs`, and its settings in the binary.
+//! In the crate `kms`: see there. The trait is [`Kms`]: name the key on every unwrap, bind every
+//! pair of [`EncryptionContext::pairs`], and sort failures into [`KmsFailure`] with care.
 
+mod after;
+mod audit_key;
 mod data_key;
 mod envelope;
 mod error;
+mod keepers;
 mod key_ring;
 pub mod kms;
+mod load;
+mod observe;
 mod pepper;
 pub mod process;
+mod readings;
+mod reseal;
+mod rewrap;
+mod sealed_store;
 mod status;
 pub mod testing;
 mod vault;
+mod work;
 
+pub use audit_key::{AuditKey, AuditPublicKey, MalformedAuditKey};
 pub use data_key::{
-    DataKeyState, DataKeyStore, DataKeyStoreError, StoreFuture, WrappedDataKey, Wrapping,
+    ConnectionState, DataKeyState, DataKeyStore, DataKeyStoreError, Holdings, KmsConnection,
+    StoreFuture, WrappedDataKey, Wrapping,
 };
 pub use envelope::{OpenError, SealError};
 pub use error::VaultError;
-pub use key_ring::KeyRing;
-pub use kms::{EncryptionContext, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture, Purpose};
+pub use key_ring::{KeyRing, ReadError};
+pub use kms::{
+    EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
+    KmsOperation, Purpose,
+};
+pub use observe::{
+    KmsCall, KmsStats, LATENCY_BOUNDS, Unobserved, VaultEvent, VaultObserver, VaultStats,
+};
 pub use pepper::{MalformedPepper, Pepper};
-pub use status::{DataKeyStatus, KeyStatus};
-pub use vault::{Vault, VaultSettings};
+pub use sealed_store::{Resealed, SealedCount, SealedStore, SealedValue};
+pub use status::{DataKeyStatus, KeyStatus, StatusDepth};
+pub use vault::{Vault, VaultParts, VaultSettings};
+pub use work::{Work, WorkKind, WorkState};

@@ -42,6 +42,18 @@ impl Pepper {
         ApiKeyDigest(digest)
     }
 
+    /// A short keyed digest of a secret, by which whoever has the secret can find where it is used:
+    /// 16 hexadecimal digits. It tells nobody else anything.
+    pub fn fingerprint(&self, secret: &str) -> String {
+        let tag = hmac::sign(&self.key, format!("fingerprint\n{secret}").as_bytes());
+        tag.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A keyed digest of anything else, told apart from others' by its purpose.
+    pub fn digest_for(&self, purpose: &str, text: &str) -> [u8; 32] {
+        self.digest(&format!("{purpose}\n{text}")).0
+    }
+
     /// The 32 bytes, to be sealed.
     pub fn danger_expose(&self) -> &[u8] {
         self.bytes.danger_expose()

@@ -30,6 +30,8 @@ enum Task {
     Tidy,
     /// Installs what the tests need and runs all of them.
     Test,
+    /// Installs the emulators of key management services that tests start.
+    Emulators,
     /// Runs the real client libraries against the real binary, on SQLite and on PostgreSQL.
     Acceptance(acceptance::Arguments),
     /// The whole gate: formatting, lints, tidy, test, acceptance.
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.task {
         Task::Tidy => tidy::run(),
         Task::Test => test::run(),
+        Task::Emulators => tools::emulators(),
         Task::Acceptance(arguments) => acceptance::run(&arguments),
         Task::Ci => ci::run(),
         Task::Bench(arguments) => bench::run(&arguments),

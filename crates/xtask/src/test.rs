@@ -11,8 +11,11 @@ use crate::{
 /// PostgreSQL once; a runner with a process per test would start hundreds.
 pub(crate) fn run() -> Outcome {
     tools::packages(&[&tools::POSTGRESQL])?;
+    // Installing waits for the network, building for the processor.
+    let installing = std::thread::spawn(tools::emulators);
     // The journeys of the binary's own crate start it as a process.
     step::run(step::cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
+    installing.join().map_err(|_| "installing the emulators panicked".to_owned())??;
     let mut tally = Tally::default();
     let mut test = step::cargo();
     test.args(["test", "--quiet", "--workspace", "--no-fail-fast"]);

@@ -8,6 +8,8 @@ use std::{
     process::Command,
 };
 
+use portcullis_testkit::kms::{Emulator, requirements};
+
 use crate::step::{self, Outcome, command};
 
 /// Something from Debian's archive.
@@ -65,6 +67,57 @@ pub(crate) fn python(requirements: &Path) -> Outcome<PathBuf> {
     step::quietly(command(&python, &install).arg(requirements))?;
     stamped(requirements, &stamp)?;
     Ok(python)
+}
+
+/// The emulators of key management services, each in a Python environment of its own.
+pub(crate) fn emulators() -> Outcome {
+    Emulator::ALL.into_iter().try_for_each(emulator)
+}
+
+fn emulator(emulator: Emulator) -> Outcome {
+    let (home, stamp) = (emulator.home(), emulator.stamp());
+    if stamp.exists() {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| format!("{}: {error}", home.display());
+    fs::create_dir_all(&home).map_err(failed)?;
+    // Another checkout may be at it: whoever comes second finds it done.
+    let lock = fs::File::create(home.with_extension("lock")).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    if stamp.exists() {
+        return Ok(());
+    }
+    let python = python_of(emulator.python()).ok_or_else(|| {
+        let (major, minor) = emulator.python();
+        format!(
+            "{} needs Python {major}.{minor} or newer with venv: install it by your system's \
+             packages, or with `pyenv install {major}.{minor}`",
+            emulator.name()
+        )
+    })?;
+    step::quietly(command(&python, &["-m", "venv", "--clear"]).arg(&home))?;
+    let list = home.join("requirements.txt");
+    fs::write(&list, requirements(emulator)).map_err(failed)?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    step::quietly(command(home.join("bin/python"), &install).arg(&list))?;
+    fs::write(&stamp, "").map_err(failed)
+}
+
+/// A Python of at least that release: on the path, or among pyenv's.
+fn python_of((major, minor): (u32, u32)) -> Option<PathBuf> {
+    let mut candidates = vec![PathBuf::from("python3")];
+    candidates.extend((minor..minor + 8).map(|n| PathBuf::from(format!("python{major}.{n}"))));
+    let root = std::env::var_os("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv")));
+    let versions = root.and_then(|root| fs::read_dir(root.join("versions")).ok());
+    let versions = versions.into_iter().flatten().flatten();
+    candidates.extend(versions.map(|version| version.path().join("bin/python")));
+    let is_new_enough =
+        format!("import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < ({major}, {minor}))");
+    candidates.into_iter().find(|python| {
+        command(python, &["-c", &is_new_enough]).output().is_ok_and(|said| said.status.success())
+    })
 }
 
 /// The Node modules that the `package.json` of `folder` pins, beside it.

@@ -1,114 +1,335 @@
 //! `/api-keys`.
 
-use axum::{
-    Router,
-    extract::Path,
-    routing::{get, post, put},
-};
-use portcullis_control::{ApiKeyChange, Control, NewApiKey};
+use std::collections::BTreeMap;
+
+use http::Method;
+use portcullis_control::{ApiKeyChange, Caller, ControlError, Grant, NewApiKey};
 use portcullis_domain::{
-    ApiKey, ApiKeyDefaults, ApiKeyId, ApiKeyKind, ScopeSet, Timestamp, UserId,
+    ActorKind, AddressRange, ApiKey, ApiKeyDefaults, ApiKeyId, ApiKeyKind, ApiKeyMadeBy,
+    AuditAction, AuditResource, Level, Permissions, Scope, ScopeSet, Timestamp, UserId,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    body::{Body, Unenforced, instant},
-    caller::Caller,
-    error::{ApiError, ApiResult, ok},
-    page::Query,
+    answer::{Done, Json, List, done, list},
+    ask::Ask,
+    body::{
+        Metadata, MetadataBody, NoBody, Unenforced, instant, instant_schema, is_nothing, nothing,
+        nullable,
+    },
+    error::ApiError,
+    query::{CURRENT_PAGE, CURRENT_PAGE_CAMEL, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, WORKSPACE_ID},
+    resource::virtual_key::Status,
+    route::{Route, admin},
 };
 
-pub(crate) fn routes() -> Router<Control> {
-    Router::new()
-        .route("/api-keys", get(list))
-        .route("/api-keys/{id}", put(update).get(retrieve).delete(delete))
-        .route("/api-keys/{id}/rotate", post(rotate))
-        .route("/api-keys/{type}/{sub_type}", post(create))
+const LIST: &[Param] =
+    &[WORKSPACE_ID, PAGE_SIZE, PAGE_SIZE_CAMEL, CURRENT_PAGE, CURRENT_PAGE_CAMEL];
+
+// Which of the three counts depends on the key's type.
+const LISTING: &[Scope] = &[
+    Scope::OrganisationServiceApiKeysList,
+    Scope::WorkspaceServiceApiKeysList,
+    Scope::WorkspaceUserApiKeysList,
+];
+const READING: &[Scope] = &[
+    Scope::OrganisationServiceApiKeysRead,
+    Scope::WorkspaceServiceApiKeysRead,
+    Scope::WorkspaceUserApiKeysRead,
+];
+const UPDATING: &[Scope] = &[
+    Scope::OrganisationServiceApiKeysUpdate,
+    Scope::WorkspaceServiceApiKeysUpdate,
+    Scope::WorkspaceUserApiKeysUpdate,
+];
+const DELETING: &[Scope] = &[
+    Scope::OrganisationServiceApiKeysDelete,
+    Scope::WorkspaceServiceApiKeysDelete,
+    Scope::WorkspaceUserApiKeysDelete,
+];
+const ROTATING: &[Scope] = &[
+    Scope::OrganisationServiceApiKeysRotate,
+    Scope::WorkspaceServiceApiKeysRotate,
+    Scope::WorkspaceUserApiKeysRotate,
+];
+
+pub(crate) fn routes() -> Vec<Route> {
+    use AuditAction::{Create, Delete, List, Read, Rotate, Update};
+    let audited = |action| (action, AuditResource::ApiKey);
+    let (all, one) = ("/v1/api-keys", "/v1/api-keys/{id}");
+    let summary = "Create an API key";
+    vec![
+        admin(Method::GET, all, LISTING, audited(List), "List API keys", list_all).query(LIST),
+        admin(
+            Method::POST,
+            "/v1/api-keys/organisation/service",
+            &[Scope::OrganisationServiceApiKeysCreate],
+            audited(Create),
+            summary,
+            |ask| create(ask, ApiKeyKind::OrganisationService),
+        ),
+        admin(
+            Method::POST,
+            "/v1/api-keys/workspace/service",
+            &[Scope::WorkspaceServiceApiKeysCreate],
+            audited(Create),
+            summary,
+            |ask| create(ask, ApiKeyKind::WorkspaceService),
+        ),
+        admin(
+            Method::POST,
+            "/v1/api-keys/workspace/user",
+            &[Scope::WorkspaceUserApiKeysCreate],
+            audited(Create),
+            summary,
+            |ask| create(ask, ApiKeyKind::WorkspaceUser),
+        ),
+        admin(Method::GET, one, READING, audited(Read), "Retrieve an API key", retrieve),
+        admin(Method::PUT, one, UPDATING, audited(Update), "Update an API key", update),
+        admin(Method::DELETE, one, DELETING, audited(Delete), "Delete an API key", delete),
+        admin(
+            Method::POST,
+            "/v1/api-keys/{id}/rotate",
+            ROTATING,
+            audited(Rotate),
+            "Give an API key a new secret",
+            rotate,
+        ),
+    ]
 }
 
-/// `type` and `sub-type` come in the body too and are ignored there (admin reference §0.4).
-#[derive(Deserialize)]
-struct Create {
+/// A key to create. `type` and `sub-type` may come in the body too and are ignored there.
+#[derive(Deserialize, JsonSchema)]
+struct NewApiKeyBody {
     name: String,
     description: Option<String>,
+    /// The workspace, by id or slug.
     workspace_id: Option<String>,
+    /// The environment of the workspace, by slug.
     environment: Option<String>,
+    /// The person, for a user key.
+    #[schemars(with = "Option<String>")]
     user_id: Option<UserId>,
-    scopes: Vec<String>,
-    defaults: Option<Defaults>,
-    #[serde(default, deserialize_with = "instant")]
-    expires_at: Option<Option<Timestamp>>,
+    #[serde(flatten)]
+    scopes: ScopeFields,
+    defaults: Option<DefaultsBody>,
+    /// Addresses and networks from which it may be used; from everywhere when empty.
     #[serde(default)]
-    rotation_policy: Value,
+    allowed_addresses: Vec<String>,
+    #[serde(default, deserialize_with = "instant")]
+    #[schemars(schema_with = "instant_schema")]
+    expires_at: Option<Option<Timestamp>>,
+    #[serde(flatten)]
+    unserved: Unserved,
     #[serde(flatten)]
     unenforced: Unenforced,
 }
 
-#[derive(Deserialize)]
-struct Update {
+/// What to change of a key; what is left out stays.
+#[derive(Deserialize, JsonSchema)]
+struct ApiKeyChangeBody {
     name: Option<String>,
     description: Option<String>,
-    scopes: Option<Vec<String>>,
-    defaults: Option<Defaults>,
+    #[serde(flatten)]
+    scopes: ScopeFields,
+    defaults: Option<DefaultsBody>,
+    allowed_addresses: Option<Vec<String>>,
     #[serde(default, deserialize_with = "instant")]
+    #[schemars(schema_with = "instant_schema")]
     expires_at: Option<Option<Timestamp>>,
-    #[serde(default)]
-    rotation_policy: Value,
+    #[serde(flatten)]
+    unserved: Unserved,
     #[serde(flatten)]
     unenforced: Unenforced,
 }
 
-#[derive(Deserialize)]
-struct Defaults {
-    #[serde(default)]
-    metadata: Option<serde_json::Map<String, Value>>,
-    #[serde(default)]
-    config_id: Value,
+/// What a key may do: one by one, or by features.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct ScopeFields {
+    /// Scopes, `completions.write` for one.
+    scopes: Option<Vec<String>>,
+    /// Levels by feature, in place of scopes; a feature that is left out has its default.
+    permissions: Option<BTreeMap<String, LevelBody>>,
 }
 
-#[derive(Deserialize)]
-struct Rotate {
+/// How much of a feature is open.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LevelBody {
+    Disabled,
+    Read,
+    Write,
+    Delete,
+}
+
+/// What a key's calls get unless they say otherwise.
+#[derive(Deserialize, JsonSchema)]
+struct DefaultsBody {
+    metadata: Option<MetadataBody>,
+    /// The slug of a saved config.
+    #[serde(default, deserialize_with = "nullable")]
+    config_id: Option<Option<String>>,
+    allow_config_override: Option<bool>,
+}
+
+/// What the contract names and this version does not do.
+#[derive(Deserialize, JsonSchema)]
+struct Unserved {
+    /// This version rotates keys on demand only.
+    #[serde(default)]
+    #[schemars(schema_with = "nothing")]
+    rotation_policy: Value,
+    /// Nobody is written to about budgets by this version.
+    #[serde(default)]
+    #[schemars(schema_with = "nothing")]
+    alert_emails: Value,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct RotateBody {
+    /// How long the old secret stays valid: 0, or 30 minutes to 90 days.
     key_transition_period_ms: Option<i64>,
 }
 
-impl Defaults {
+/// A key that was made, with its secret: the only time that it is shown.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ApiKeyMade {
+    pub(crate) id: String,
+    pub(crate) key: String,
+    pub(crate) object: &'static str,
+}
+
+/// A rotated key with its new secret.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ApiKeyRotated {
+    pub(crate) id: String,
+    pub(crate) key: String,
+    /// Until when the old secret works too.
+    pub(crate) key_transition_expires_at: String,
+    pub(crate) object: &'static str,
+}
+
+/// An API key. Its secret is not in it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ApiKeyShown {
+    id: String,
+    /// The masked key.
+    key: String,
+    name: String,
+    description: Option<String>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    organisation_id: String,
+    workspace_id: Option<String>,
+    environment_id: String,
+    user_id: Option<String>,
+    status: Status,
+    created_at: String,
+    last_updated_at: String,
+    creation_mode: &'static str,
+    rate_limits: Vec<Value>,
+    usage_limits: Option<Value>,
+    reset_usage: Option<f64>,
+    scopes: Vec<&'static str>,
+    /// What the scopes come to by feature.
+    permissions: BTreeMap<&'static str, LevelBody>,
+    defaults: DefaultsShown,
+    allowed_addresses: Vec<String>,
+    alert_emails: Vec<String>,
+    expires_at: Option<String>,
+    key_transition_expires_at: Option<String>,
+    object: &'static str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct DefaultsShown {
+    metadata: Metadata,
+    config_id: Option<String>,
+    allow_config_override: bool,
+}
+
+impl ScopeFields {
+    /// `None` when nothing is said.
+    pub(crate) fn parse(&self) -> Result<Option<Grant>, ApiError> {
+        match (&self.scopes, &self.permissions) {
+            (Some(_), Some(_)) => {
+                let message = "permissions: give them or scopes, not both";
+                Err(ApiError::Malformed(message.to_owned()))
+            }
+            (Some(scopes), None) => ScopeSet::parse(scopes.iter().map(String::as_str))
+                .map(|scopes| Some(Grant::Scopes(scopes)))
+                .map_err(|error| ApiError::Malformed(format!("scopes: {error}"))),
+            (None, Some(levels)) => {
+                let levels = levels.iter().map(|(name, level)| (name.as_str(), (*level).into()));
+                let permissions = Permissions::try_new(levels);
+                permissions
+                    .map(|permissions| Some(Grant::Permissions(permissions)))
+                    .map_err(|error| ApiError::Malformed(format!("permissions: {error}")))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+impl From<LevelBody> for Level {
+    fn from(level: LevelBody) -> Self {
+        match level {
+            LevelBody::Disabled => Self::Disabled,
+            LevelBody::Read => Self::Read,
+            LevelBody::Write => Self::Write,
+            LevelBody::Delete => Self::Delete,
+        }
+    }
+}
+
+impl From<Level> for LevelBody {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Disabled => Self::Disabled,
+            Level::Read => Self::Read,
+            Level::Write => Self::Write,
+            Level::Delete => Self::Delete,
+        }
+    }
+}
+
+impl DefaultsBody {
     fn parse(self) -> Result<ApiKeyDefaults, ApiError> {
-        if !self.config_id.is_null() {
-            let message = "defaults.config_id: this version has no saved configs";
+        Ok(ApiKeyDefaults {
+            metadata: self.metadata.map(MetadataBody::texts).transpose()?.unwrap_or_default(),
+            config: self.config_id.flatten().filter(|config| !config.is_empty()),
+            allow_config_override: self.allow_config_override.unwrap_or(true),
+        })
+    }
+}
+
+impl Unserved {
+    fn refuse(&self) -> Result<(), ApiError> {
+        if !is_nothing(&self.rotation_policy) {
+            let message = "rotation_policy: this version rotates keys on demand only; leave it out";
             return Err(ApiError::Malformed(message.to_owned()));
         }
-        let mut defaults = ApiKeyDefaults::default();
-        for (name, value) in self.metadata.unwrap_or_default() {
-            let Value::String(text) = value else {
-                return Err(ApiError::Malformed(format!(
-                    "defaults.metadata: the value of '{name}' must be a string"
-                )));
-            };
-            if text.chars().count() > 128 || name.chars().count() > 128 {
-                let message = "defaults.metadata: names and values have at most 128 characters";
-                return Err(ApiError::Malformed(message.to_owned()));
-            }
-            defaults.metadata.insert(name, text);
+        if !is_nothing(&self.alert_emails) {
+            let message = "alert_emails: this version writes to nobody about budgets; leave it out";
+            return Err(ApiError::Malformed(message.to_owned()));
         }
-        Ok(defaults)
+        Ok(())
     }
 }
 
 async fn create(
-    caller: Caller,
-    Path((kind, sub_kind)): Path<(String, String)>,
-    Body(body): Body<Create>,
-) -> ApiResult {
-    let kind = ApiKeyKind::parse(&format!("{kind}-{sub_kind}")).ok_or_else(|| {
-        ApiError::RouteUnknown(
-            "API keys are created under organisation/service, workspace/service and \
-             workspace/user"
-                .to_owned(),
-        )
-    })?;
+    ask: Ask<Caller, NewApiKeyBody>,
+    kind: ApiKeyKind,
+) -> Result<Json<ApiKeyMade>, ApiError> {
+    let body = ask.body;
     body.unenforced.refuse()?;
-    refuse_rotation_policy(&body.rotation_policy)?;
+    body.unserved.refuse()?;
+    let made_by = match ask.who.actor.kind() {
+        ActorKind::User(..) => ApiKeyMadeBy::Person,
+        _ => ApiKeyMadeBy::Api,
+    };
     let new = NewApiKey {
         kind,
         name: body.name,
@@ -116,104 +337,105 @@ async fn create(
         workspace: body.workspace_id,
         environment: body.environment,
         user_id: body.user_id,
-        scopes: scopes(&body.scopes)?,
-        defaults: body.defaults.map(Defaults::parse).transpose()?.unwrap_or_default(),
+        grant: body.scopes.parse()?.unwrap_or_default(),
+        defaults: body.defaults.map(DefaultsBody::parse).transpose()?.unwrap_or_default(),
+        allowed_addresses: addresses(&body.allowed_addresses)?,
+        made_by,
         expires_at: body.expires_at.flatten(),
     };
-    let (key, token) = caller.control.api_keys(&caller.actor).create(new).await?;
-    Ok(ok(json!({"id": key.id, "key": token.danger_expose(), "object": "api-key"})))
+    let (key, token) = ask.control.api_keys(&ask.who).create(new).await?;
+    let (id, key) = (key.id.to_string(), token.danger_expose().to_owned());
+    Ok(Json(ApiKeyMade { id, key, object: "api-key" }))
 }
 
-async fn list(caller: Caller, query: Query) -> ApiResult {
-    let keys = caller
-        .control
-        .api_keys(&caller.actor)
-        .list(query.text("workspace_id"), query.page()?)
-        .await?;
-    let now = caller.control.now();
-    let data: Vec<Value> = keys.items.iter().map(|key| shown(key, now)).collect();
-    Ok(ok(json!({"object": "list", "total": keys.total, "data": data})))
+async fn list_all(ask: Ask<Caller, NoBody>) -> Result<Json<List<ApiKeyShown>>, ApiError> {
+    let (workspace, page) = (ask.query.text("workspace_id"), ask.query.page()?);
+    let keys = ask.control.api_keys(&ask.who).list(workspace, page).await?;
+    let now = ask.control.now();
+    Ok(list(keys, |key| shown(key, now)))
 }
 
-async fn retrieve(caller: Caller, Path(id): Path<String>) -> ApiResult {
-    let key = caller.control.api_keys(&caller.actor).retrieve(parse_id(&id)?).await?;
-    Ok(ok(shown(&key, caller.control.now())))
+async fn retrieve(ask: Ask<Caller, NoBody>) -> Result<Json<ApiKeyShown>, ApiError> {
+    let key = ask.control.api_keys(&ask.who).retrieve(parse_id(ask.path("id"))?).await?;
+    Ok(Json(shown(key, ask.control.now())))
 }
 
-async fn update(caller: Caller, Path(id): Path<String>, Body(body): Body<Update>) -> ApiResult {
+async fn update(ask: Ask<Caller, ApiKeyChangeBody>) -> Result<Json<Done>, ApiError> {
+    let id = parse_id(ask.path("id"))?;
+    let body = ask.body;
     body.unenforced.refuse()?;
-    refuse_rotation_policy(&body.rotation_policy)?;
+    body.unserved.refuse()?;
+    let addresses = body.allowed_addresses.as_deref().map(addresses).transpose()?;
     let change = ApiKeyChange {
         name: body.name,
         description: body.description,
-        scopes: body.scopes.as_deref().map(scopes).transpose()?,
-        defaults: body.defaults.map(Defaults::parse).transpose()?,
+        grant: body.scopes.parse()?,
+        defaults: body.defaults.map(DefaultsBody::parse).transpose()?,
+        allowed_addresses: addresses,
         expires_at: body.expires_at,
     };
-    caller.control.api_keys(&caller.actor).update(parse_id(&id)?, change).await?;
-    Ok(ok(json!({})))
+    ask.control.api_keys(&ask.who).update(id, change).await?;
+    Ok(done())
 }
 
-async fn delete(caller: Caller, Path(id): Path<String>) -> ApiResult {
-    caller.control.api_keys(&caller.actor).delete(parse_id(&id)?).await?;
-    Ok(ok(json!({})))
+async fn delete(ask: Ask<Caller, NoBody>) -> Result<Json<Done>, ApiError> {
+    ask.control.api_keys(&ask.who).delete(parse_id(ask.path("id"))?).await?;
+    Ok(done())
 }
 
-async fn rotate(caller: Caller, Path(id): Path<String>, Body(body): Body<Rotate>) -> ApiResult {
-    let id = parse_id(&id)?;
-    let keys = caller.control.api_keys(&caller.actor);
-    let rotated = keys.rotate(id, body.key_transition_period_ms).await?;
-    Ok(ok(json!({
-        "id": id,
-        "key": rotated.token.danger_expose(),
-        "key_transition_expires_at": rotated.overlap_until.to_string(),
-        "object": "api-key",
-    })))
+async fn rotate(ask: Ask<Caller, RotateBody>) -> Result<Json<ApiKeyRotated>, ApiError> {
+    let id = parse_id(ask.path("id"))?;
+    let keys = ask.control.api_keys(&ask.who);
+    let rotated = keys.rotate(id, ask.body.key_transition_period_ms).await?;
+    Ok(Json(ApiKeyRotated {
+        id: id.to_string(),
+        key: rotated.token.danger_expose().to_owned(),
+        key_transition_expires_at: rotated.overlap_until.to_string(),
+        object: "api-key",
+    }))
 }
 
 /// An id that is none names nothing.
-fn parse_id(text: &str) -> Result<ApiKeyId, ApiError> {
-    ApiKeyId::parse(text).map_err(|_| portcullis_control::ControlError::NotFound("API key").into())
+pub(crate) fn parse_id(text: &str) -> Result<ApiKeyId, ApiError> {
+    ApiKeyId::parse(text).map_err(|_| ControlError::NotFound("API key").into())
 }
 
-fn scopes(names: &[String]) -> Result<ScopeSet, ApiError> {
-    ScopeSet::parse(names.iter().map(String::as_str))
-        .map_err(|error| ApiError::Malformed(format!("scopes: {error}")))
+fn addresses(texts: &[String]) -> Result<Vec<AddressRange>, ApiError> {
+    let parsed = texts.iter().map(|text| AddressRange::parse(text)).collect::<Result<_, _>>();
+    parsed.map_err(|error| ApiError::Malformed(format!("allowed_addresses: {error}")))
 }
 
-fn refuse_rotation_policy(value: &Value) -> Result<(), ApiError> {
-    if value.is_null() {
-        Ok(())
-    } else {
-        let message = "rotation_policy: this version rotates keys on demand only; leave it out";
-        Err(ApiError::Malformed(message.to_owned()))
+pub(crate) fn shown(key: ApiKey, now: Timestamp) -> ApiKeyShown {
+    let permissions = Permissions::of(&key.scopes, |scope| key.kind.can_hold(scope));
+    let transition = key.previous.as_ref().filter(|previous| now < previous.until);
+    ApiKeyShown {
+        id: key.id.to_string(),
+        status: Status::of(key.is_expired(now)),
+        permissions: permissions.iter().map(|(f, level)| (f.name(), level.into())).collect(),
+        key_transition_expires_at: transition.map(|previous| previous.until.to_string()),
+        workspace_id: key.kind.is_workspace_bound().then(|| key.workspace_id.to_string()),
+        key: key.hint,
+        name: key.name,
+        description: key.description,
+        kind: key.kind.name(),
+        organisation_id: key.organisation_id.to_string(),
+        environment_id: key.environment_id.to_string(),
+        user_id: key.user_id.map(|id| id.to_string()),
+        created_at: key.created_at.to_string(),
+        last_updated_at: key.updated_at.to_string(),
+        creation_mode: key.made_by.name(),
+        rate_limits: Vec::new(),
+        usage_limits: None,
+        reset_usage: None,
+        scopes: key.scopes.iter().map(Scope::name).collect(),
+        defaults: DefaultsShown {
+            metadata: key.defaults.metadata,
+            config_id: key.defaults.config,
+            allow_config_override: key.defaults.allow_config_override,
+        },
+        allowed_addresses: key.allowed_addresses.iter().map(ToString::to_string).collect(),
+        alert_emails: Vec::new(),
+        expires_at: key.expires_at.map(|at| at.to_string()),
+        object: "api-key",
     }
-}
-
-fn shown(key: &ApiKey, now: Timestamp) -> Value {
-    json!({
-        "id": key.id,
-        "key": key.hint,
-        "name": key.name,
-        "description": key.description,
-        "type": key.kind.name(),
-        "organisation_id": key.organisation_id,
-        "workspace_id": key.kind.is_workspace_bound().then_some(key.workspace_id),
-        "environment_id": key.environment_id,
-        "user_id": key.user_id,
-        "status": if key.is_expired(now) { "expired" } else { "active" },
-        "created_at": key.created_at.to_string(),
-        "last_updated_at": key.updated_at.to_string(),
-        "creation_mode": "api",
-        "rate_limits": [],
-        "usage_limits": null,
-        "reset_usage": null,
-        "scopes": key.scopes,
-        "defaults": {"metadata": key.defaults.metadata, "config_id": null},
-        "alert_emails": [],
-        "expires_at": key.expires_at.map(|at| at.to_string()),
-        "key_transition_expires_at":
-            key.previous.as_ref().filter(|p| now < p.until).map(|p| p.until.to_string()),
-        "object": "api-key",
-    })
 }

@@ -2,25 +2,116 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Router, extract::Path, routing::get};
-use portcullis_control::{Control, ControlError, LogDetail, LogFilter};
-use portcullis_domain::{ApiKeyId, CallId, Log, LogState, NanoDollars, Timestamp};
-use serde_json::{Value, json};
+use http::Method;
+use portcullis_control::{Caller, ControlError, LogDetail, LogFilter};
+use portcullis_domain::{
+    ApiKeyId, AuditAction, AuditResource, CallId, Log, LogState, NanoDollars, Scope,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::{
-    caller::Caller,
-    error::{ApiError, ApiResult, ok},
-    page::Query,
+    answer::{Json, ListTag},
+    ask::Ask,
+    body::NoBody,
+    error::ApiError,
+    query::{
+        CURRENT_PAGE, CURRENT_PAGE_CAMEL, Kind, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, Query,
+        WORKSPACE_ID,
+    },
+    route::{Route, admin},
 };
 
-pub(crate) fn routes() -> Router<Control> {
-    Router::new().route("/logs", get(list)).route("/logs/{id}", get(retrieve))
-}
+const STATES: &[&str] = &["finished", "failed", "hung_up", "interrupted"];
+const LEAST: &str = "At least that.";
+const MOST: &str = "At most that.";
+const NOT_SERVED: &str = "Not served by this version: refused.";
 
 /// Filters as in the export filters of the admin reference; pages by key: `after` names the last
 /// log of the page before, which the answer calls `next`.
-async fn list(caller: Caller, query: Query) -> ApiResult {
-    refuse_unserved(&query)?;
+const LIST: &[Param] = &[
+    WORKSPACE_ID,
+    Param::new("workspace_slug", Kind::Text, "Another spelling of workspace_id."),
+    Param::new("limit", Kind::Integer, "How many to answer with, from 1 to 500; 50 by default."),
+    Param::new("after", Kind::Text, "The last log of the page before: what it called next."),
+    PAGE_SIZE,
+    PAGE_SIZE_CAMEL,
+    CURRENT_PAGE,
+    CURRENT_PAGE_CAMEL,
+    Param::new("time_of_generation_min", Kind::Instant, "From then on."),
+    Param::new("time_of_generation_max", Kind::Instant, "Before then."),
+    Param::new("environment", Kind::Text, "Of environments of this slug."),
+    Param::new("status_code", Kind::Text, "Answered with one of these statuses, comma-separated."),
+    Param::new("status_code_min", Kind::Integer, LEAST),
+    Param::new("status_code_max", Kind::Integer, MOST),
+    Param::new("is_success", Kind::Flag, "Whether the client got a whole, successful answer."),
+    Param::new("state", Kind::OneOf(STATES), "How the call ended."),
+    Param::new("ai_org", Kind::Text, "Sent to this provider."),
+    Param::new("provider", Kind::Text, "Another spelling of ai_org."),
+    Param::new("virtual_keys", Kind::Text, "Sent with one of these, by slug, comma-separated."),
+    Param::new("ai_model", Kind::Text, "For this model."),
+    Param::new("ai_org_model", Kind::Text, "provider__model, comma-separated."),
+    Param::new("api_key_ids", Kind::Text, "Made with one of these keys, comma-separated."),
+    Param::new("user_id", Kind::Text, "Made by this person."),
+    Param::new("user", Kind::Text, "Made for this end user."),
+    Param::new("trace_id", Kind::Text, "Of this trace."),
+    Param::new("cost_min", Kind::Number, "Costing at least that, in cents."),
+    Param::new("cost_max", Kind::Number, "Costing at most that, in cents."),
+    Param::new("total_units_min", Kind::Integer, LEAST),
+    Param::new("total_units_max", Kind::Integer, MOST),
+    Param::new("prompt_token_min", Kind::Integer, LEAST),
+    Param::new("prompt_token_max", Kind::Integer, MOST),
+    Param::new("completion_token_min", Kind::Integer, LEAST),
+    Param::new("completion_token_max", Kind::Integer, MOST),
+    Param::new("metadata", Kind::Text, "A JSON object of texts that the metadata holds."),
+    Param::new("weighted_feedback_min", Kind::Number, NOT_SERVED),
+    Param::new("weighted_feedback_max", Kind::Number, NOT_SERVED),
+    Param::new("configs", Kind::Text, NOT_SERVED),
+    Param::new("prompt_slug", Kind::Text, NOT_SERVED),
+];
+
+pub(crate) fn routes() -> Vec<Route> {
+    let audited = |action| (action, AuditResource::Log);
+    vec![
+        admin(
+            Method::GET,
+            "/v1/logs",
+            &[Scope::LogsList, Scope::LogsView],
+            audited(AuditAction::List),
+            "Search the logs of calls",
+            list,
+        )
+        .query(LIST),
+        admin(
+            Method::GET,
+            "/v1/logs/{id}",
+            &[Scope::LogsView, Scope::CompletionsWrite, Scope::LogsWrite],
+            audited(AuditAction::Read),
+            "Retrieve a log; its content with logs.view only",
+            retrieve,
+        )
+        .telling_itself(),
+    ]
+}
+
+/// A page of logs, newest first.
+#[derive(Serialize, JsonSchema)]
+struct LogsShown {
+    object: ListTag,
+    /// How many match, counted up to 10,000.
+    total: u64,
+    data: Vec<Map<String, Value>>,
+    /// What to pass as `after` for the next page; null on the last.
+    next: Option<String>,
+    /// There are more than were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_is_capped: Option<bool>,
+}
+
+async fn list(ask: Ask<Caller, NoBody>) -> Result<Json<LogsShown>, ApiError> {
+    let query = &ask.query;
+    refuse_unserved(query)?;
     let size = query.parse("page_size")?.or(query.parse("pageSize")?);
     let limit = query.parse::<u32>("limit")?.or(size).unwrap_or(50);
     if !(1..=500).contains(&limit) {
@@ -33,16 +124,17 @@ async fn list(caller: Caller, query: Query) -> ApiResult {
         ),
     };
     let workspace = query.text("workspace_id").or_else(|| query.text("workspace_slug"));
-    let logs = caller.control.logs(&caller.actor);
-    let page = logs.list(filter(&query)?, workspace, after, limit).await?;
+    let logs = ask.control.logs(&ask.who);
+    let page = logs.list(filter(query)?, workspace, after, limit).await?;
     let is_full = page.logs.len() == limit as usize;
-    let next = page.logs.last().filter(|_| is_full).map(|log| log.id);
-    let data: Vec<Value> = page.logs.iter().map(metrics).collect();
-    let mut body = json!({"object": "list", "total": page.total, "data": data, "next": next});
-    if page.total_is_capped {
-        body["total_is_capped"] = json!(true);
-    }
-    Ok(ok(body))
+    let next = page.logs.last().filter(|_| is_full).map(|log| log.id.to_string());
+    Ok(Json(LogsShown {
+        object: ListTag::List,
+        total: page.total,
+        data: page.logs.iter().map(metrics).collect(),
+        next,
+        total_is_capped: page.total_is_capped.then_some(true),
+    }))
 }
 
 /// Filters that the contract names and this version has nothing to apply to. Ignored, they would
@@ -62,18 +154,13 @@ fn refuse_unserved(query: &Query) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn retrieve(caller: Caller, Path(id): Path<String>) -> ApiResult {
-    let id = CallId::parse(&id).map_err(|_| ControlError::NotFound("log"))?;
-    let detail = caller.control.logs(&caller.actor).retrieve(id).await?;
-    Ok(ok(shown(&detail)))
+async fn retrieve(ask: Ask<Caller, NoBody>) -> Result<Json<Map<String, Value>>, ApiError> {
+    let id = CallId::parse(ask.path("id")).map_err(|_| ControlError::NotFound("log"))?;
+    let detail = ask.control.logs(&ask.who).retrieve(id).await?;
+    Ok(Json(shown(&detail)))
 }
 
 fn filter(query: &Query) -> Result<LogFilter, ApiError> {
-    let instant = |name: &str| -> Result<Option<Timestamp>, ApiError> {
-        let Some(text) = query.text(name) else { return Ok(None) };
-        let parsed = Timestamp::parse(text).map(Some);
-        parsed.map_err(|error| ApiError::Malformed(format!("{name}: {error}")))
-    };
     let cents = |name: &str| -> Result<Option<NanoDollars>, ApiError> {
         let cents: Option<f64> = query.parse(name)?;
         Ok(cents.map(|cents| NanoDollars((cents * 1e7) as i64)))
@@ -90,22 +177,14 @@ fn filter(query: &Query) -> Result<LogFilter, ApiError> {
         ApiError::Malformed("ai_org_model: must be a list of provider__model".to_owned())
     })?;
     let statuses = list("status_code").into_iter().map(str::parse).collect::<Result<_, _>>();
-    let state = match query.text("state") {
-        None => None,
-        Some(text) => {
-            let known =
-                [LogState::Finished, LogState::Failed, LogState::HungUp, LogState::Interrupted];
-            let found = known.into_iter().find(|state| state.name() == text);
-            Some(found.ok_or_else(|| {
-                let names = known.map(LogState::name).join(", ");
-                ApiError::Malformed(format!("state: must be one of {names}"))
-            })?)
-        }
-    };
+    let state = query.one_of("state", |text| {
+        let known = [LogState::Finished, LogState::Failed, LogState::HungUp, LogState::Interrupted];
+        known.into_iter().find(|state| state.name() == text)
+    })?;
     Ok(LogFilter {
-        from: instant("time_of_generation_min")?,
-        until: instant("time_of_generation_max")?,
-        workspace: None,
+        from: query.instant("time_of_generation_min")?,
+        until: query.instant("time_of_generation_max")?,
+        reach: None,
         environment: query.text("environment").map(str::to_owned),
         statuses: statuses.map_err(|_| {
             ApiError::Malformed("status_code: must be a list of numbers".to_owned())
@@ -150,7 +229,7 @@ fn metadata(query: &Query) -> Result<Vec<(String, String)>, ApiError> {
 
 /// The metrics row, in the field names of `log-fields.md`, with what ours adds. Times are
 /// milliseconds as there; `timings` has them in microseconds. `cost` is in cents, null when unpriced.
-fn metrics(log: &Log) -> Value {
+fn metrics(log: &Log) -> Map<String, Value> {
     let millis = |micros: u64| micros / 1000;
     let usage = &log.usage;
     let mut row = json!({
@@ -244,7 +323,7 @@ fn metrics(log: &Log) -> Value {
             "gateway_version": log.gateway_version,
         }),
     );
-    row
+    object(row)
 }
 
 /// `json!` takes only so many members at a time.
@@ -254,9 +333,13 @@ fn extend(row: &mut Value, more: Value) {
     }
 }
 
-fn shown(detail: &LogDetail) -> Value {
+fn object(value: Value) -> Map<String, Value> {
+    if let Value::Object(members) = value { members } else { Map::new() }
+}
+
+fn shown(detail: &LogDetail) -> Map<String, Value> {
     let log = &detail.log;
-    json!({
+    object(json!({
         "_id": log.id,
         "id": log.id,
         "object": "log",
@@ -277,7 +360,7 @@ fn shown(detail: &LogDetail) -> Value {
             "lastUsedOptionJsonPath": log.last_used_option,
         },
         "metrics": metrics(log),
-    })
+    }))
 }
 
 /// Content as JSON where it is JSON, as text where it is text, and by its size otherwise.

@@ -1,52 +1,134 @@
 //! `/providers`.
 
-use axum::{
-    Router,
-    extract::Path,
-    routing::{get, put},
-};
-use portcullis_control::{Control, NewProvider, ProviderChange, VirtualKeyDetail};
-use portcullis_domain::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use http::Method;
+use portcullis_control::{Caller, NewProvider, ProviderChange, VirtualKeyDetail};
+use portcullis_domain::{AuditAction, AuditResource, Scope, Timestamp, VirtualKey};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    body::{Body, Unenforced, instant},
-    caller::Caller,
-    error::{ApiResult, ok},
-    page::Query,
+    answer::{Done, Json, List, done, list},
+    ask::Ask,
+    body::{NoBody, Unenforced, instant, instant_schema},
+    error::ApiError,
+    query::{CURRENT_PAGE, CURRENT_PAGE_CAMEL, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, WORKSPACE_ID},
+    resource::virtual_key::Status,
+    route::{Route, admin},
 };
 
-pub(crate) fn routes() -> Router<Control> {
-    Router::new()
-        .route("/providers", get(list).post(create))
-        .route("/providers/{slug}", put(update).get(retrieve).delete(delete))
+const LIST: &[Param] =
+    &[WORKSPACE_ID, PAGE_SIZE, PAGE_SIZE_CAMEL, CURRENT_PAGE, CURRENT_PAGE_CAMEL];
+const ONE: &[Param] = &[WORKSPACE_ID];
+
+pub(crate) fn routes() -> Vec<Route> {
+    use AuditAction::{Create, Delete, List, Read, Update};
+    let audited = |action| (action, AuditResource::VirtualKey);
+    let (all, one) = ("/v1/providers", "/v1/providers/{slug}");
+    let list = audited(List);
+    vec![
+        admin(Method::GET, all, &[Scope::ProvidersList], list, "List providers", list_all)
+            .query(LIST),
+        admin(
+            Method::POST,
+            all,
+            &[Scope::ProvidersCreate],
+            audited(Create),
+            "Create a provider of an integration",
+            create,
+        ),
+        admin(
+            Method::GET,
+            one,
+            &[Scope::ProvidersRead],
+            audited(Read),
+            "Retrieve a provider",
+            retrieve,
+        )
+        .query(ONE),
+        admin(
+            Method::PUT,
+            one,
+            &[Scope::ProvidersUpdate],
+            audited(Update),
+            "Update a provider",
+            update,
+        )
+        .query(ONE),
+        admin(
+            Method::DELETE,
+            one,
+            &[Scope::ProvidersDelete],
+            audited(Delete),
+            "Delete a provider",
+            delete,
+        )
+        .query(ONE),
+    ]
 }
 
-#[derive(Deserialize)]
-struct Create {
+/// A provider to create.
+#[derive(Deserialize, JsonSchema)]
+struct NewProviderBody {
     name: String,
+    /// The integration, by id or slug.
     integration_id: String,
+    /// The workspace, by id or slug.
     workspace_id: Option<String>,
+    /// Made from the name when not given.
     slug: Option<String>,
     note: Option<String>,
     #[serde(default, deserialize_with = "instant")]
+    #[schemars(schema_with = "instant_schema")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(flatten)]
     unenforced: Unenforced,
 }
 
-#[derive(Deserialize)]
-struct Update {
+/// What to change of a provider; what is left out stays.
+#[derive(Deserialize, JsonSchema)]
+struct ProviderChangeBody {
     name: Option<String>,
     note: Option<String>,
     #[serde(default, deserialize_with = "instant")]
+    #[schemars(schema_with = "instant_schema")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(flatten)]
     unenforced: Unenforced,
 }
 
-async fn create(caller: Caller, Body(body): Body<Create>) -> ApiResult {
+/// A provider's names.
+#[derive(Serialize, JsonSchema)]
+struct ProviderName {
+    id: String,
+    slug: String,
+    object: &'static str,
+}
+
+/// A provider.
+#[derive(Serialize, JsonSchema)]
+struct ProviderShown {
+    id: String,
+    name: String,
+    integration_id: String,
+    integration_slug: String,
+    ai_provider_id: String,
+    note: Option<String>,
+    status: Status,
+    usage_limits: Option<Value>,
+    reset_usage: Option<f64>,
+    created_at: String,
+    last_updated_at: String,
+    slug: String,
+    /// The Python client wants an object in a list of providers and a list in one: null is both.
+    rate_limits: Option<Value>,
+    expires_at: Option<String>,
+    workspace_id: String,
+    object: &'static str,
+}
+
+async fn create(ask: Ask<Caller, NewProviderBody>) -> Result<Json<ProviderName>, ApiError> {
+    let body = ask.body;
     body.unenforced.refuse()?;
     let new = NewProvider {
         name: body.name,
@@ -56,65 +138,61 @@ async fn create(caller: Caller, Body(body): Body<Create>) -> ApiResult {
         note: body.note,
         expires_at: body.expires_at.flatten(),
     };
-    let provider = caller.control.providers(&caller.actor).create(new).await?;
-    Ok(ok(json!({"id": provider.id, "slug": provider.slug.as_str(), "object": "provider"})))
+    Ok(name(&ask.control.providers(&ask.who).create(new).await?))
 }
 
-async fn list(caller: Caller, query: Query) -> ApiResult {
-    let providers = caller
-        .control
-        .providers(&caller.actor)
-        .list(query.text("workspace_id"), query.page()?)
-        .await?;
-    let now = caller.control.now();
-    let data: Vec<Value> = providers.items.iter().map(|one| shown(one, now)).collect();
-    Ok(ok(json!({"object": "list", "total": providers.total, "data": data})))
+async fn list_all(ask: Ask<Caller, NoBody>) -> Result<Json<List<ProviderShown>>, ApiError> {
+    let workspace = ask.query.text("workspace_id");
+    let providers = ask.control.providers(&ask.who).list(workspace, ask.query.page()?).await?;
+    let now = ask.control.now();
+    Ok(list(providers, |provider| shown(provider, now)))
 }
 
-async fn retrieve(caller: Caller, Path(slug): Path<String>, query: Query) -> ApiResult {
-    let workspace = query.text("workspace_id");
-    let detail = caller.control.providers(&caller.actor).retrieve(&slug, workspace).await?;
-    Ok(ok(shown(&detail, caller.control.now())))
+async fn retrieve(ask: Ask<Caller, NoBody>) -> Result<Json<ProviderShown>, ApiError> {
+    let workspace = ask.query.text("workspace_id");
+    let providers = ask.control.providers(&ask.who);
+    let detail = providers.retrieve(ask.path("slug"), workspace).await?;
+    Ok(Json(shown(detail, ask.control.now())))
 }
 
-async fn update(
-    caller: Caller,
-    Path(slug): Path<String>,
-    query: Query,
-    Body(body): Body<Update>,
-) -> ApiResult {
+async fn update(ask: Ask<Caller, ProviderChangeBody>) -> Result<Json<ProviderName>, ApiError> {
+    let slug = ask.path("slug").to_owned();
+    let body = ask.body;
     body.unenforced.refuse()?;
     let change = ProviderChange { name: body.name, note: body.note, expires_at: body.expires_at };
-    let workspace = query.text("workspace_id");
-    let provider = caller.control.providers(&caller.actor).update(&slug, workspace, change).await?;
-    Ok(ok(json!({"id": provider.id, "slug": provider.slug.as_str()})))
+    let workspace = ask.query.text("workspace_id");
+    Ok(name(&ask.control.providers(&ask.who).update(&slug, workspace, change).await?))
 }
 
-async fn delete(caller: Caller, Path(slug): Path<String>, query: Query) -> ApiResult {
-    let workspace = query.text("workspace_id");
-    caller.control.providers(&caller.actor).delete(&slug, workspace).await?;
-    Ok(ok(json!({})))
+async fn delete(ask: Ask<Caller, NoBody>) -> Result<Json<Done>, ApiError> {
+    let workspace = ask.query.text("workspace_id");
+    ask.control.providers(&ask.who).delete(ask.path("slug"), workspace).await?;
+    Ok(done())
 }
 
-fn shown(detail: &VirtualKeyDetail, now: Timestamp) -> Value {
-    let provider = &detail.virtual_key;
-    json!({
-        "id": provider.id,
-        "name": provider.name,
-        "integration_id": detail.integration.id,
-        "integration_slug": detail.integration.slug.as_str(),
-        "ai_provider_id": detail.integration.provider,
-        "note": provider.note,
-        "status": if provider.is_expired(now) { "expired" } else { "active" },
-        "usage_limits": null,
-        "reset_usage": null,
-        "created_at": provider.created_at.to_string(),
-        "last_updated_at": provider.updated_at.to_string(),
-        "slug": provider.slug.as_str(),
-        // The Python client wants an object in a list of providers and a list in one: null is both.
-        "rate_limits": null,
-        "expires_at": provider.expires_at.map(|at| at.to_string()),
-        "workspace_id": provider.workspace_id,
-        "object": "provider",
-    })
+fn name(provider: &VirtualKey) -> Json<ProviderName> {
+    let (id, slug) = (provider.id.to_string(), provider.slug.to_string());
+    Json(ProviderName { id, slug, object: "provider" })
+}
+
+fn shown(detail: VirtualKeyDetail, now: Timestamp) -> ProviderShown {
+    let VirtualKeyDetail { virtual_key: provider, integration } = detail;
+    ProviderShown {
+        id: provider.id.to_string(),
+        status: Status::of(provider.is_expired(now)),
+        name: provider.name,
+        integration_id: integration.id.to_string(),
+        integration_slug: integration.slug.to_string(),
+        ai_provider_id: integration.provider,
+        note: provider.note,
+        usage_limits: None,
+        reset_usage: None,
+        created_at: provider.created_at.to_string(),
+        last_updated_at: provider.updated_at.to_string(),
+        slug: provider.slug.to_string(),
+        rate_limits: None,
+        expires_at: provider.expires_at.map(|at| at.to_string()),
+        workspace_id: provider.workspace_id.to_string(),
+        object: "provider",
+    }
 }

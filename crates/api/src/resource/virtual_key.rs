@@ -1,39 +1,102 @@
 //! `/virtual-keys`.
 
-use axum::{
-    Router,
-    extract::Path,
-    routing::{get, put},
-};
+use http::Method;
 use portcullis_control::{
-    AzureDeployment, Control, CredentialChange, NewIntegration, NewVirtualKey, ProviderSettings,
+    AzureDeployment, Caller, CredentialChange, NewIntegration, NewVirtualKey, ProviderSettings,
     VirtualKeyChange, VirtualKeyDetail,
 };
-use portcullis_domain::{Secret, Timestamp};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use portcullis_domain::{AuditAction, AuditResource, Scope, Timestamp, VirtualKey};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
-    body::{Body, Unenforced, instant},
-    caller::Caller,
-    error::{ApiResult, ok},
-    page::Query,
+    answer::{Done, Json, List, done, list},
+    ask::Ask,
+    body::{self, NoBody, Unenforced, instant, instant_schema},
+    error::ApiError,
+    query::{CURRENT_PAGE, CURRENT_PAGE_CAMEL, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, WORKSPACE_ID},
+    route::{Route, admin},
 };
 
-pub(crate) fn routes() -> Router<Control> {
-    Router::new()
-        .route("/virtual-keys", get(list).post(create))
-        .route("/virtual-keys/{slug}", put(update).get(retrieve).delete(delete))
+const LIST: &[Param] =
+    &[WORKSPACE_ID, PAGE_SIZE, PAGE_SIZE_CAMEL, CURRENT_PAGE, CURRENT_PAGE_CAMEL];
+const ONE: &[Param] = &[WORKSPACE_ID];
+
+pub(crate) fn routes() -> Vec<Route> {
+    use AuditAction::{Create, Delete, Duplicate, List, Read, Update};
+    let audited = |action| (action, AuditResource::VirtualKey);
+    let one = "/v1/virtual-keys/{slug}";
+    vec![
+        admin(
+            Method::GET,
+            "/v1/virtual-keys",
+            &[Scope::VirtualKeysList],
+            audited(List),
+            "List virtual keys",
+            list_all,
+        )
+        .query(LIST),
+        admin(
+            Method::POST,
+            "/v1/virtual-keys",
+            &[Scope::VirtualKeysCreate],
+            audited(Create),
+            "Create a virtual key",
+            create,
+        ),
+        admin(
+            Method::GET,
+            one,
+            &[Scope::VirtualKeysRead, Scope::VirtualKeysCopy],
+            audited(Read),
+            "Retrieve a virtual key",
+            retrieve,
+        )
+        .query(ONE),
+        admin(
+            Method::PUT,
+            one,
+            &[Scope::VirtualKeysUpdate],
+            audited(Update),
+            "Update a virtual key",
+            update,
+        )
+        .query(ONE),
+        admin(
+            Method::DELETE,
+            one,
+            &[Scope::VirtualKeysDelete],
+            audited(Delete),
+            "Delete a virtual key",
+            delete,
+        )
+        .query(ONE),
+        admin(
+            Method::POST,
+            "/v1/virtual-keys/{slug}/duplicate",
+            &[Scope::VirtualKeysDuplicate],
+            audited(Duplicate),
+            "Make a second virtual key of the same credential",
+            duplicate,
+        )
+        .query(ONE),
+    ]
 }
 
-#[derive(Deserialize)]
-struct Create {
+/// A virtual key to create.
+#[derive(Deserialize, JsonSchema)]
+struct NewVirtualKeyBody {
     name: String,
+    /// The provider's name, `openai` for one.
     provider: String,
+    /// Made from the name when not given.
     slug: Option<String>,
     note: Option<String>,
+    /// The workspace, by id or slug.
     workspace_id: Option<String>,
     #[serde(default, deserialize_with = "instant")]
+    #[schemars(schema_with = "instant_schema")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(flatten)]
     credential: CredentialFields,
@@ -41,11 +104,13 @@ struct Create {
     unenforced: Unenforced,
 }
 
-#[derive(Deserialize)]
-struct Update {
+/// What to change of a virtual key; what is left out stays.
+#[derive(Deserialize, JsonSchema)]
+struct VirtualKeyChangeBody {
     name: Option<String>,
     note: Option<String>,
     #[serde(default, deserialize_with = "instant")]
+    #[schemars(schema_with = "instant_schema")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(flatten)]
     credential: CredentialFields,
@@ -53,9 +118,19 @@ struct Update {
     unenforced: Unenforced,
 }
 
+/// What is different in the copy.
+#[derive(Deserialize, JsonSchema)]
+struct DuplicateBody {
+    /// The original's when not given.
+    name: Option<String>,
+    /// The original's with a number when not given.
+    slug: Option<String>,
+}
+
 /// The credential's fields as this resource spells them.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct CredentialFields {
+    /// The provider's key. It is sealed, and never shown again.
     key: Option<String>,
     #[serde(rename = "apiVersion")]
     api_version: Option<String>,
@@ -67,10 +142,11 @@ struct CredentialFields {
     deployment_config: Option<Vec<Deployment>>,
     #[serde(alias = "customHost")]
     custom_host: Option<String>,
+    #[schemars(with = "Option<Map<String, Value>>")]
     configurations: Option<ProviderSettings>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Deployment {
     #[serde(rename = "apiVersion")]
     api_version: String,
@@ -81,13 +157,67 @@ struct Deployment {
     deployment_name: String,
 }
 
-impl CredentialFields {
-    fn key(&self) -> Option<Secret<String>> {
-        self.key.clone().filter(|key| !key.is_empty()).map(Secret::new)
-    }
+/// A virtual key that was made.
+#[derive(Serialize, JsonSchema)]
+struct VirtualKeyMade {
+    success: bool,
+    data: VirtualKeyName,
+    id: String,
+    slug: String,
+    object: &'static str,
+}
 
+#[derive(Serialize, JsonSchema)]
+struct VirtualKeyName {
+    id: String,
+    slug: String,
+}
+
+/// A virtual key. Its credential is not in it.
+#[derive(Serialize, JsonSchema)]
+struct VirtualKeyShown {
+    id: String,
+    name: String,
+    note: Option<String>,
+    status: Status,
+    usage_limits: Option<Value>,
+    reset_usage: Option<f64>,
+    created_at: String,
+    last_updated_at: String,
+    slug: String,
+    provider: String,
+    ai_provider_name: String,
+    integration_id: String,
+    /// The masked key.
+    key: String,
+    /// A keyed digest of the key.
+    key_fingerprint: String,
+    model_config: Map<String, Value>,
+    rate_limits: Vec<Value>,
+    expires_at: Option<String>,
+    secret_mappings: Vec<Value>,
+    workspace_id: String,
+    object: &'static str,
+}
+
+/// Whether it can be used.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Active,
+    Expired,
+}
+
+impl Status {
+    pub(crate) const fn of(is_expired: bool) -> Self {
+        if is_expired { Self::Expired } else { Self::Active }
+    }
+}
+
+impl CredentialFields {
     /// `None` when no setting is named.
-    fn settings(self) -> Option<ProviderSettings> {
+    fn change(self) -> CredentialChange {
+        let key = body::secret(self.key);
         let named = self.configurations.is_some()
             || self.api_version.is_some()
             || self.resource_name.is_some()
@@ -95,7 +225,7 @@ impl CredentialFields {
             || self.deployment_config.is_some()
             || self.custom_host.is_some();
         if !named {
-            return None;
+            return CredentialChange { key, settings: None };
         }
         let mut settings = self.configurations.unwrap_or_default();
         settings.azure_api_version = self.api_version.or(settings.azure_api_version);
@@ -112,19 +242,21 @@ impl CredentialFields {
             });
             settings.azure_deployment_config = Some(deployments.collect());
         }
-        Some(settings)
+        CredentialChange { key, settings: Some(settings) }
     }
 }
 
-async fn create(caller: Caller, Body(body): Body<Create>) -> ApiResult {
+async fn create(ask: Ask<Caller, NewVirtualKeyBody>) -> Result<Json<VirtualKeyMade>, ApiError> {
+    let body = ask.body;
     body.unenforced.refuse()?;
+    let CredentialChange { key, settings } = body.credential.change();
     let new = NewVirtualKey {
         integration: NewIntegration {
             name: body.name,
             slug: body.slug,
             provider: body.provider,
-            key: body.credential.key(),
-            settings: body.credential.settings().unwrap_or_default(),
+            key,
+            settings: settings.unwrap_or_default(),
             description: None,
             workspace: body.workspace_id,
             default_provider: None,
@@ -132,82 +264,86 @@ async fn create(caller: Caller, Body(body): Body<Create>) -> ApiResult {
         note: body.note,
         expires_at: body.expires_at.flatten(),
     };
-    let key = caller.control.virtual_keys(&caller.actor).create(new).await?;
-    let (id, slug) = (key.id, key.slug.as_str());
-    Ok(ok(json!({
-        "success": true,
-        "data": {"id": id, "slug": slug},
-        "id": id,
-        "slug": slug,
-        "object": "virtual-key",
-    })))
+    let key = ask.control.virtual_keys(&ask.who).create(new).await?;
+    Ok(made(&key))
 }
 
-async fn list(caller: Caller, query: Query) -> ApiResult {
-    let keys = caller
-        .control
-        .virtual_keys(&caller.actor)
-        .list(query.text("workspace_id"), query.page()?)
-        .await?;
-    let now = caller.control.now();
-    let data: Vec<Value> = keys.items.iter().map(|key| shown(key, now)).collect();
-    Ok(ok(json!({"object": "list", "total": keys.total, "data": data})))
+async fn duplicate(ask: Ask<Caller, DuplicateBody>) -> Result<Json<VirtualKeyMade>, ApiError> {
+    let workspace = ask.query.text("workspace_id").map(str::to_owned);
+    let slug = ask.path("slug").to_owned();
+    let DuplicateBody { name, slug: new_slug } = ask.body;
+    let keys = ask.control.virtual_keys(&ask.who);
+    Ok(made(&keys.duplicate(&slug, workspace.as_deref(), name, new_slug).await?))
 }
 
-async fn retrieve(caller: Caller, Path(slug): Path<String>, query: Query) -> ApiResult {
-    let workspace = query.text("workspace_id");
-    let detail = caller.control.virtual_keys(&caller.actor).retrieve(&slug, workspace).await?;
-    Ok(ok(shown(&detail, caller.control.now())))
+async fn list_all(ask: Ask<Caller, NoBody>) -> Result<Json<List<VirtualKeyShown>>, ApiError> {
+    let workspace = ask.query.text("workspace_id");
+    let keys = ask.control.virtual_keys(&ask.who).list(workspace, ask.query.page()?).await?;
+    let now = ask.control.now();
+    Ok(list(keys, |key| shown(key, now)))
 }
 
-async fn update(
-    caller: Caller,
-    Path(slug): Path<String>,
-    query: Query,
-    Body(body): Body<Update>,
-) -> ApiResult {
+async fn retrieve(ask: Ask<Caller, NoBody>) -> Result<Json<VirtualKeyShown>, ApiError> {
+    let workspace = ask.query.text("workspace_id");
+    let keys = ask.control.virtual_keys(&ask.who);
+    let detail = keys.retrieve(ask.path("slug"), workspace).await?;
+    Ok(Json(shown(detail, ask.control.now())))
+}
+
+async fn update(ask: Ask<Caller, VirtualKeyChangeBody>) -> Result<Json<Done>, ApiError> {
+    let slug = ask.path("slug").to_owned();
+    let body = ask.body;
     body.unenforced.refuse()?;
     let change = VirtualKeyChange {
         name: body.name,
         note: body.note,
         expires_at: body.expires_at,
-        credential: CredentialChange {
-            key: body.credential.key(),
-            settings: body.credential.settings(),
-        },
+        credential: body.credential.change(),
     };
-    let workspace = query.text("workspace_id");
-    caller.control.virtual_keys(&caller.actor).update(&slug, workspace, change).await?;
-    Ok(ok(json!({})))
+    let workspace = ask.query.text("workspace_id");
+    ask.control.virtual_keys(&ask.who).update(&slug, workspace, change).await?;
+    Ok(done())
 }
 
-async fn delete(caller: Caller, Path(slug): Path<String>, query: Query) -> ApiResult {
-    let workspace = query.text("workspace_id");
-    caller.control.virtual_keys(&caller.actor).delete(&slug, workspace).await?;
-    Ok(ok(json!({})))
+async fn delete(ask: Ask<Caller, NoBody>) -> Result<Json<Done>, ApiError> {
+    let workspace = ask.query.text("workspace_id");
+    ask.control.virtual_keys(&ask.who).delete(ask.path("slug"), workspace).await?;
+    Ok(done())
 }
 
-fn shown(detail: &VirtualKeyDetail, now: Timestamp) -> Value {
-    let key = &detail.virtual_key;
-    json!({
-        "id": key.id,
-        "name": key.name,
-        "note": key.note,
-        "status": if key.is_expired(now) { "expired" } else { "active" },
-        "usage_limits": null,
-        "reset_usage": null,
-        "created_at": key.created_at.to_string(),
-        "last_updated_at": key.updated_at.to_string(),
-        "slug": key.slug.as_str(),
-        "provider": detail.integration.provider,
-        "ai_provider_name": detail.integration.provider,
-        "integration_id": detail.integration.id,
-        "key": detail.integration.key_hint,
-        "model_config": {},
-        "rate_limits": [],
-        "expires_at": key.expires_at.map(|at| at.to_string()),
-        "secret_mappings": [],
-        "workspace_id": key.workspace_id,
-        "object": "virtual-key",
+fn made(key: &VirtualKey) -> Json<VirtualKeyMade> {
+    let (id, slug) = (key.id.to_string(), key.slug.to_string());
+    Json(VirtualKeyMade {
+        success: true,
+        data: VirtualKeyName { id: id.clone(), slug: slug.clone() },
+        id,
+        slug,
+        object: "virtual-key",
     })
+}
+
+fn shown(detail: VirtualKeyDetail, now: Timestamp) -> VirtualKeyShown {
+    let VirtualKeyDetail { virtual_key: key, integration } = detail;
+    VirtualKeyShown {
+        id: key.id.to_string(),
+        status: Status::of(key.is_expired(now)),
+        name: key.name,
+        note: key.note,
+        usage_limits: None,
+        reset_usage: None,
+        created_at: key.created_at.to_string(),
+        last_updated_at: key.updated_at.to_string(),
+        slug: key.slug.to_string(),
+        provider: integration.provider.clone(),
+        ai_provider_name: integration.provider,
+        integration_id: integration.id.to_string(),
+        key: integration.key_hint,
+        key_fingerprint: integration.key_fingerprint,
+        model_config: Map::new(),
+        rate_limits: Vec::new(),
+        expires_at: key.expires_at.map(|at| at.to_string()),
+        secret_mappings: Vec::new(),
+        workspace_id: key.workspace_id.to_string(),
+        object: "virtual-key",
+    }
 }

@@ -22,11 +22,12 @@ pub(crate) struct Accepted {
     pub(crate) trace: Trace,
 }
 
-pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Accepted {
+pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Box<Accepted> {
     let clock = &*parts.clock;
     let id = Id::mint(clock, &*parts.dice);
     let trace = Trace::of(&head, id, &*parts.dice);
-    Accepted {
+    // Boxed, as what goes through every stage is.
+    Box::new(Accepted {
         id,
         at: clock.now(),
         snapshot: parts.live.current(),
@@ -36,7 +37,7 @@ pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Accep
         uri: head.uri,
         headers: head.headers,
         peer,
-    }
+    })
 }
 
 /// The path after `/v1`.

@@ -32,7 +32,7 @@ pub(crate) struct Answered {
     pub(crate) provider: &'static Provider,
     pub(crate) trace_id: HeaderValue,
     /// The credential, to keep it out of what the client sees.
-    pub(crate) credential: Credential,
+    pub(crate) credential: Arc<Credential>,
     pub(crate) response: Response<InboundBody>,
     pub(crate) reply: Box<dyn Reply>,
 }
@@ -92,7 +92,7 @@ where
         header::for_proxy(&accepted.headers)
     };
     request.headers_mut().extend(headers);
-    closing.open(request.uri(), upload.clone())?;
+    closing.open(request.uri(), upload.clone()).await?;
     let sent = parts.egress.send(request, target.timeout).await;
     let response = sent.map_err(|error| {
         if !error.sent {

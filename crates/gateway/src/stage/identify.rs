@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use portcullis_domain::{
-    ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Organisation, Scope, Secret, Workspace,
+    ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Member, Organisation, Scope, Secret,
+    Workspace,
 };
 use portcullis_providers::Endpoint;
 
@@ -14,10 +15,12 @@ use crate::{Parts, header, stage::accept::Accepted};
 
 /// A call of a known key that may make it. The key itself is no longer among the headers.
 pub(crate) struct Identified {
-    pub(crate) accepted: Accepted,
+    pub(crate) accepted: Box<Accepted>,
     pub(crate) key: Arc<ApiKey>,
     pub(crate) organisation: Arc<Organisation>,
     pub(crate) workspace: Arc<Workspace>,
+    /// The person behind a user-bound key.
+    pub(crate) member: Option<Arc<Member>>,
     /// The provider credential the caller brought along, for targets that have none.
     pub(crate) provider_secret: Option<Secret<String>>,
     _proof: (),
@@ -26,18 +29,18 @@ pub(crate) struct Identified {
 /// The text that the Python SDK sends when it has no provider key (clients reference).
 const PLACEHOLDER: &str = "OPENAI_API_KEY";
 
-pub(crate) fn identify(parts: &Parts, mut accepted: Accepted) -> Result<Identified, Fault> {
+pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Identified, Fault> {
     let presented = take_credentials(&mut accepted.headers);
-    let Some(token) = presented.key else {
+    let Some(token) = presented.key.as_ref().map(text) else {
         let text = "No API key. Send it as 'x-portkey-api-key' or as 'Authorization: Bearer'";
         return Err(Fault::client(FaultKind::KeyUnknown, text));
     };
     // Form and checksum first: a mistyped key costs no digest and no look-up.
-    if let Err(malformed) = ApiKeyToken::check(token.danger_expose()) {
+    if let Err(malformed) = ApiKeyToken::check(token) {
         let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
         return Err(fault.with_detail(malformed));
     }
-    let digest = parts.pepper.digest(token.danger_expose());
+    let digest = parts.pepper.digest(token);
     let snapshot = &accepted.snapshot;
     let Some(key) = snapshot.api_key_by_digest(&digest, accepted.at) else {
         return Err(Fault::client(FaultKind::KeyUnknown, "Invalid API Key"));
@@ -45,7 +48,13 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Accepted) -> Result<Identifi
     if key.is_expired(accepted.at) {
         return Err(Fault::client(FaultKind::KeyExpired, "API Key expired"));
     }
-    let allowed = |scope| key.scopes.contains(scope);
+    if !key.allows_address(accepted.peer) {
+        let text = "The API Key may not be used from this address";
+        return Err(Fault::client(FaultKind::AddressRefused, text));
+    }
+    // A person's key does what the person may do now.
+    let (scopes, _) = snapshot.scopes_of(key);
+    let allowed = |scope| scopes.contains(scope);
     let may = allowed(Scope::CompletionsWrite)
         || (accepted.endpoint == Endpoint::ListModels
             && (allowed(Scope::VirtualKeysList) || allowed(Scope::ModelsList)));
@@ -59,7 +68,10 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Accepted) -> Result<Identifi
         let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
         return Err(fault.with_detail("the key's organisation or workspace is gone"));
     };
+    refuse_unsaved(key, workspace, &accepted.headers)?;
+    let member = key.user_id.and_then(|user| snapshot.member(key.organisation_id, user));
     Ok(Identified {
+        member: member.cloned(),
         key: Arc::clone(key),
         organisation: Arc::clone(organisation),
         workspace: Arc::clone(workspace),
@@ -76,8 +88,28 @@ impl Identified {
     }
 }
 
+/// Refuses a call for which a saved config or a guardrail is named that this version cannot look up:
+/// a call without it would be another call than the one that was meant.
+fn refuse_unsaved(key: &ApiKey, workspace: &Workspace, headers: &HeaderMap) -> Result<(), Fault> {
+    let refuse = |text: String| Err(Fault::client(FaultKind::BadRequest, text));
+    let names_config = headers.contains_key(header::CONFIG);
+    if !key.defaults.allow_config_override && names_config {
+        return refuse("The API Key does not allow a call to name a config".to_owned());
+    }
+    if let Some(config) = key.defaults.config.as_ref().filter(|_| !names_config) {
+        return refuse(format!("The API Key's default config '{config}' does not exist"));
+    }
+    let defaults = &workspace.defaults;
+    let mut guardrails = defaults.input_guardrails.iter().chain(&defaults.output_guardrails);
+    if let Some(guardrail) = guardrails.next() {
+        return refuse(format!("The workspace's guardrail '{guardrail}' does not exist"));
+    }
+    Ok(())
+}
+
 struct Presented {
-    key: Option<Secret<String>>,
+    /// Not copied out of the header: it is looked at once.
+    key: Option<HeaderValue>,
     provider_secret: Option<Secret<String>>,
 }
 
@@ -85,14 +117,15 @@ struct Presented {
 /// our key from the provider's.
 fn take_credentials(headers: &mut HeaderMap) -> Presented {
     let own = take(headers, header::API_KEY);
-    let authorization = take(headers, AUTHORIZATION.as_str())
-        .map(|text| bearer(&text).to_owned())
-        .filter(|text| text != PLACEHOLDER);
-    let anthropic = take(headers, "x-api-key");
+    let authorization =
+        take(headers, AUTHORIZATION).filter(|authorization| text(authorization) != PLACEHOLDER);
+    let anthropic = take(headers, header::ANTHROPIC_KEY);
     let mut candidates = [own, authorization, anthropic];
     let [own, authorization, anthropic] = &candidates;
     // `x-api-key` is ours only when it looks so: Anthropic's SDK needs no extra header then.
-    let resembles = |text: &Option<String>| text.as_deref().is_some_and(ApiKeyToken::resembles);
+    let resembles = |value: &Option<HeaderValue>| {
+        value.as_ref().is_some_and(|value| ApiKeyToken::resembles(text(value)))
+    };
     let which = if own.is_some() {
         0
     } else if authorization.is_some() && (resembles(authorization) || !resembles(anthropic)) {
@@ -103,23 +136,26 @@ fn take_credentials(headers: &mut HeaderMap) -> Presented {
         return Presented { key: None, provider_secret: None };
     };
     let key = candidates[which].take();
-    let rest = candidates.into_iter().flatten();
     // One of our keys never travels to a provider, wherever the caller put it.
-    let provider_secret = rest
-        .filter(|text| !ApiKeyToken::resembles(text) && Some(text) != key.as_ref())
-        .map(Secret::new)
+    let provider_secret = candidates
+        .iter()
+        .flatten()
+        .map(text)
+        .filter(|rest| !ApiKeyToken::resembles(rest) && Some(*rest) != key.as_ref().map(text))
+        .map(|rest| Secret::new(rest.to_owned()))
         .next();
-    Presented { key: key.map(Secret::new), provider_secret }
+    Presented { key, provider_secret }
 }
 
-fn take(headers: &mut HeaderMap, name: &str) -> Option<String> {
-    let value = headers.remove(name)?;
-    let text = value.to_str().ok()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+/// Takes a header that says something.
+fn take(headers: &mut HeaderMap, name: HeaderName) -> Option<HeaderValue> {
+    headers.remove(name).filter(|value| !text(value).is_empty())
 }
 
-/// `Bearer x` or plain `x`: one SDK sends the value without the scheme.
-fn bearer(text: &str) -> &str {
+/// What a credential's header says: `Bearer x` or plain `x`, since one SDK sends the value without
+/// the scheme. Nothing when it is no text.
+fn text(value: &HeaderValue) -> &str {
+    let text = value.to_str().unwrap_or_default().trim();
     match text.split_at_checked(7) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer ") => rest.trim(),
         _ => text,
@@ -139,9 +175,8 @@ mod tests {
             pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
         let presented = take_credentials(&mut headers);
         assert!(headers.is_empty(), "credentials left behind: {headers:?}");
-        let text =
-            |secret: Option<super::Secret<String>>| secret.map(|s| s.danger_expose().clone());
-        (text(presented.key), text(presented.provider_secret))
+        let key = presented.key.as_ref().map(|key| super::text(key).to_owned());
+        (key, presented.provider_secret.map(|secret| secret.danger_expose().clone()))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a call names as its target, and in which place (data-plane reference §4).
 
 use http::HeaderMap;
-use portcullis_domain::{Fault, FaultKind, Slug};
+use portcullis_domain::{Fault, FaultKind};
 
 use crate::{
     header,
@@ -10,8 +10,8 @@ use crate::{
 
 /// What a call names as its target.
 pub(crate) enum Named<'a> {
-    /// A virtual key of the workspace.
-    VirtualKey(Slug),
+    /// A virtual key of the workspace, by its slug.
+    VirtualKey(&'a str),
     /// A provider of the catalogue; the caller brought the credential along.
     Provider(&'a str),
 }
@@ -21,7 +21,7 @@ pub(crate) struct AskedModel<'a> {
     /// As the caller wrote it.
     text: &'a str,
     /// The virtual key in its `@slug/`, if there is one of that name in the workspace.
-    pub(crate) slug: Option<Slug>,
+    pub(crate) slug: Option<&'a str>,
     /// What to ask the provider for. `@cf/meta/llama` is whole a model's own name where no virtual
     /// key is called `cf`.
     pub(crate) bare: &'a str,
@@ -29,10 +29,8 @@ pub(crate) struct AskedModel<'a> {
 
 impl<'a> AskedModel<'a> {
     pub(crate) fn read(text: &'a str, identified: &Identified) -> Self {
-        let known = |(slug, bare): (&str, &'a str)| {
-            let slug = Slug::parse(slug).ok()?;
-            let workspace = identified.workspace.id;
-            identified.accepted.snapshot.virtual_key(workspace, &slug)?;
+        let known = |(slug, bare): (&'a str, &'a str)| {
+            identified.accepted.snapshot.virtual_key(identified.workspace.id, slug)?;
             Some((slug, bare))
         };
         let prefixed = text.strip_prefix('@').and_then(|rest| rest.split_once('/'));
@@ -48,25 +46,25 @@ impl<'a> Named<'a> {
     pub(crate) fn of(
         headers: &'a HeaderMap,
         config: &'a InlineConfig,
-        model: Option<&AskedModel<'_>>,
+        model: Option<&AskedModel<'a>>,
     ) -> Result<Self, Fault> {
         if let Some(slug) = &config.virtual_key {
-            return Self::virtual_key(slug);
+            return Ok(Self::virtual_key(slug));
         }
         if let Some(provider) = &config.provider {
             return match provider.strip_prefix('@') {
-                Some(slug) => Self::virtual_key(slug),
+                Some(slug) => Ok(Self::virtual_key(slug)),
                 None => Ok(Self::Provider(provider)),
             };
         }
         let provider = header::provider(headers);
         if let Some(slug) = provider.and_then(|provider| provider.strip_prefix('@')) {
-            return Self::virtual_key(slug);
+            return Ok(Self::virtual_key(slug));
         }
         if let Some(slug) = header::text(headers, header::VIRTUAL_KEY) {
-            return Self::virtual_key(slug);
+            return Ok(Self::virtual_key(slug));
         }
-        if let Some(slug) = model.and_then(|model| model.slug.clone()) {
+        if let Some(slug) = model.and_then(|model| model.slug) {
             return Ok(Self::VirtualKey(slug));
         }
         if let Some(provider) = provider {
@@ -82,9 +80,8 @@ impl<'a> Named<'a> {
     }
 
     /// `slug`, `@slug` or `slug/anything`.
-    fn virtual_key(text: &str) -> Result<Self, Fault> {
+    fn virtual_key(text: &'a str) -> Self {
         let slug = text.strip_prefix('@').unwrap_or(text);
-        let slug = slug.split('/').next().unwrap_or(slug);
-        Slug::parse(slug).map(Self::VirtualKey).map_err(|_| unknown_virtual_key(slug))
+        Self::VirtualKey(slug.split('/').next().unwrap_or(slug))
     }
 }

@@ -5,13 +5,13 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use portcullis_domain::{
-    ApiKeyToken, Fault, FaultKind, Integration, SealedPlace, Slug, VirtualKey,
+    ApiKeyToken, Fault, FaultKind, Integration, SealedPlace, Secret, VirtualKey,
 };
 use portcullis_providers::{
     catalog::{self, Provider},
     credential::Credential,
 };
-use portcullis_vault::KeyRing;
+use portcullis_vault::{KeyRing, ReadError, VaultError};
 
 use crate::{
     Parts, header, multipart,
@@ -27,13 +27,13 @@ use crate::{
 /// A call whose target is known and whose credential is open.
 pub(crate) struct Planned<B> {
     pub(crate) received: Received<B>,
-    pub(crate) target: Target,
+    pub(crate) target: Box<Target>,
 }
 
 /// Where a call goes.
 pub(crate) struct Target {
     pub(crate) provider: &'static Provider,
-    pub(crate) credential: Credential,
+    pub(crate) credential: Arc<Credential>,
     /// The virtual key, unless the caller brought the credential along.
     pub(crate) virtual_key: Option<(Arc<VirtualKey>, Arc<Integration>)>,
     /// Without `@slug/`.
@@ -60,50 +60,45 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     let organisation = identified.organisation.id;
     let key_ring = match parts.vault.cached(Some(organisation)) {
         Some(ring) => ring,
-        None => parts.vault.key_ring(Some(organisation)).await.map_err(|error| {
-            let text = "the vault cannot be opened now: its key service does not answer";
-            Fault::gateway(FaultKind::VaultUnavailable, text).with_detail(error)
-        })?,
-    };
-    let (provider, mut credential, virtual_key) = match named {
-        Named::VirtualKey(slug) => saved_target(parts, identified, &slug, &key_ring).await?,
-        Named::Provider(name) => {
-            let brought = identified.provider_secret.as_ref();
-            let brought = brought.map(|secret| secret.danger_expose().as_str());
-            let secret = config.api_key.as_deref().or(brought);
-            let credential = Credential::from_headers(headers, secret);
-            if credential.secrets().any(ApiKeyToken::resembles) {
-                let text = "the provider's credential is one of the gateway's own keys, which no \
-                            provider may see: send the provider's key";
-                return Err(Fault::client(FaultKind::BadRequest, text));
-            }
-            (known_provider(name)?, credential, None)
+        None => {
+            let loaded = parts.vault.key_ring(Some(organisation)).await;
+            loaded.map_err(|error| vault_closed(&error))?
         }
     };
-    if let Some(host) = custom_host(headers, &config)? {
-        if virtual_key.is_some() {
+    let host = custom_host(headers, &config)?;
+    let (provider, credential, virtual_key) = match named {
+        Named::VirtualKey(_) if host.is_some() => {
             // Whoever may use a credential must not be able to read it, and a host of the caller's
             // choice would.
             let text = "a custom host cannot be combined with a virtual key: its credential would \
                         be sent there. Set the custom host on the integration";
             return Err(Fault::client(FaultKind::HostRefused, text));
         }
-        credential.settings.custom_host = Some(host.to_owned());
-    }
-    let settings = &credential.settings;
-    let hosts =
-        [&settings.custom_host, &settings.huggingface_base_url, &settings.azure_foundry_url];
-    for host in hosts.into_iter().flatten() {
-        parts.egress.policy().check_url(host).map_err(|refused| {
-            Fault::client(FaultKind::HostRefused, format!("the custom host is refused: {refused}"))
-        })?;
-    }
+        Named::VirtualKey(slug) => saved_target(parts, identified, slug, &key_ring).await?,
+        Named::Provider(name) => {
+            let brought = identified.provider_secret.as_ref();
+            let brought = brought.map(|secret| secret.danger_expose().as_str());
+            let secret = config.api_key.as_deref().or(brought);
+            let mut credential = Credential::from_headers(headers, secret);
+            if credential.secrets().any(ApiKeyToken::resembles) {
+                let text = "the provider's credential is one of the gateway's own keys, which no \
+                            provider may see: send the provider's key";
+                return Err(Fault::client(FaultKind::BadRequest, text));
+            }
+            if let Some(host) = host {
+                credential.settings.custom_host = Some(host.to_owned());
+            }
+            // A saved one was checked when it was saved; each is again with each connection.
+            check_hosts(parts, &credential)?;
+            (known_provider(name)?, Arc::new(credential), None)
+        }
+    };
     let model = asked_model.as_ref().map(|asked| asked.bare);
     if let Some((_, integration)) = &virtual_key {
         allow_list::check(&integration.models, &received, asked_model.as_ref())?;
     }
     let is_prefixed = asked_model.as_ref().is_some_and(|asked| asked.slug.is_some());
-    let target = Target {
+    let target = Box::new(Target {
         provider,
         virtual_key,
         model: model.map(str::to_owned),
@@ -113,7 +108,7 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         strict: header::flag(headers, header::STRICT).or(config.strict).unwrap_or(true),
         metadata: config.metadata,
         credential,
-    };
+    });
     let headers = &mut received.identified.accepted.headers;
     if let Some(names) = &config.forward_headers
         && !headers.contains_key(header::FORWARD_HEADERS)
@@ -128,6 +123,19 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         strip_form_model(&mut received, model);
     }
     Ok(Planned { received, target })
+}
+
+/// Refuses what the caller may not have called, before anything is recorded of it.
+fn check_hosts(parts: &Parts, credential: &Credential) -> Result<(), Fault> {
+    let settings = &credential.settings;
+    let hosts =
+        [&settings.custom_host, &settings.huggingface_base_url, &settings.azure_foundry_url];
+    for host in hosts.into_iter().flatten() {
+        parts.egress.policy().check_url(host).map_err(|refused| {
+            Fault::client(FaultKind::HostRefused, format!("the custom host is refused: {refused}"))
+        })?;
+    }
+    Ok(())
 }
 
 /// The custom host that the call names. One that is not plain text is refused rather than
@@ -149,18 +157,19 @@ fn custom_host<'a>(
     }
 }
 
-type SavedTarget = (&'static Provider, Credential, Option<(Arc<VirtualKey>, Arc<Integration>)>);
+type SavedTarget =
+    (&'static Provider, Arc<Credential>, Option<(Arc<VirtualKey>, Arc<Integration>)>);
 
 async fn saved_target(
     parts: &Parts,
     identified: &Identified,
-    slug: &Slug,
+    slug: &str,
     key_ring: &KeyRing,
 ) -> Result<SavedTarget, Fault> {
     let accepted = &identified.accepted;
     let found = accepted.snapshot.virtual_key(identified.workspace.id, slug);
     let Some((key, integration)) = found else {
-        return Err(unknown_virtual_key(slug.as_str()));
+        return Err(unknown_virtual_key(slug));
     };
     if key.is_expired(accepted.at) {
         return Err(Fault::client(FaultKind::VirtualKeyExpired, "the virtual key has expired"));
@@ -176,14 +185,35 @@ async fn saved_target(
             .with_detail(detail)
     };
     let sealed = &integration.credential;
-    let opened = match key_ring.open(&place, sealed) {
-        Ok(opened) => opened,
+    let parse = |opened: &Secret<Vec<u8>>| Credential::parse(opened.danger_expose());
+    let credential = match key_ring.read(&place, sealed, parse) {
+        Ok(credential) => credential,
+        Err(ReadError::Read(malformed)) => return Err(broken(&malformed)),
         // Another node may have sealed it with a data key that this ring does not hold yet.
-        Err(_) => parts.vault.open(&place, sealed).await.map_err(|e| broken(&e))?,
+        Err(ReadError::Open(_)) => match parts.vault.open(&place, sealed).await {
+            Ok(opened) => Arc::new(parse(&opened).map_err(|e| broken(&e))?),
+            Err(error) if error.kms_failure().is_some() => return Err(vault_closed(&error)),
+            Err(error) => return Err(broken(&error)),
+        },
     };
-    let credential = Credential::parse(opened.danger_expose()).map_err(|e| broken(&e))?;
     let saved = (Arc::clone(key), Arc::clone(integration));
     Ok((known_provider(&integration.provider)?, credential, Some(saved)))
+}
+
+/// The fault of a vault that has no keys for the organisation. What stands in the way is said: the
+/// organisation's own people can mend it.
+fn vault_closed(error: &VaultError) -> Fault {
+    let (kind, text) = match error.kms_failure() {
+        Some(failure) if failure.is_transient() => (
+            FaultKind::KmsUnavailable,
+            format!("the vault cannot be opened now: {}", failure.advice()),
+        ),
+        Some(failure) => {
+            (FaultKind::KmsRefused, format!("the vault cannot be opened: {}", failure.advice()))
+        }
+        None => (FaultKind::VaultUnavailable, "the vault cannot be opened now".to_owned()),
+    };
+    Fault::gateway(kind, text).with_detail(error)
 }
 
 fn known_provider(name: &str) -> Result<&'static Provider, Fault> {

@@ -1,11 +1,10 @@
 //! receive → [`Received`]: the body, bounded, parsed once, original bytes kept.
 
-use std::{pin::pin, time::Duration};
+use std::{future::poll_fn, pin::Pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
 use http_body::Body;
-use http_body_util::BodyExt;
 use portcullis_domain::{Fault, FaultKind};
 use portcullis_providers::{
     Endpoint,
@@ -14,6 +13,7 @@ use portcullis_providers::{
 
 use crate::{
     BoxError, Parts, header,
+    idle::Idle,
     multipart::{self, MalformedForm},
     stage::identify::Identified,
 };
@@ -136,7 +136,7 @@ fn parse<B>(bytes: Bytes, endpoint: Endpoint) -> Result<ReceivedBody<B>, Fault> 
 /// A WebSocket would be opened as a plain GET, its upgrade belonging to the connection.
 fn check_upgrade(identified: &Identified) -> Result<(), Fault> {
     let accepted = &identified.accepted;
-    let upgrade = header::text(&accepted.headers, UPGRADE.as_str());
+    let upgrade = header::text(&accepted.headers, UPGRADE);
     if accepted.endpoint == Endpoint::Realtime
         || upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
     {
@@ -207,24 +207,26 @@ pub(crate) fn paused(idle: Duration) -> Fault {
 
 /// Reads a body to its end. What arrives in one piece is not copied.
 async fn read<B>(
-    body: B,
+    mut body: B,
     declared: Option<u64>,
     limit: usize,
     idle: Duration,
 ) -> Result<Bytes, Fault>
 where
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit as u64));
     }
-    let mut body = pin!(body);
+    let mut waits = Idle::new(idle);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     loop {
-        let Ok(frame) = tokio::time::timeout(idle, body.frame()).await else {
-            return Err(paused(idle));
-        };
+        let frame = poll_fn(|cx| {
+            let polled = Pin::new(&mut body).poll_frame(cx);
+            waits.bound(polled, cx)
+        });
+        let Some(frame) = frame.await else { return Err(paused(idle)) };
         let chunk = match frame {
             None => break,
             Some(Ok(frame)) => match frame.into_data() {

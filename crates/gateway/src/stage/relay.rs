@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    future::Future,
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -16,16 +16,15 @@ use http::{
     response,
 };
 use http_body::{Body, Frame};
-use http_body_util::BodyExt;
 use portcullis_domain::{Fault, FaultKind, Retry};
 use portcullis_providers::{adapter::Reply, catalog::Provider, credential::Credential};
 use portcullis_runtime::{egress::InboundBody, server::ResponseBody};
-use tokio::time::{Instant, Sleep};
 
 use crate::{
     BoxError, Parts,
     closing::Closing,
     header,
+    idle::Idle,
     masking::masked,
     refusal,
     stage::attempt::{Answered, fault},
@@ -68,8 +67,16 @@ pub(crate) async fn relay(
                     bytes = masked(bytes, &credential);
                 }
                 closing.sent(&bytes);
-                closing.finish(head.status, reply.observed());
-                Ok(Response::from_parts(head, ResponseBody::from(bytes)))
+                let status = head.status;
+                // Settled and recorded once the client has its answer, rather than before.
+                let body = ResponseBody::receipted(bytes, move |handed_over| {
+                    if handed_over {
+                        closing.finish(status, reply.observed());
+                    } else {
+                        closing.hung_up(reply.observed());
+                    }
+                });
+                Ok(Response::from_parts(head, body))
             }
             Err(fault) => {
                 let response = refusal::respond(&fault, &trace_id);
@@ -91,15 +98,12 @@ pub(crate) async fn relay(
             status,
             provider,
             out: VecDeque::new(),
-            first: First::Awaited,
             scratch: Vec::new(),
             ended: false,
             failure: None,
             is_event_stream,
-            idle,
-            waiting: false,
-            deadline: Instant::now() + idle,
-            sleep: Box::pin(tokio::time::sleep(idle)),
+            within: idle,
+            idle: Idle::new(idle),
         };
         Ok(Response::from_parts(head, ResponseBody::stream(body)))
     }
@@ -113,14 +117,19 @@ async fn hold(
     provider: &Provider,
     most: usize,
 ) -> Result<Bytes, Fault> {
-    let idle = parts.settings.upstream_idle_timeout;
+    let within = parts.settings.upstream_idle_timeout;
+    let mut idle = Idle::new(within);
     let mut pieces = Vec::new();
     let mut received = 0;
     loop {
-        let frame = match tokio::time::timeout(idle, body.frame()).await {
-            Ok(Some(frame)) => frame.map_err(|error| fault(&error, provider))?,
-            Ok(None) => break,
-            Err(_) => return Err(stalled(provider, idle)),
+        let frame = poll_fn(|cx| {
+            let polled = Pin::new(&mut body).poll_frame(cx);
+            idle.bound(polled, cx)
+        });
+        let frame = match frame.await {
+            Some(Some(frame)) => frame.map_err(|error| fault(&error, provider))?,
+            Some(None) => break,
+            None => return Err(stalled(provider, within)),
         };
         let Ok(chunk) = frame.into_data() else { continue };
         received += chunk.len();
@@ -173,20 +182,12 @@ fn client_head(
         // What is written anew is written plainly.
         headers.remove(CONTENT_ENCODING);
     }
-    headers.insert(header::OUT_TRACE_ID, trace_id.clone());
+    headers.insert(header::TRACE_ID, trace_id.clone());
     headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
     headers.insert(header::OUT_CACHE_STATUS, HeaderValue::from_static("DISABLED"));
     headers.insert(header::OUT_LAST_OPTION, HeaderValue::from_static("config"));
-    headers.insert(header::OUT_PROVIDER, HeaderValue::from_static(provider.name));
+    headers.insert(header::PROVIDER, HeaderValue::from_static(provider.name));
     head
-}
-
-/// Where the first piece of an answer is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum First {
-    Awaited,
-    Leaving,
-    Gone,
 }
 
 /// The client's body: pulls from the provider, through the adapter, only as the client takes.
@@ -198,18 +199,13 @@ struct RelayBody {
     status: StatusCode,
     provider: &'static Provider,
     out: VecDeque<Bytes>,
-    first: First,
     scratch: Vec<Bytes>,
     ended: bool,
     failure: Option<Fault>,
     /// Whether a failure can be told inside the answer.
     is_event_stream: bool,
-    idle: Duration,
-    /// Whether the provider is being waited for. While the client is slow to take, nobody is late.
-    waiting: bool,
-    /// Moved on by each wait; the timer itself is only touched when it fires.
-    deadline: Instant,
-    sleep: Pin<Box<Sleep>>,
+    within: Duration,
+    idle: Idle,
 }
 
 impl RelayBody {
@@ -254,18 +250,8 @@ impl Body for RelayBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        if this.first == First::Leaving {
-            // The server gathers pieces for as long as more are at hand. The first one is not to
-            // wait for that: a moment of nothing makes the server send what it has.
-            this.first = First::Gone;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         loop {
             if let Some(piece) = this.out.pop_front() {
-                if this.first == First::Awaited {
-                    this.first = First::Leaving;
-                }
                 if let Some(closing) = &mut this.closing {
                     closing.sent(&piece);
                 }
@@ -281,27 +267,14 @@ impl Body for RelayBody {
                 let broken = this.failure.take().filter(|_| !this.is_event_stream);
                 return Poll::Ready(broken.map(|fault| Err(fault.into())));
             }
-            match Pin::new(&mut this.body).poll_frame(context) {
-                Poll::Ready(event) => {
-                    this.waiting = false;
-                    let provider = this.provider;
-                    this.take(event.map(|frame| frame.map_err(|error| fault(&error, provider))));
+            let polled = Pin::new(&mut this.body).poll_frame(context);
+            let event = match ready!(this.idle.bound(polled, context)) {
+                Some(event) => {
+                    event.map(|frame| frame.map_err(|error| fault(&error, this.provider)))
                 }
-                Poll::Pending => {
-                    if !this.waiting {
-                        this.waiting = true;
-                        this.deadline = Instant::now() + this.idle;
-                    }
-                    ready!(this.sleep.as_mut().poll(context));
-                    if Instant::now() < this.deadline {
-                        let deadline = this.deadline;
-                        this.sleep.as_mut().reset(deadline);
-                    } else {
-                        let fault = stalled(this.provider, this.idle);
-                        this.take(Some(Err(fault)));
-                    }
-                }
-            }
+                None => Some(Err(stalled(this.provider, this.within))),
+            };
+            this.take(event);
         }
     }
 

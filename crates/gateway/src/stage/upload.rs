@@ -13,19 +13,16 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use portcullis_domain::{Fault, FaultKind};
-use tokio::time::{Instant, Sleep};
 
-use crate::{BoxError, stage::receive};
+use crate::{BoxError, idle::Idle, stage::receive};
 
 /// The caller's body on its way to the provider.
 pub(crate) struct Upload<B> {
     body: B,
     /// Bytes.
     limit: u64,
-    idle: Duration,
-    sleep: Pin<Box<Sleep>>,
-    /// Whether the caller is being waited for. While the provider is slow to take, nobody is late.
-    waiting: bool,
+    within: Duration,
+    idle: Idle,
     progress: Arc<Progress>,
 }
 
@@ -49,9 +46,8 @@ impl Progress {
 }
 
 impl<B> Upload<B> {
-    pub(crate) fn new(body: B, limit: u64, idle: Duration, progress: Arc<Progress>) -> Self {
-        let sleep = Box::pin(tokio::time::sleep(idle));
-        Self { body, limit, idle, sleep, waiting: false, progress }
+    pub(crate) fn new(body: B, limit: u64, within: Duration, progress: Arc<Progress>) -> Self {
+        Self { body, limit, within, idle: Idle::new(within), progress }
     }
 
     fn end<T>(&self, fault: Fault) -> Poll<Option<Result<T, BoxError>>> {
@@ -74,15 +70,10 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) else {
-            if !this.waiting {
-                this.waiting = true;
-                this.sleep.as_mut().reset(Instant::now() + this.idle);
-            }
-            ready!(this.sleep.as_mut().poll(context));
-            return this.end(receive::paused(this.idle));
+        let polled = Pin::new(&mut this.body).poll_frame(context);
+        let Some(frame) = ready!(this.idle.bound(polled, context)) else {
+            return this.end(receive::paused(this.within));
         };
-        this.waiting = false;
         match frame {
             None => Poll::Ready(None),
             Some(Err(error)) => {

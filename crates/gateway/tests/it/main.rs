@@ -11,6 +11,8 @@ mod content;
 mod failures;
 mod hygiene;
 mod models;
+mod outages;
+mod person;
 mod streaming;
 mod support;
 mod tracing_ids;

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -15,19 +16,24 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use portcullis_domain::{
-    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyToken, CallId, Change, Clock, Content, ContentPart,
-    Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live, Log, LogState,
-    Noun, Organisation, RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace, Secret,
-    Slug, Snapshot, Timestamp, VirtualKey, Workspace, WorkspaceId,
+    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, CallId, Change, Clock, Content,
+    ContentPart, Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live,
+    Log, LogState, Noun, Opened, Organisation, OrganisationId, OrganisationSettings,
+    RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace, Secret, Slug, Snapshot,
+    Timestamp, VirtualKey, Workspace, WorkspaceDefaults, WorkspaceId,
 };
 use portcullis_gateway::{Gateway, GatewaySettings, Parts};
 use portcullis_providers::credential::{Credential, Settings};
+use portcullis_record::body;
 use portcullis_runtime::{
     egress::{Egress, EgressPolicy, EgressSettings},
     server::ResponseBody,
 };
 use portcullis_testkit::upstream::{End, Recorded, Upstream};
-use portcullis_vault::{Pepper, Vault, VaultSettings, kms::local::LocalKms, testing};
+use portcullis_vault::{
+    EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
+    KmsOperation, Pepper, Vault, VaultParts, VaultSettings, kms::local::LocalKms, testing,
+};
 
 pub(crate) use crate::ask::{Answer, Ask, Stalled, form};
 
@@ -45,13 +51,14 @@ pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     /// A key that may do everything.
     pub(crate) key: String,
-    vault: Arc<Vault>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) kms: Arc<Switch>,
     data_keys: Arc<testing::MemoryDataKeys>,
     pepper: Arc<Pepper>,
     dice: Arc<SeededDice>,
     live: Arc<Live>,
-    organisation: Arc<Organisation>,
-    workspace: Arc<Workspace>,
+    pub(crate) organisation: Arc<Organisation>,
+    pub(crate) workspace: Arc<Workspace>,
 }
 
 impl World {
@@ -66,7 +73,7 @@ impl World {
         let dice = Arc::new(SeededDice(AtomicU64::new(0x9E37_79B9_7F4A_7C15)));
         let upstream = Arc::new(Upstream::start().await.unwrap());
         let data_keys = Arc::new(testing::MemoryDataKeys::default());
-        let vault = vault(&data_keys, &clock, &dice);
+        let (vault, kms) = vault(&data_keys, &clock, &dice);
         let pepper = Arc::new(Pepper::mint(&*dice));
         let recorder = Arc::new(Recording::new(upstream.clone()));
         let live = Arc::new(Live::default());
@@ -91,12 +98,18 @@ impl World {
             slug: Slug::parse("acme").unwrap(),
             name: "Acme".to_owned(),
             default_workspace: id(3),
+            settings: OrganisationSettings::default(),
             created_at: at,
+            updated_at: at,
         });
         let environment = Environment {
             id: id(4),
+            organisation_id: id(2),
+            workspace_id: id(3),
             slug: Slug::parse("production").unwrap(),
             name: "Production".to_owned(),
+            created_at: at,
+            updated_at: at,
         };
         let workspace = Arc::new(Workspace {
             id: id(3),
@@ -104,6 +117,7 @@ impl World {
             slug: Slug::parse("ws-main").unwrap(),
             name: "Main".to_owned(),
             description: None,
+            defaults: WorkspaceDefaults::default(),
             default_environment: id(4),
             environments: vec![environment],
             created_at: at,
@@ -116,6 +130,7 @@ impl World {
             clock,
             key: String::new(),
             vault,
+            kms,
             data_keys,
             pepper,
             dice,
@@ -154,6 +169,44 @@ impl World {
         id(9)
     }
 
+    /// The organisation.
+    pub(crate) fn organisation(&self) -> OrganisationId {
+        self.organisation.id
+    }
+
+    /// A second organisation behind the same gateway, with the virtual key `open`.
+    pub(crate) async fn another_organisation(&self) -> Self {
+        let mut organisation = Organisation::clone(&self.organisation);
+        (organisation.id, organisation.default_workspace) = (id(12), id(13));
+        organisation.slug = Slug::parse("other").unwrap();
+        let mut workspace = Workspace::clone(&self.workspace);
+        (workspace.id, workspace.organisation_id) = (id(13), id(12));
+        let (organisation, workspace) = (Arc::new(organisation), Arc::new(workspace));
+        self.apply([
+            Change::Organisation(organisation.clone()),
+            Change::Workspace(workspace.clone()),
+        ]);
+        let mut other = Self {
+            gateway: self.gateway.clone(),
+            upstream: self.upstream.clone(),
+            recorder: self.recorder.clone(),
+            clock: self.clock.clone(),
+            key: String::new(),
+            vault: self.vault.clone(),
+            kms: self.kms.clone(),
+            data_keys: self.data_keys.clone(),
+            pepper: self.pepper.clone(),
+            dice: self.dice.clone(),
+            live: self.live.clone(),
+            organisation,
+            workspace,
+        };
+        other.key = other.api_key(|_| {});
+        let (host, any) = (self.upstream.base_url(), IntegrationModels::default());
+        other.virtual_key("open", "openai", OPENAI_SECRET, &host, any).await;
+        other
+    }
+
     /// A new API key, as `edit` leaves it.
     pub(crate) fn api_key(&self, edit: impl FnOnce(&mut ApiKey)) -> String {
         let token = ApiKeyToken::mint("test", &*self.dice);
@@ -172,6 +225,9 @@ impl World {
             previous: None,
             scopes: ScopeSet::all(),
             defaults: ApiKeyDefaults::default(),
+            allowed_addresses: Vec::new(),
+            made_by: ApiKeyMadeBy::Api,
+            is_token: false,
             expires_at: None,
             created_at: at,
             updated_at: at,
@@ -193,10 +249,8 @@ impl World {
         host: &str,
         models: IntegrationModels,
     ) {
-        let credential = Credential {
-            key: Some(Secret::new(secret.to_owned())),
-            settings: Settings { custom_host: Some(host.to_owned()), ..Settings::default() },
-        };
+        let settings = Settings { custom_host: Some(host.to_owned()), ..Settings::default() };
+        let credential = Credential::new(Some(Secret::new(secret.to_owned())), settings);
         let integration_id = Id::mint(&*self.clock, &*self.dice);
         let place = SealedPlace {
             organisation: Some(self.organisation.id),
@@ -217,6 +271,7 @@ impl World {
             provider: provider.to_owned(),
             credential: sealed,
             key_hint: String::new(),
+            key_fingerprint: String::new(),
             models,
             created_at: at,
             updated_at: at,
@@ -240,12 +295,17 @@ impl World {
 
     /// From now on, another node seals what this world seals, with a data key of its own.
     pub(crate) async fn rotate_on_another_node(&mut self) {
-        self.vault = vault(&self.data_keys, &self.clock, &self.dice);
+        self.vault = vault(&self.data_keys, &self.clock, &self.dice).0;
         self.clock.advance_millis(60_000);
         self.vault.rotate(Some(self.organisation.id)).await.unwrap();
     }
 
     /// Sends a request and reads the answer to its end.
+    /// Sends with another key than the one that may do everything.
+    pub(crate) async fn send_with(&self, key: &str, ask: Ask) -> Answer {
+        self.send(ask.without_key().header("x-portkey-api-key", key)).await
+    }
+
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
         Answer::of(self.begin(ask).await).await
     }
@@ -298,7 +358,7 @@ impl World {
             field: part.name(),
         };
         let opened = self.vault.open(&place, sealed).await.unwrap();
-        Bytes::copy_from_slice(opened.danger_expose())
+        body::unpack(opened.danger_expose().clone()).unwrap().into()
     }
 
     /// Waits until the upstream's one call ended so.
@@ -327,11 +387,78 @@ fn vault(
     data_keys: &Arc<testing::MemoryDataKeys>,
     clock: &Arc<TestClock>,
     dice: &Arc<SeededDice>,
-) -> Arc<Vault> {
+) -> (Arc<Vault>, Arc<Switch>) {
     let key = Secret::new(vec![7; 32]);
     let kms = LocalKms::try_new(&key, "a test".to_owned(), dice.clone()).ok().unwrap();
-    let settings = VaultSettings::default();
-    Arc::new(Vault::new(Arc::new(kms), data_keys.clone(), clock.clone(), dice.clone(), settings))
+    let kms = Arc::new(Switch { kms, off: Mutex::default() });
+    let parts = VaultParts::new(kms.clone(), data_keys.clone(), clock.clone(), dice.clone());
+    let settings = VaultSettings {
+        lifetime: Duration::from_secs(120),
+        grace: Duration::from_secs(240),
+        ..VaultSettings::default()
+    };
+    (Arc::new(Vault::new(parts, settings)), kms)
+}
+
+/// A KMS that can be switched off for one organisation, as if that had one of its own.
+pub(crate) struct Switch {
+    kms: LocalKms,
+    off: Mutex<Option<(OrganisationId, KmsFailure)>>,
+}
+
+impl Switch {
+    pub(crate) fn set(&self, off: Option<(OrganisationId, KmsFailure)>) {
+        *self.off.lock().unwrap_or_else(PoisonError::into_inner) = off;
+    }
+
+    fn ask(&self, operation: KmsOperation, context: EncryptionContext) -> Result<(), KmsError> {
+        match *self.off.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((organisation, failure)) if context.organisation == Some(organisation) => {
+                Err(KmsError::new(operation, failure, "switched off"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Kms for Switch {
+    fn name(&self) -> &'static str {
+        self.kms.name()
+    }
+
+    fn key_id(&self) -> &str {
+        self.kms.key_id()
+    }
+
+    fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey> {
+        match self.ask(KmsOperation::Generate, context) {
+            Ok(()) => self.kms.generate(context),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn wrap<'a>(
+        &'a self,
+        context: EncryptionContext,
+        data_key: &'a Secret<Vec<u8>>,
+    ) -> KmsFuture<'a, Vec<u8>> {
+        self.kms.wrap(context, data_key)
+    }
+
+    fn unwrap<'a>(
+        &'a self,
+        context: EncryptionContext,
+        wrapped: &'a [u8],
+    ) -> KmsFuture<'a, Secret<Vec<u8>>> {
+        match self.ask(KmsOperation::Unwrap, context) {
+            Ok(()) => self.kms.unwrap(context, wrapped),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn describe(&self) -> KmsFuture<'_, KmsDescription> {
+        self.kms.describe()
+    }
 }
 
 pub(crate) fn id<N: Noun>(n: u128) -> Id<N> {
@@ -381,15 +508,21 @@ impl Recording {
 }
 
 impl Recorder for Recording {
-    fn open(&self, log: &Log) -> Result<(), RecordUnavailable> {
+    fn open(&self, log: &Log) -> Result<Opened, RecordUnavailable> {
         if self.fails.load(Relaxed) {
             return Err(RecordUnavailable("the disk is full".to_owned()));
         }
         assert_eq!(log.state, LogState::Open);
         let seen = self.upstream.count();
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).push((log.clone(), seen));
-        Ok(())
+        Ok(Opened(0))
     }
+
+    fn poll_opened(&self, _: Opened, _: &mut Context<'_>) -> Poll<Result<(), RecordUnavailable>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn flush(&self) {}
 
     fn close(&self, log: &Log, content: Content) {
         assert_ne!(log.state, LogState::Open);

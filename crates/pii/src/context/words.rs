@@ -85,8 +85,7 @@ impl Iterator for Words<'_> {
         let tail = kind != Kind::Digit && first > 0 && self.text[first - 1].is_ascii_digit();
         let mut hash = mixed(if tail { !NOTHING } else { NOTHING }, folded);
         let mut count = 1;
-        loop {
-            let Some((next, fold, step)) = letter(self.text, self.at) else { break };
+        while let Some((next, fold, step)) = letter(self.text, self.at) {
             let splits = match (kind, next) {
                 (_, Kind::Border) | (Kind::Lower, Kind::Upper) => true,
                 (Kind::Digit, kind) => kind != Kind::Digit,

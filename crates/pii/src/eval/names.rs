@@ -52,6 +52,10 @@ const NAMES: &[(&str, &str)] = &[
     ("LOCATION_NAME", "LOCATION"),
     ("ORG", "ORGANIZATION"),
     ("ORGANIZATION_NAME", "ORGANIZATION"),
+    ("NATIONALITY", "NRP"),
+    ("RELIGIOUS_BELIEF", "NRP"),
+    ("POLITICAL_OPINION", "NRP"),
+    ("ETHNICITY", "NRP"),
     ("DATE_TIME", "DATE"),
     ("TIMESTAMP", "DATE"),
 ];

@@ -138,6 +138,11 @@ impl Front {
         self.between = Between::key_value();
     }
 
+    /// How many words there have been.
+    pub fn words(&self) -> usize {
+        self.count
+    }
+
     /// Reads on: `text` holds the bytes from offset `base` on, at most up to where the claims are
     /// final; with `end`, nothing follows. Bytes that are no UTF-8 separate words.
     pub fn read(

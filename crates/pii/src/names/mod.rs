@@ -118,6 +118,11 @@ impl Tagger {
         }
     }
 
+    /// The words read since the text began, each at a cost of its own length at most.
+    pub(crate) fn work(&self) -> u64 {
+        self.front.words() as u64
+    }
+
     /// Tags what can be decided and returns the offset before which everything is decided: no name
     /// that is found later starts before it.
     pub fn advance(&mut self, input: &Input<'_>, out: &mut Vec<NameSpan>) -> usize {

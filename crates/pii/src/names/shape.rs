@@ -59,7 +59,7 @@ impl Shape {
     pub(super) fn of(word: &str, letters: u8, capitals: u8) -> Self {
         use letter::{DIGIT, FOREIGN, HYPHEN, LOWER, UPPER};
         let length = word.len();
-        let first_upper = word.as_bytes()[0].is_ascii_uppercase();
+        let first_upper = word.as_bytes().first().is_some_and(u8::is_ascii_uppercase);
         match letters {
             LOWER => return if length == 1 { Self::Letter } else { Self::Lower },
             DIGIT => {

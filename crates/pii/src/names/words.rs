@@ -524,7 +524,8 @@ fn in_word(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_alphanumeric();
     }
-    character.is_alphanumeric() || matches!(character, '\u{300}'..='\u{36f}')
+    // The modifier letter is an apostrophe here, which no word starts with.
+    character != 'ʼ' && character.is_alphanumeric() || matches!(character, '\u{300}'..='\u{36f}')
 }
 
 /// What a character beyond ASCII means in a gap.

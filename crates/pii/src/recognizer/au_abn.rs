@@ -20,5 +20,5 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 /// One is taken from the first digit.
 fn check(text: &[u8]) -> Option<f32> {
     let sum = weighted(text, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
-    pass(text[0] != b'0' && (sum - 10) % 89 == 0)
+    pass(text[0] != b'0' && (sum - 10).is_multiple_of(89))
 }

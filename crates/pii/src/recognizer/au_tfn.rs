@@ -28,5 +28,5 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 fn check(text: &[u8]) -> Option<f32> {
     let weights: &[u32] =
         if text.len() == 9 { &[1, 4, 3, 7, 5, 8, 6, 9, 10] } else { &[10, 7, 8, 4, 6, 3, 5, 1] };
-    pass(digits(text) != 0 && weighted(text, weights) % 11 == 0)
+    pass(digits(text) != 0 && weighted(text, weights).is_multiple_of(11))
 }

@@ -25,5 +25,5 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 
 fn check(text: &[u8]) -> Option<f32> {
     let sum = weighted(text, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]);
-    pass(text.starts_with(b"756") && sum % 10 == 0)
+    pass(text.starts_with(b"756") && sum.is_multiple_of(10))
 }

@@ -14,7 +14,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "crypto currency address",
     validator: "base58check, bech32 and bech32m (BIP 173, 350), EIP-55",
     example: "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
-    hold: 128,
+    hold: 512,
     sites: &[Site::Word(word)],
     labels: "bitcoin, btc, bitcoin address, btc address, wallet, wallet address, crypto address, \
         crypto wallet, ethereum, eth, eth address, ethereum address, ether, litecoin, ltc, dogecoin, \

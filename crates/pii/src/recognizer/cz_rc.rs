@@ -35,7 +35,8 @@ pub(super) fn check(text: &[u8]) -> Option<f32> {
         9 => (born && digits(&text[..2]) < 54 && text[6..] != *b"000").then_some(-2.4),
         // Before 1985 a remainder of ten was written as 0.
         _ => super::pass(
-            born && (digits(text) % 11 == 0 || digits(&text[..9]) % 11 == 10 && text[9] == b'0'),
+            born && (digits(text).is_multiple_of(11)
+                || digits(&text[..9]) % 11 == 10 && text[9] == b'0'),
         ),
     }
 }

@@ -16,7 +16,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "e-mail address",
     validator: "form (RFC 5321), top-level domain",
     example: "jane.doe@example.com",
-    hold: 320,
+    hold: 512,
     sites: &[
         Site::At(at_sign),
         Site::Literal(&["dot", "DOT", "Dot", "punkt", "punto", "ponto"], spoken),
@@ -203,7 +203,10 @@ fn spoken(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     // On over `dot name dot com`.
     let mut end = after;
     let mut stop = None;
-    while cx.at(end) == glue {
+    for _ in 0..8 {
+        if cx.at(end) != glue {
+            break;
+        }
         let is = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' && glue != b'-';
         let to = cx.run(end + 1, 64, is);
         let word = cx.slice(end + 1, to);

@@ -13,7 +13,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "geographic coordinates",
     validator: "latitude to 90 and longitude to 180, three decimals at least",
     example: "52.5200, 13.4050",
-    hold: 96,
+    hold: 256,
     sites: &[Site::Number(number)],
     labels: "gps, coordinates, coordinate, coords, geo, geolocation, location, lat, latitude, lon, lng, \
         long, longitude, lat long, lat lng, lat lon, latlng, position, koordinaten, standort, \

@@ -13,7 +13,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "JSON web token",
     validator: "three parts in base64url; the header is JSON and names an algorithm",
     example: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1gFWFOEjXk",
-    hold: LONGEST,
+    hold: 2 * 1024 + LONGEST,
     sites: &[Site::Literal(&["eyJ"], header)],
     labels: "jwt, bearer, token, access token, id token, authorization",
     ..Recognizer::BLANK

@@ -9,15 +9,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "vehicle registration",
     validator: "label; forms of countries",
     example: "ABC 1234",
-    value: Some(Value {
-        least: 4,
-        most: 9,
-        digits: 1,
-        letters: 6,
-        spaced: true,
-        prior: -4.2,
-        ..Value::PLAIN
-    }),
+    value: Some(Value { least: 4, most: 9, digits: 1, letters: 6, spaced: true, prior: -4.2 }),
     labels: "license plate, licence plate, license plate number, licence plate number, plate \
         number, plate no, number plate, plate, plates, registration number, vehicle \
         registration, vehicle registration number, vrn, car registration, reg number, reg no, \

@@ -92,6 +92,7 @@ mod my_nric;
 mod ng_nin;
 mod nl_bsn;
 mod no_fnr;
+mod nrp;
 mod nz_ird;
 mod organization;
 mod passport;
@@ -210,7 +211,7 @@ impl Recognizer {
         validator: "",
         example: "",
         on: true,
-        hold: 64,
+        hold: 256,
         forms: &[],
         check: |_| Some(0.0),
         proof: 0.0,
@@ -378,5 +379,6 @@ recognizers! {
     PERSON = person;
     LOCATION = location;
     ORGANIZATION = organization;
+    NRP = nrp;
     LITERAL = literal;
 }

@@ -13,7 +13,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "machine-readable zone of a travel document",
     validator: "line lengths, weights 7 3 1 (ICAO 9303)",
     example: "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
-    hold: 184,
+    hold: 384,
     sites: &[Site::Literal(&["<<"], filler)],
     labels: "mrz, machine readable zone",
     ..Recognizer::BLANK

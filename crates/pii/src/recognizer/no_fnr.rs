@@ -26,5 +26,9 @@ fn check(text: &[u8]) -> Option<f32> {
     let first = weighted(&text[..10], &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]);
     let second = weighted(text, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]);
     let (day, month) = (digits(&text[..2]) % 40, digits(&text[2..4]) % 40);
-    pass(first % 11 == 0 && second % 11 == 0 && date::exists(digits(&text[4..6]), month, day))
+    pass(
+        first.is_multiple_of(11)
+            && second.is_multiple_of(11)
+            && date::exists(digits(&text[4..6]), month, day),
+    )
 }

@@ -17,7 +17,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "password",
     validator: "label and a value that is no placeholder; URLs, Basic authentication",
     example: "password: Tr0ub4dor&3",
-    hold: 192,
+    hold: 512,
     sites: &[
         Site::Literal(
             &[

@@ -9,5 +9,6 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "name of a person",
     validator: "statistical tagger",
     example: "Jane Doe",
+    hold: 1024,
     ..Recognizer::BLANK
 };

@@ -23,5 +23,5 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 fn check(text: &[u8]) -> Option<f32> {
     let sum = weighted(text, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]);
     let month = digits(&text[2..4]) % 20;
-    pass(sum % 10 == 0 && date::exists(digits(&text[..2]), month, digits(&text[4..6])))
+    pass(sum.is_multiple_of(10) && date::exists(digits(&text[..2]), month, digits(&text[4..6])))
 }

@@ -13,7 +13,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "private key",
     validator: "PEM armour (RFC 7468), the whole block also when it is cut",
     example: "-----BEGIN PRIVATE KEY-----",
-    hold: LONGEST,
+    hold: LONGEST + 512,
     sites: &[Site::Literal(&["-----BEGIN"], begin)],
     ..Recognizer::BLANK
 };
@@ -41,6 +41,10 @@ fn begin(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
                 byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
             });
             end = cx.run(close, 5, |byte| byte == b'-');
+            break;
+        }
+        if cx.goes_on(stop, "-----") {
+            // Another block begins: this one was cut.
             break;
         }
         let more = if cx.at(stop) == b'-' { stop + 1 } else { stop };

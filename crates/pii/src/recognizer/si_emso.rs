@@ -30,7 +30,7 @@ fn check(text: &[u8]) -> Option<f32> {
         rest => (11 - rest) % 10,
     };
     let year = digits(&text[4..7]);
-    let born = (year < 60 || year > 880)
+    let born = !(60..=880).contains(&year)
         && date::exists(year % 100, digits(&text[2..4]), digits(&text[..2]));
     pass(born && control == digit(text[12]))
 }

@@ -22,5 +22,5 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 fn check(text: &[u8]) -> Option<f32> {
     let place = b"ABCDEFGHJKLMNPQRSTUVXYWZIO".iter().position(|it| *it == text[0])? as u32 + 10;
     let sum = place / 10 + place % 10 * 9 + weighted(&text[1..], &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
-    pass(matches!(text[1], b'1' | b'2' | b'8' | b'9') && sum % 10 == 0)
+    pass(matches!(text[1], b'1' | b'2' | b'8' | b'9') && sum.is_multiple_of(10))
 }

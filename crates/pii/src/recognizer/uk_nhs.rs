@@ -21,5 +21,5 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 fn check(text: &[u8]) -> Option<f32> {
     let sum = weighted(text, &[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
     let repeated = text.iter().all(|byte| *byte == text[0]);
-    pass(sum % 11 == 0 && !repeated)
+    pass(sum.is_multiple_of(11) && !repeated)
 }

@@ -13,7 +13,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "web address of a person, or with personal data in it",
     validator: "scheme and host; personal by its label, its host or what it holds",
     example: "https://www.linkedin.com/in/jane-doe",
-    hold: 512,
+    hold: 1024,
     sites: &[Site::Colon(scheme), Site::Literal(&["www."], www)],
     labels: "website, web site, homepage, home page, personal website, personal site, my site, my website, \
         my blog, blog, portfolio, my page, my profile, profile, linkedin, linkedin profile, \
@@ -128,7 +128,8 @@ fn personal(host: &[u8], rest: &[u8]) -> f32 {
     if is_profile {
         6.0
     } else if in_query || rest.contains(&b'@') && query {
-        5.0
+        // Just likely: where the value itself is found, that says more than the whole.
+        3.9
     } else if public || deep {
         -3.0
     } else {

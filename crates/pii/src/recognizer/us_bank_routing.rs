@@ -28,5 +28,5 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 fn check(text: &[u8]) -> Option<f32> {
     let district = matches!(digits(&text[..2]), 0..=12 | 21..=32 | 61..=72 | 80);
     let sum = weighted(text, &[3, 7, 1, 3, 7, 1, 3, 7, 1]);
-    pass(district && sum % 10 == 0 && digits(text) != 0)
+    pass(district && sum.is_multiple_of(10) && digits(text) != 0)
 }

@@ -9,15 +9,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "United States driver license number",
     validator: "label; forms of the states",
     example: "D1234567",
-    value: Some(Value {
-        least: 5,
-        most: 17,
-        digits: 4,
-        letters: 6,
-        spaced: false,
-        prior: -4.2,
-        ..Value::PLAIN
-    }),
+    value: Some(Value { least: 5, most: 17, digits: 4, letters: 6, spaced: false, prior: -4.2 }),
     labels: "driver license, drivers license, driver license number, drivers license number, \
         driver licence, driving license, driver license no, drivers license no, drivers lic, dl, \
         dl number, dl no, dl num, license number, licence number, license no, driver id, driver \

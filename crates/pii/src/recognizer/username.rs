@@ -18,7 +18,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "name of a user account",
     validator: "label, path of a home folder, URL or shell",
     example: "username: jdoe42",
-    hold: 128,
+    hold: 512,
     sites: &[
         Site::Literal(
             &[
@@ -204,7 +204,9 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
             }
         }
         (false, Joint::Space, false) => {
-            if marked && value.len() > 5 {
+            if marked && value.len() > 5 && acts(cx, named.end) {
+                0.6
+            } else if marked && value.len() > 5 {
                 -0.3
             } else {
                 -4.0
@@ -212,6 +214,56 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
         }
     };
     cx.claim(sink, (named.start, named.end), Entity::USERNAME, log_odds, false);
+}
+
+/// Whether a word behind an account says what it did: `User jdoe42 logged in`.
+fn acts(cx: &Cx<'_>, end: usize) -> bool {
+    const ACTS: &[&str] = &[
+        "logged",
+        "log",
+        "logs",
+        "signed",
+        "connected",
+        "disconnected",
+        "authenticated",
+        "failed",
+        "requested",
+        "accessed",
+        "attempted",
+        "tried",
+        "created",
+        "updated",
+        "deleted",
+        "changed",
+        "uploaded",
+        "downloaded",
+        "opened",
+        "closed",
+        "registered",
+        "joined",
+        "left",
+        "reported",
+        "submitted",
+        "from",
+        "has",
+        "was",
+        "is",
+        "did",
+        "performed",
+        "executed",
+        "locked",
+        "hat",
+        "wurde",
+        "a",
+        "ha",
+        "foi",
+        "heeft",
+        "inició",
+        "fez",
+    ];
+    let from = cx.run(end, 2, |byte| matches!(byte, b' ' | b'\'' | b'"'));
+    let to = cx.run(from, 16, |byte| byte.is_ascii_alphabetic() || byte >= 0x80);
+    to > from && ACTS.iter().any(|it| it.as_bytes() == cx.slice(from, to))
 }
 
 fn ends_with(text: &[u8], phrases: &str) -> bool {

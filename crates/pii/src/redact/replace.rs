@@ -8,11 +8,11 @@ use crate::{Entity, Group, check::mod97};
 /// A value with its characters covered. Numbers keep their last four where that is usual, e-mail
 /// addresses their domain.
 pub(super) fn mask(entity: Entity, value: &str) -> String {
-    if entity == Entity::EMAIL {
-        if let Some((local, domain)) = value.split_once('@') {
-            let first = local.chars().next().map(String::from).unwrap_or_default();
-            return format!("{first}***@{domain}");
-        }
+    if entity == Entity::EMAIL
+        && let Some((local, domain)) = value.split_once('@')
+    {
+        let first = local.chars().next().map(String::from).unwrap_or_default();
+        return format!("{first}***@{domain}");
     }
     let secret = matches!(entity.group(), Group::Secrets | Group::Custom | Group::Location);
     let name =

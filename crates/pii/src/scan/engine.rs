@@ -228,9 +228,9 @@ fn number(plan: &Plan, cx: &Cx<'_>, at: usize, sink: &mut Sink) -> usize {
     plan.forms.offer(cx, &run, sink);
     labelled::offer(cx, &run, sink);
     let groups = run.groups();
-    for index in run.first..groups.len() {
-        let apart = !groups[index].joined.is_some_and(|it| it.is_tight());
-        if groups[index].digits && (index == run.first || apart) {
+    for (index, group) in groups.iter().enumerate().skip(run.first) {
+        let apart = !group.joined.is_some_and(|it| it.is_tight());
+        if group.digits && (index == run.first || apart) {
             for matcher in &plan.numbers {
                 matcher(cx, &run, index, sink);
             }

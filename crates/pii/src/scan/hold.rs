@@ -33,19 +33,27 @@ pub(crate) fn release(cx: &Cx<'_>, at: usize) -> usize {
     chain(cx, previous, end, at, WORDS)
 }
 
-/// Goes back from the word at `start` while the words before belong.
+/// Goes back from the word at `start` while the words before belong. Small words belong only behind
+/// one that belongs by itself: `Calle de la`, but not `out of the`.
 fn chain(cx: &Cx<'_>, mut start: usize, mut end: usize, from: usize, mut words: usize) -> usize {
+    let mut belongs = start;
     loop {
-        let Some((previous, previous_end)) = word_before(cx, start) else { return start };
+        let Some((previous, previous_end)) = word_before(cx, start) else { return belongs };
         let word = cx.slice(previous, previous_end);
-        let joins = is_linkable(word) || is_spoken(word) || is_spoken(cx.slice(start, end));
+        // `j a n e`: letters apart belong to letters apart.
+        let apart = word.len() == 1 && end == start + 1;
+        let joins =
+            apart || is_linkable(word) || is_spoken(word) || is_spoken(cx.slice(start, end));
         if word.len() > 1 {
             words -= 1;
         }
-        if !joins || words == 0 || from - previous > BYTES {
-            return start;
+        if !(joins || is_particle(word)) || words == 0 || from - previous > BYTES {
+            return belongs;
         }
         (start, end) = (previous, previous_end);
+        if joins {
+            belongs = start;
+        }
     }
 }
 
@@ -64,54 +72,17 @@ fn word_before(cx: &Cx<'_>, start: usize) -> Option<(usize, usize)> {
 fn is_linkable(word: &[u8]) -> bool {
     let inner = word.iter().position(|byte| !matches!(byte, b'(' | b'"' | b'\'' | b'[' | b'*'));
     let Some(first) = inner.map(|at| word[at]) else { return true };
-    word.len() == 1
-        || first.is_ascii_uppercase()
+    first.is_ascii_uppercase()
+        || word.len() == 1 && !first.is_ascii_alphabetic()
         || first == b'+'
         || first >= 0x80
         || word.iter().any(u8::is_ascii_digit)
-        || is_particle(word)
+        || is_street(word)
 }
 
-/// Small words inside names of streets and towns.
-fn is_particle(word: &[u8]) -> bool {
-    const PARTICLES: &[&str] = &[
-        "de",
-        "la",
-        "le",
-        "les",
-        "du",
-        "des",
-        "del",
-        "della",
-        "delle",
-        "dei",
-        "di",
-        "da",
-        "do",
-        "dos",
-        "das",
-        "der",
-        "den",
-        "dem",
-        "van",
-        "von",
-        "zum",
-        "zur",
-        "am",
-        "an",
-        "auf",
-        "im",
-        "unter",
-        "y",
-        "e",
-        "et",
-        "and",
-        "of",
-        "the",
-        "sur",
-        "en",
-        "aan",
-        "op",
+/// Words that begin the name of a street, also in small letters.
+fn is_street(word: &[u8]) -> bool {
+    const STREETS: &[&str] = &[
         "rue",
         "avenue",
         "boulevard",
@@ -149,13 +120,22 @@ fn is_particle(word: &[u8]) -> bool {
         "str.",
         "straße",
         "strasse",
-        "street",
         "st.",
         "box",
         "postbus",
         "apt.",
         "suite",
         "unit",
+    ];
+    word.len() <= 10 && STREETS.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(word))
+}
+
+/// Small words inside names of streets and towns.
+fn is_particle(word: &[u8]) -> bool {
+    const PARTICLES: &[&str] = &[
+        "de", "la", "le", "les", "du", "des", "del", "della", "delle", "dei", "di", "da", "do",
+        "dos", "das", "der", "den", "dem", "van", "von", "zum", "zur", "am", "an", "auf", "im",
+        "unter", "et", "and", "of", "the", "sur", "en", "aan", "op", "los", "las", "el",
     ];
     word.len() <= 10 && PARTICLES.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(word))
 }

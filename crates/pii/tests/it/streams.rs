@@ -1,66 +1,62 @@
 //! A stream's findings are those of the whole text, however it is cut.
 
-use std::sync::Arc;
+use std::{fs, path::PathBuf};
 
-use portcullis_pii::{Detector, Finding, Format, Scanner, StreamScanner};
+use portcullis_pii::Format;
 use proptest::prelude::*;
+use serde_json::Value;
 
-use crate::texts;
+use crate::{checks::streams_as_whole, texts};
 
-/// What a stream finds that comes in these pieces. No finding may start before what was let go.
-fn streamed(detector: &Arc<Detector>, format: Format, pieces: &[&[u8]]) -> Vec<Finding> {
-    let mut stream = StreamScanner::new(Arc::clone(detector), format, "");
-    let (mut found, mut released) = (Vec::new(), 0);
-    for (index, piece) in pieces.iter().chain([&&[][..]]).enumerate() {
-        let before = found.len();
-        let now = if index < pieces.len() {
-            stream.push(piece, &mut found)
-        } else {
-            stream.finish(&mut found)
-        };
-        for finding in &found[before..] {
-            assert!(finding.start >= released, "{finding:?} starts before {released}");
-        }
-        assert!(now >= released, "{now} was let go after {released}");
-        released = now;
+/// Byte by byte, and in two pieces cut anywhere.
+fn holds_however_cut(format: Format, text: &str) {
+    let every: Vec<usize> = (1..text.len()).collect();
+    streams_as_whole(text, format, &every);
+    for cut in 0..text.len() {
+        streams_as_whole(text, format, &[cut]);
     }
-    found
 }
 
-fn holds_however_cut(detector: &Arc<Detector>, format: Format, text: &str) {
-    let whole = Scanner::new().scan_as(detector, format, text).to_vec();
-    let bytes = text.as_bytes();
-    let by_one: Vec<&[u8]> = bytes.chunks(1).collect();
-    assert_eq!(streamed(detector, format, &by_one), whole, "byte by byte: {text:?}");
-    for cut in 0..bytes.len() {
-        let (head, tail) = bytes.split_at(cut);
-        assert_eq!(streamed(detector, format, &[head, tail]), whole, "cut at {cut}: {text:?}");
+#[test]
+fn fixtures_hold_however_cut() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("fixtures")
+        .map(|it| it.expect("an entry").path())
+        .filter(|it| it.extension().is_some_and(|it| it == "jsonl"))
+        .collect();
+    files.sort();
+    for file in files {
+        for line in fs::read_to_string(file).expect("a fixture").lines() {
+            let row: Value = serde_json::from_str(line).expect("JSON");
+            holds_however_cut(Format::Text, row["text"].as_str().expect("a text"));
+        }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn generated_texts(text in texts::text()) {
-        holds_however_cut(&Arc::new(Detector::default()), Format::Text, &text);
+        holds_however_cut(Format::Text, &text);
     }
 
     #[test]
     fn generated_json(json in texts::json()) {
         let text = json.to_string();
         prop_assume!(text.len() < 1500);
-        holds_however_cut(&Arc::new(Detector::default()), Format::Json, &text);
+        holds_however_cut(Format::Json, &text);
     }
 
     #[test]
     fn noise_as_json(text in texts::text()) {
-        holds_however_cut(&Arc::new(Detector::default()), Format::Json, &text);
+        holds_however_cut(Format::Json, &text);
     }
 
     #[test]
     fn forms(values in prop::collection::vec(texts::text(), 0..4)) {
         let fields: Vec<String> = values.iter().map(|it| format!("name={}", it.replace(' ', "+"))).collect();
-        holds_however_cut(&Arc::new(Detector::default()), Format::Form, &fields.join("&"));
+        holds_however_cut(Format::Form, &fields.join("&"));
     }
 }

@@ -88,12 +88,12 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 /// A text of several pieces.
-pub fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece(), 0..12).prop_map(|pieces| pieces.concat())
 }
 
 /// JSON with such texts in it, also as JSON in strings.
-pub fn json() -> impl Strategy<Value = serde_json::Value> {
+pub(crate) fn json() -> impl Strategy<Value = serde_json::Value> {
     let keys =
         vec!["name", "email", "ssn", "text", "content", "card_number", "phone", "arguments", "id"];
     let leaf = prop_oneof![

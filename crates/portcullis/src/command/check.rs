@@ -1,6 +1,11 @@
 //! `portcullis check`.
 
-use crate::{cli::Common, config::Config, failure::Failure, out};
+use crate::{
+    cli::Common,
+    config::{Config, VaultKms},
+    failure::Failure,
+    out,
+};
 
 pub(crate) fn run(common: &Common) -> Result<(), Failure> {
     let config = Config::load(common, None)?;
@@ -10,8 +15,11 @@ pub(crate) fn run(common: &Common) -> Result<(), Failure> {
     out::line(format_args!("  metrics on      {metrics}"));
     out::line(format_args!("  data directory  {}", config.data_dir.display()));
     out::line(format_args!("  database        {}", config.shown_database()));
-    out::line(format_args!("  vault           local, key in {}", config.vault_key));
-    if let Some(former) = &config.former_vault_key {
+    match &config.vault_kms {
+        VaultKms::Local(key) => out::line(format_args!("  vault           local, key in {key}")),
+        service => out::line(format_args!("  vault           key in {service}")),
+    }
+    for former in &config.former_vault_kms {
         out::line(format_args!("  former key      in {former}"));
     }
     out::line(format_args!("  serving threads {}", config.workers));

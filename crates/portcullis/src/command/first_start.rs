@@ -83,9 +83,9 @@ async fn make(config: &Config, instance: &Instance, files: &Files) -> Result<(),
             config.shown_database()
         )));
     }
-    let pepper = instance.pepper().await?;
+    let keys = instance.keys().await?;
     let (clock, dice) = (&*instance.clock, &*instance.dice);
-    let prepared = prepare(&pepper, clock, dice, "My organisation", "owner@portcullis.invalid")?;
+    let prepared = prepare(&keys, clock, dice, "My organisation", "owner@portcullis.invalid")?;
     let id = prepared.made().organisation.id;
     files.put_pending(&format!("{:#}\n", credentials(prepared.made())))?;
     match prepared.commit(&instance.db).await {

@@ -35,9 +35,9 @@ pub(crate) async fn initialise(
     organisation: &str,
     owner: &str,
 ) -> Result<Initialised, Failure> {
-    let pepper = instance.pepper().await?;
+    let keys = instance.keys().await?;
     let (clock, dice) = (&*instance.clock, &*instance.dice);
-    Ok(bootstrap(&instance.db, &pepper, clock, dice, organisation, owner).await?)
+    Ok(bootstrap(&instance.db, &keys, clock, dice, organisation, owner).await?)
 }
 
 /// The first credentials as one JSON object. Secrets: only for whoever runs the command.

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod erase;
 mod first_start;
 pub(crate) mod init;
 mod migrate;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Check(common) => check::run(&common),
         Command::Migrate(common) => runtime()?.block_on(migrate::run(&common)),
         Command::Pii(args) => pii::run(&args.command),
+        Command::Erase(args) => runtime()?.block_on(erase::run(&args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
         Command::Completions { shell } => {
             let mut command = Cli::command();

@@ -18,8 +18,8 @@ pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
     // After the vault's key is read: a descriptor could not be opened any more.
     keep_keys_off_the_disk();
     first_start(&config, &instance).await?;
-    let pepper = instance.pepper().await?;
-    let node = Node::start(&config, args.role, instance, pepper).await?;
+    let keys = instance.keys().await?;
+    let node = Node::start(&config, args.role, instance, keys).await?;
     tracing::info!(
         address = %node.address(),
         metrics = node.metrics_address().map(|address| address.to_string()),

@@ -1,58 +1,157 @@
 //! `portcullis vault`.
 
-use std::collections::HashMap;
+mod show;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use portcullis_domain::{OrganisationId, Slug};
-use portcullis_vault::KeyStatus;
-use serde_json::{Value, json};
+use portcullis_vault::{KeyStatus, StatusDepth, VaultError, Work, WorkKind, WorkState};
 
 use crate::{
-    cli::{VaultArgs, VaultCommand},
+    cli::{VaultCommand, VaultScope},
     config::Config,
     failure::Failure,
     instance::Instance,
     out,
 };
 
+/// How often it is looked whether another node is done with the work.
+const LOOK: Duration = Duration::from_secs(1);
+
 pub(crate) async fn run(command: &VaultCommand) -> Result<(), Failure> {
-    let (VaultCommand::Status(args) | VaultCommand::Rotate(args) | VaultCommand::Rewrap(args)) =
-        command;
-    let config = Config::load(&args.common, None)?;
-    let instance = Instance::open(&config).await?;
-    let names = names(&config, &instance).await?;
-    let only = match &args.organisation {
-        None => None,
-        Some(slug) => Some(find(&names, slug)?),
+    let scope = match command {
+        VaultCommand::Status(status) => &status.scope,
+        VaultCommand::Rotate(rotate) => &rotate.scope,
+        VaultCommand::Rewrap(scope) | VaultCommand::Verify(scope) => scope,
     };
+    let config = Config::load(&scope.common, None)?;
+    let mut instance = Instance::open(&config).await?;
+    let names = names(&config, &instance).await?;
+    let only = only(scope, &names)?;
     let wanted = |organisation: Option<OrganisationId>| only.is_none() || organisation == only;
-    let unusable = |error: portcullis_vault::VaultError| Failure::new(format!("vault: {error}"));
-    let all = instance.vault.status().await.map_err(unusable)?;
+    let is_status = matches!(command, VaultCommand::Status(_));
+    let depth = StatusDepth { asks_kms: is_status, counts: is_status };
+    let all = instance.vault.status(depth).await.map_err(unusable)?;
     let all: Vec<KeyStatus> =
         all.into_iter().filter(|status| wanted(status.organisation)).collect();
-    match command {
-        VaultCommand::Status(args) => show(args, &all, &names),
-        VaultCommand::Rotate(_) => {
-            // One that is named gets its first data key if it has none yet.
-            let named = only.filter(|_| all.is_empty()).map(Some);
-            for organisation in all.iter().map(|status| status.organisation).chain(named) {
-                let id = instance.vault.rotate(organisation).await.map_err(unusable)?;
-                let name = name(&names, organisation);
-                out::line(format_args!("{name}: data key {id} seals from now on"));
-            }
+    // One that is named gets its first data key if it has none yet.
+    let named = only.filter(|_| all.is_empty()).map(Some);
+    let organisations: Vec<Option<OrganisationId>> =
+        all.iter().map(|status| status.organisation).chain(named).collect();
+    let done = match command {
+        VaultCommand::Status(args) => {
+            show::show(args.json, &all, &names);
+            Ok(())
         }
-        VaultCommand::Rewrap(_) => {
-            for status in all {
-                let count = instance.vault.rewrap(status.organisation).await.map_err(unusable)?;
-                let name = name(&names, status.organisation);
-                out::line(format_args!("{name}: {count} data keys wrapped anew"));
+        VaultCommand::Rotate(args) => rotate(&instance, &names, &organisations, args.no_wait).await,
+        VaultCommand::Rewrap(_) => rewrap(&instance, &names, &organisations).await,
+        VaultCommand::Verify(_) => verify(&instance, &names, &organisations).await,
+    };
+    instance.vault.maintain().await;
+    // Where the vault does not open, the trail cannot be signed either.
+    if let Err(failure) = instance.audit().await {
+        tracing::warn!(%failure, "what was done is not in the audit trail");
+    }
+    instance.db.close().await;
+    done
+}
+
+async fn rotate(
+    instance: &Instance,
+    names: &Names,
+    organisations: &[Option<OrganisationId>],
+    no_wait: bool,
+) -> Result<(), Failure> {
+    for organisation in organisations {
+        let id = instance.vault.rotate(*organisation).await.map_err(unusable)?;
+        let name = name(names, *organisation);
+        out::line(format_args!("{name}: data key {id} seals from now on"));
+    }
+    if no_wait {
+        out::line("what older data keys have sealed is sealed anew by the server");
+        return Ok(());
+    }
+    let mut problem = None;
+    for organisation in organisations {
+        let name = name(names, *organisation);
+        match finish(instance, *organisation, WorkKind::Reseal).await? {
+            None => out::line(format_args!("{name}: all is sealed under it")),
+            Some(work) => {
+                let text = format!(
+                    "{name}: {} of {} sealed anew, {} not: {}",
+                    work.done,
+                    work.total,
+                    work.failed,
+                    work.error.unwrap_or_default()
+                );
+                problem = problem.or(Some(text));
             }
         }
     }
-    instance.db.close().await;
+    problem.map_or(Ok(()), |problem| Err(Failure::new(problem)))
+}
+
+/// Does work to its end, or waits until another node has; what of it is stuck.
+async fn finish(
+    instance: &Instance,
+    organisation: Option<OrganisationId>,
+    kind: WorkKind,
+) -> Result<Option<Work>, Failure> {
+    loop {
+        let all = instance.vault.work().await.map_err(unusable)?;
+        let is_it = |work: &Work| work.organisation == organisation && work.kind == kind;
+        let Some(work) = all.into_iter().find(is_it) else { return Ok(None) };
+        match instance.vault.perform(work, Arc::new(|| true)).await.map_err(unusable)? {
+            WorkState::Finished => return Ok(None),
+            WorkState::Stuck => {
+                let all = instance.vault.work().await.map_err(unusable)?;
+                return Ok(all.into_iter().find(is_it));
+            }
+            WorkState::Elsewhere | WorkState::Stopped => tokio::time::sleep(LOOK).await,
+        }
+    }
+}
+
+async fn rewrap(
+    instance: &Instance,
+    names: &Names,
+    organisations: &[Option<OrganisationId>],
+) -> Result<(), Failure> {
+    for organisation in organisations {
+        let count = instance.vault.rewrap(*organisation).await.map_err(unusable)?;
+        out::line(format_args!("{}: {count} data keys wrapped anew", name(names, *organisation)));
+    }
     Ok(())
 }
 
-type Names = HashMap<OrganisationId, Slug>;
+async fn verify(
+    instance: &Instance,
+    names: &Names,
+    organisations: &[Option<OrganisationId>],
+) -> Result<(), Failure> {
+    let mut problem = None;
+    for organisation in organisations {
+        let name = name(names, *organisation);
+        match instance.vault.verify(*organisation).await {
+            Ok(described) => out::line(format_args!(
+                "{name}: key {} does all that is needed ({})",
+                described.key_id, described.origin
+            )),
+            Err(error) => {
+                let text = format!("{name}: {error}");
+                out::line(&text);
+                problem = problem.or(Some(text));
+            }
+        }
+    }
+    problem.map_or(Ok(()), |problem| Err(Failure::new(problem)))
+}
+
+fn unusable(error: VaultError) -> Failure {
+    Failure::new(format!("vault: {error}"))
+}
+
+pub(super) type Names = HashMap<OrganisationId, Slug>;
 
 async fn names(config: &Config, instance: &Instance) -> Result<Names, Failure> {
     let complain = |error| Failure::database(config, &error);
@@ -67,78 +166,18 @@ async fn names(config: &Config, instance: &Instance) -> Result<Names, Failure> {
     Ok(names)
 }
 
-fn find(names: &Names, slug: &str) -> Result<OrganisationId, Failure> {
+fn only(scope: &VaultScope, names: &Names) -> Result<Option<OrganisationId>, Failure> {
+    let Some(slug) = &scope.organisation else { return Ok(None) };
     let found = names.iter().find(|(_, known)| known.as_str() == slug);
-    found.map(|(id, _)| *id).ok_or_else(|| {
+    found.map(|(id, _)| Some(*id)).ok_or_else(|| {
         let known: Vec<&str> = names.values().map(Slug::as_str).collect();
         Failure::new(format!("no organisation '{slug}'; there are: {}", known.join(", ")))
     })
 }
 
-fn name(names: &Names, organisation: Option<OrganisationId>) -> String {
+pub(super) fn name(names: &Names, organisation: Option<OrganisationId>) -> String {
     match organisation {
         None => "the instance itself".to_owned(),
         Some(id) => names.get(&id).map_or_else(|| id.to_string(), Slug::to_string),
     }
-}
-
-fn show(args: &VaultArgs, all: &[KeyStatus], names: &Names) {
-    if args.json {
-        let rows: Vec<Value> = all.iter().map(|status| as_json(status, names)).collect();
-        out::line(Value::from(rows));
-        return;
-    }
-    for status in all {
-        let state = match &status.kms_key {
-            Ok(key) if key.enabled => format!("enabled, from {}", key.origin),
-            Ok(key) => format!("disabled, from {}", key.origin),
-            Err(error) => format!("not usable: {error}"),
-        };
-        out::line(format_args!("{}", name(names, status.organisation)));
-        out::line(format_args!("  KMS {} key {} ({state})", status.kms, status.kms_key_id));
-        for key in &status.data_keys {
-            let days = key.age.as_secs() / 86_400;
-            out::line(format_args!(
-                "  data key {}  {:<7}  {days} days old  {} values sealed",
-                key.id,
-                key.state.name(),
-                key.uses
-            ));
-            if !key.unwraps {
-                out::line(format_args!(
-                    "    DOES NOT OPEN: wrapped by key {} of the {} KMS, which is not configured; \
-                     name it in vault.former_key_file",
-                    key.kms_key_id, key.kms
-                ));
-            }
-        }
-    }
-}
-
-fn as_json(status: &KeyStatus, names: &Names) -> Value {
-    let keys: Vec<Value> = status
-        .data_keys
-        .iter()
-        .map(|key| {
-            json!({
-                "id": key.id,
-                "state": key.state.name(),
-                "kms": key.kms,
-                "kms_key_id": key.kms_key_id,
-                "unwraps": key.unwraps,
-                "created_at": key.created_at.to_string(),
-                "age_seconds": key.age.as_secs(),
-                "uses": key.uses,
-            })
-        })
-        .collect();
-    json!({
-        "organisation_id": status.organisation,
-        "organisation_slug": status.organisation.and_then(|id| names.get(&id)).map(Slug::as_str),
-        "kms": status.kms,
-        "kms_key_id": status.kms_key_id,
-        "kms_key_enabled": status.kms_key.as_ref().ok().map(|key| key.enabled),
-        "kms_error": status.kms_key.as_ref().err().map(ToString::to_string),
-        "data_keys": keys,
-    })
 }

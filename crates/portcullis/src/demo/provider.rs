@@ -17,11 +17,11 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::{Body, Frame};
 use portcullis_domain::Secret;
 use portcullis_runtime::{
     BoxError,
-    server::{App, ResponseBody, Server, ServerHandle, ServerSettings},
+    server::{App, RequestBody, ResponseBody, Server, ServerHandle, ServerSettings},
 };
 use serde_json::{Value, json};
 use tokio::time::{Sleep, sleep};
@@ -77,7 +77,11 @@ struct Responder {
 }
 
 impl App for Responder {
-    async fn call(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<ResponseBody> {
+    async fn call(
+        &self,
+        request: Request<RequestBody>,
+        _peer: SocketAddr,
+    ) -> Response<ResponseBody> {
         self.served.fetch_add(1, Relaxed);
         let (head, body) = request.into_parts();
         let reply = if presents(&head.headers, self.credential.danger_expose()) {

@@ -79,8 +79,8 @@ impl Stage {
         let provider = SimulatedProvider::start(credential.clone())?;
         let instance = Instance::open(&config).await?;
         let made = initialise(&instance, "Demo", "owner@demo.example").await?;
-        let pepper = instance.pepper().await?;
-        let node = Node::start(&config, Role::All, instance, pepper).await?;
+        let keys = instance.keys().await?;
+        let node = Node::start(&config, Role::All, instance, keys).await?;
         let nobody = || Secret::new(String::new());
         let mut stage = Self {
             node,

@@ -444,9 +444,18 @@ impl Teller<'_> {
 
     /// The one log of a trace.
     async fn log_of(&self, trace: &str) -> Result<Value, Failure> {
-        self.stage.node.flush().await?;
         let path = format!("/v1/logs?trace_id={trace}");
-        let mut list = self.stage.admin(Method::GET, &path, None).await?;
+        let mut tries = 0;
+        // A call is settled once its client has the answer, which may be a moment after we have.
+        let mut list = loop {
+            self.stage.node.flush().await?;
+            let list = self.stage.admin(Method::GET, &path, None).await?;
+            tries += 1;
+            if list.body["total"] != 0 || tries == 100 {
+                break list;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
         must(list.body["total"] == 1, "a call was not recorded exactly once")?;
         Ok(list.body["data"][0].take())
     }

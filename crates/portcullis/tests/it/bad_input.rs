@@ -363,7 +363,9 @@ async fn paths(world: &World) {
         (nowhere.status, nowhere.json()),
         (404, json!({"message": "Not Found", "ok": false}))
     );
-    for path in ["/v1/configs", "/v1/prompts", "/v1/admin/users", "/v1/analytics/graphs/cost"] {
+    for path in
+        ["/v1/configs", "/v1/prompts", "/v1/policies/usage-limits", "/v1/analytics/graphs/cost"]
+    {
         let answer = world.get(path).send().await.unwrap();
         assert_refusal(&answer, 404);
         assert!(answer.text().contains("not served"), "{}", answer.text());

@@ -11,6 +11,8 @@ mod demo;
 mod drain;
 mod journey;
 mod key;
+mod kms;
+mod pii;
 mod readme;
 mod scale;
 mod world;

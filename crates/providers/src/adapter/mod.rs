@@ -106,14 +106,17 @@ pub trait Reply: Send {
         false
     }
 
-    /// What was observed so far.
-    fn observed(&self) -> &Observed;
+    /// What was observed so far. Looking may have been put off until somebody asks.
+    fn observed(&mut self) -> &mut Observed;
 }
 
 /// The beginning of a provider's word, as it is observed: names are short, and what pretends to be
 /// one must not fill the record.
 pub(crate) fn noted(text: &str) -> String {
-    text.chars().take(256).collect()
+    const MOST: usize = 256;
+    // Most are shorter even in bytes.
+    let cut = (text.len() > MOST).then(|| text.char_indices().nth(MOST)).flatten();
+    text[..cut.map_or(text.len(), |(at, _)| at)].to_owned()
 }
 
 /// What an answer told on its way through. Its texts are short, whatever the provider sends.
@@ -121,7 +124,8 @@ pub(crate) fn noted(text: &str) -> String {
 pub struct Observed {
     /// Usage as stated by the provider so far.
     pub usage: Usage,
-    /// Characters of text generated so far, to estimate from when no usage is stated.
+    /// Characters of text generated so far, to estimate from when no usage is stated; a whole answer
+    /// that states its usage is not counted.
     pub output_chars: u64,
     /// The model that the provider says served.
     pub model: Option<String>,

@@ -25,6 +25,13 @@ use crate::{
 };
 use reply::OpenAiReply;
 
+const ORGANIZATION: HeaderName = HeaderName::from_static("openai-organization");
+const PROJECT: HeaderName = HeaderName::from_static("openai-project");
+const BETA: HeaderName = HeaderName::from_static("openai-beta");
+const OUR_ORGANIZATION: HeaderName = HeaderName::from_static("x-portkey-openai-organization");
+const OUR_PROJECT: HeaderName = HeaderName::from_static("x-portkey-openai-project");
+const OUR_BETA: HeaderName = HeaderName::from_static("x-portkey-openai-beta");
+
 /// Speaks OpenAI's dialect.
 pub(crate) struct OpenAi;
 
@@ -43,7 +50,10 @@ impl Adapter for OpenAi {
             url: url::join(&base, path, ask.query)?,
             auth: match (key, ask.provider.auth) {
                 (None, _) => None,
-                (Some(key), Auth::Bearer) => Some(bearer(key)?),
+                (Some(_), Auth::Bearer) => {
+                    let value = ask.credential.bearer().ok_or_else(unfit)?;
+                    Some((AUTHORIZATION, value.clone()))
+                }
                 (Some(key), Auth::Header(name)) => {
                     Some((HeaderName::from_static(name), secret_value(key)?))
                 }
@@ -127,12 +137,14 @@ pub(super) fn bearer(key: &str) -> Result<(HeaderName, HeaderValue), Fault> {
 
 /// A header value that no log shows.
 pub(super) fn secret_value(text: &str) -> Result<HeaderValue, Fault> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| {
-        let text = "the provider's key holds characters that no header can: save it again";
-        Fault::client(FaultKind::BadRequest, text)
-    })?;
+    let mut value = HeaderValue::from_str(text).map_err(|_| unfit())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+fn unfit() -> Fault {
+    let text = "the provider's key holds characters that no header can: save it again";
+    Fault::client(FaultKind::BadRequest, text)
 }
 
 /// The fault of an endpoint that a provider lacks.
@@ -156,14 +168,14 @@ pub(super) fn no_batch_output(ask: &Ask<'_>) -> Fault {
 fn openai_headers(headers: &mut HeaderMap, ask: &Ask<'_>) {
     let settings = &ask.credential.settings;
     for (name, prefixed, setting) in [
-        ("openai-organization", "x-portkey-openai-organization", &settings.openai_organization),
-        ("openai-project", "x-portkey-openai-project", &settings.openai_project),
-        ("openai-beta", "x-portkey-openai-beta", &None),
+        (ORGANIZATION, OUR_ORGANIZATION, &settings.openai_organization),
+        (PROJECT, OUR_PROJECT, &settings.openai_project),
+        (BETA, OUR_BETA, &None),
     ] {
         let set = setting.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
-        let given = || ask.headers.get(prefixed).or(ask.headers.get(name)).cloned();
+        let given = || ask.headers.get(prefixed).or(ask.headers.get(&name)).cloned();
         if let Some(value) = set.or_else(given) {
-            headers.insert(HeaderName::from_static(name), value);
+            headers.insert(name, value);
         }
     }
 }

@@ -36,17 +36,19 @@ pub(super) fn base<'a>(provider: &Provider, settings: &'a Settings) -> Result<Co
 pub(super) fn join(base: &str, path: &str, query: Option<&str>) -> Result<String, Fault> {
     // Below the base may lie one account of many: `..`, however written, could reach another with
     // a credential of ours.
-    let climbs = path.split(['/', '\\']).any(|segment| {
-        let decoded = percent_decode_str(segment).decode_utf8_lossy();
-        decoded.split(['/', '\\']).any(|part| part == "." || part == "..")
-    });
+    let may_climb = path.contains(['%', '\\']) || path.contains("/.");
+    let climbs = may_climb
+        && path.split(['/', '\\']).any(|segment| {
+            let decoded = percent_decode_str(segment).decode_utf8_lossy();
+            decoded.split(['/', '\\']).any(|part| part == "." || part == "..")
+        });
     if climbs {
         let text = "the path must not contain '.' or '..' segments";
         return Err(Fault::client(FaultKind::BadRequest, text));
     }
     Ok(match query {
-        Some(query) if !query.is_empty() => format!("{base}{path}?{query}"),
-        _ => format!("{base}{path}"),
+        Some(query) if !query.is_empty() => [base, path, "?", query].concat(),
+        _ => [base, path].concat(),
     })
 }
 

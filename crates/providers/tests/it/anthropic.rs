@@ -44,10 +44,8 @@ impl<'a> Call<'a> {
 
     pub(crate) fn prepare(&self) -> Result<Prepared, Fault> {
         let request = self.body.map(|body| JsonRequest::parse(body.to_owned().into()).unwrap());
-        let credential = Credential {
-            key: Some(Secret::new(self.key.to_owned())),
-            settings: Default::default(),
-        };
+        let key = Secret::new(self.key.to_owned());
+        let credential = Credential::new(Some(key), Default::default());
         let provider = catalog::find(self.provider).unwrap();
         provider.adapter().prepare(&Ask {
             endpoint: self.endpoint,

@@ -293,8 +293,8 @@ fn documents_are_handed_on_and_watched() {
         "output":[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}],
         "usage":{"input_tokens":7,"output_tokens":2}}"#;
     let cases: [(&str, &str, Observed); 8] = [
-        ("/chat/completions", chat, observed("c1", "gpt-4o", "stop", 5, tokens(3, 1))),
-        ("/responses", response, observed("r1", "gpt-4.1", "completed", 2, tokens(7, 2))),
+        ("/chat/completions", chat, observed("c1", "gpt-4o", "stop", 0, tokens(3, 1))),
+        ("/responses", response, observed("r1", "gpt-4.1", "completed", 0, tokens(7, 2))),
         (
             "/embeddings",
             r#"{"object":"list","data":[{"embedding":[0.5]}],"model":"e3",

@@ -46,7 +46,7 @@ async fn on_a_full_disk() {
     open(&recorder, 4);
     // Less than the present segment has, and less than the first entry of a new one takes: some
     // writes are refused, others cut short.
-    let unlimited = limit(Some(600));
+    let unlimited = limit(Some(200));
     let refused = recorder.open(&sample::log(5)).unwrap_err();
     assert!(refused.to_string().contains("record of calls"), "{refused}");
     thread::scope(|s| s.spawn(|| recorder.open(&sample::log(5)).unwrap_err()).join().unwrap());

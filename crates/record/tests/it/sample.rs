@@ -37,7 +37,7 @@ pub(crate) fn log(n: u128) -> Log {
         runtime: Some("CPython".into()),
         runtime_version: Some("3.13.1".into()),
         user_agent: Some("OpenAI/Python 1.99.1".into()),
-        client_address: Some("192.0.2.17".into()),
+        client_address: Some([192, 0, 2, 17].into()),
         provider: Some("openai".into()),
         virtual_key: Some("openai-production".into()),
         virtual_key_id: Some(id(0xe)),

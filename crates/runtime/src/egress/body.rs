@@ -8,10 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
-use super::{EgressError, connection::Lease};
+use super::{EgressError, error::chain, http1::Incoming, http2};
 use crate::BoxError;
+
+/// A body whose bytes come as they come.
+pub(super) type OutboundStream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
 /// What is sent. A full body needs no allocation and no dynamic call.
 #[derive(Default)]
@@ -22,28 +24,42 @@ pub enum OutboundBody {
     /// These bytes.
     Full(Bytes),
     /// Bytes as they come; when the body fails, the call fails as broken.
-    Stream(Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>),
+    Stream(OutboundStream),
 }
 
 /// What is received. Read to its end, its connection serves the next call; dropped before, the
 /// provider sees the connection closed (HTTP/1) or the stream reset (HTTP/2) at once.
-pub struct InboundBody {
-    incoming: Incoming,
-    lease: Option<Lease>,
+pub struct InboundBody(Source);
+
+enum Source {
+    H1(Incoming),
+    H2 {
+        incoming: hyper::body::Incoming,
+        /// Dropped with the body: that is its whole work.
+        _stream: http2::Stream,
+    },
+    Ended,
 }
 
 impl InboundBody {
-    pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self { incoming, lease: Some(lease) };
-        if body.incoming.is_end_stream() {
-            body.release();
-        }
+    pub(super) fn http1(incoming: Incoming) -> Self {
+        let mut body = Self(Source::H1(incoming));
+        body.release_if_ended();
         body
     }
 
-    fn release(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.release();
+    pub(super) fn http2(incoming: hyper::body::Incoming, stream: http2::Stream) -> Self {
+        let mut body = Self(Source::H2 { incoming, _stream: stream });
+        body.release_if_ended();
+        body
+    }
+
+    /// Whoever reads a body of known length may never ask for the end.
+    fn release_if_ended(&mut self) {
+        if self.is_end_stream()
+            && let Source::H1(incoming) = std::mem::replace(&mut self.0, Source::Ended)
+        {
+            incoming.release();
         }
     }
 }
@@ -56,31 +72,41 @@ impl Body for InboundBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, EgressError>>> {
-        match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
-            Some(Ok(frame)) => {
-                // Whoever reads a body of known length may never ask for the end.
-                if self.incoming.is_end_stream() {
-                    self.release();
-                }
-                Poll::Ready(Some(Ok(frame)))
+        let frame = match &mut self.0 {
+            Source::H1(incoming) => {
+                ready!(incoming.poll_piece(cx)).map(|piece| piece.map(Frame::data))
             }
-            Some(Err(error)) => {
-                self.lease = None;
-                Poll::Ready(Some(Err(EgressError::broken(true, &error))))
-            }
+            Source::H2 { incoming, .. } => ready!(Pin::new(incoming).poll_frame(cx))
+                .map(|frame| frame.map_err(|error| EgressError::broken(true, chain(&error)))),
+            Source::Ended => None,
+        };
+        match frame {
+            Some(Ok(_)) => self.release_if_ended(),
+            Some(Err(_)) => self.0 = Source::Ended,
             None => {
-                self.release();
-                Poll::Ready(None)
+                self.release_if_ended();
+                self.0 = Source::Ended;
             }
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.0 {
+            Source::H1(incoming) => incoming.is_ended(),
+            Source::H2 { incoming, .. } => incoming.is_end_stream(),
+            Source::Ended => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.0 {
+            Source::H1(incoming) => {
+                incoming.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+            Source::H2 { incoming, .. } => incoming.size_hint(),
+            Source::Ended => SizeHint::with_exact(0),
+        }
     }
 }
 

@@ -8,10 +8,7 @@ use std::{
 };
 
 use http::{HeaderValue, Uri, uri::Authority};
-use hyper::{
-    client::conn::{http1, http2},
-    rt::{Read, Write},
-};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
@@ -19,17 +16,13 @@ use tokio::{
     net::TcpStream,
     time::{Instant, timeout_at},
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    EgressError, Inner,
-    connection::{Connection, H1, H2},
-    error::chain,
-    policy::Host,
+    EgressError, Inner, connection::Connection, error::chain, http1::H1, http2::H2, policy::Host,
+    stream::Stream,
 };
 
-/// Bytes of an answer's head, and of what is read ahead of an HTTP/1.1 body's reader.
-const MAX_BUFFER: usize = 128 * 1024;
 /// Bytes read ahead of one HTTP/2 answer's reader.
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// Bytes read ahead on one HTTP/2 connection: enough that a few slow readers do not stop the rest.
@@ -77,7 +70,7 @@ impl Inner {
             }
         })?;
         if !https {
-            return self.http1(stream, host_header(authority, 80)).await;
+            return Ok(self.http1(Stream::Plain(stream), host_header(authority, 80)));
         }
         let name = match host {
             Host::Address(address) => ServerName::IpAddress(address.into()),
@@ -91,7 +84,7 @@ impl Inner {
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             self.http2(stream).await
         } else {
-            self.http1(stream, host_header(authority, 443)).await
+            Ok(self.http1(Stream::Tls(Box::new(stream)), host_header(authority, 443)))
         }
     }
 
@@ -110,31 +103,13 @@ impl Inner {
         Ok(addresses)
     }
 
-    async fn http1<T>(&self, stream: T, host: HeaderValue) -> Result<Connection, EgressError>
-    where
-        T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-        TokioIo<T>: Read + Write,
-    {
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_BUFFER)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| EgressError::broken(false, &error))?;
+    fn http1(&self, stream: Stream, host: HeaderValue) -> Connection {
         let settings = &self.settings;
-        Ok(Connection::H1(H1::start(
-            sender,
-            connection,
-            host,
-            settings.idle_timeout,
-            settings.max_idle_per_host,
-        )))
+        let (idle_timeout, max_idle) = (settings.idle_timeout, settings.max_idle_per_host);
+        Connection::H1(Box::new(H1::new(stream, host, idle_timeout, max_idle)))
     }
 
-    async fn http2<T>(&self, stream: T) -> Result<Connection, EgressError>
-    where
-        T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-        TokioIo<T>: Read + Write,
-    {
+    async fn http2(&self, stream: TlsStream<TcpStream>) -> Result<Connection, EgressError> {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
@@ -144,7 +119,7 @@ impl Inner {
             .keep_alive_timeout(PING_WITHIN)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| EgressError::broken(false, &error))?;
+            .map_err(|error| EgressError::broken(false, chain(&error)))?;
         Ok(Connection::H2(H2::start(sender, connection, self.settings.idle_timeout)))
     }
 }

@@ -1,309 +1,48 @@
-//! One open connection to a provider: who drives it, and how one call uses it.
+//! An open connection to a provider, of either protocol, and how one call uses it.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use http::{Request, Response};
+use tokio::time::{Instant, timeout_at};
 
-use futures_util::task::AtomicWaker;
-use http::{HeaderValue, Request, Response, Uri, Version, header::HOST};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http1, http2},
-};
-use hyper_util::rt::TokioExecutor;
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, sleep_until},
-};
-
-use super::{
-    EgressError, InboundBody, OutboundBody,
-    pool::{self, Key},
-};
-
-/// How long a connection may take from an answer's end to being ready for the next call, for
-/// instance while a request body is still on its way, before it is closed instead.
-const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+use super::{EgressError, InboundBody, OutboundBody, http1::H1, http2::H2, pool::Key};
 
 /// A connection on which a call can be made now.
 pub(super) enum Connection {
     /// HTTP/1.1, for one call at a time.
-    H1(H1),
+    H1(Box<H1>),
     /// HTTP/2, shared.
     H2(H2),
 }
 
-/// An HTTP/1.1 connection. Dropping it closes it.
-pub(super) struct H1 {
-    sender: http1::SendRequest<OutboundBody>,
-    driver: Driver,
-    host: HeaderValue,
-    max_idle: usize,
-}
-
-/// A share of an HTTP/2 connection. Dropping the last one closes it.
-#[derive(Clone)]
-pub(super) struct H2 {
-    sender: http2::SendRequest<OutboundBody>,
-    driver: Arc<Driver>,
-    streams: Arc<Streams>,
-}
-
-/// How many calls an HTTP/2 connection has and may have.
-struct Streams {
-    open: AtomicUsize,
-    limit: AtomicUsize,
-    /// Whether the first answer was seen: the provider's settings came before it.
-    is_answered: AtomicBool,
-    /// Wakes the driver to look at the limit.
-    look: AtomicWaker,
-}
-
-/// What an answer's body holds until it ends.
-pub(super) enum Lease {
-    H1(H1, Key),
-    H2 {
-        /// Dropped with the lease: that is its whole work.
-        _stream: Stream,
-    },
-}
-
-/// One call on an HTTP/2 connection.
-pub(super) struct Stream(H2);
-
 /// A failed exchange.
 pub(super) enum Failed {
-    /// The connection was gone before a byte of the request was written: here it is again.
-    Unsent(Box<Request<OutboundBody>>, EgressError),
+    /// The connection was gone before a byte of the request was written, which is whole again.
+    Unsent(EgressError),
+    /// It did not begin in time.
+    Late,
     /// Anything else.
     Lost(EgressError),
 }
 
 impl Connection {
-    /// Makes one call. Sets `sent` as soon as the provider may see the request. Dropping the future
-    /// closes the connection or resets the stream.
+    /// Makes one call, taking the request's body; the answer must begin before `until`. Sets `sent`
+    /// as soon as the provider may see the request. Dropping the future closes the connection or resets the stream.
     pub(super) async fn call(
         self,
-        mut request: Request<OutboundBody>,
-        uri: &Uri,
-        key: Key,
+        request: &mut Request<OutboundBody>,
+        key: &Key,
+        until: Instant,
         sent: &mut bool,
     ) -> Result<Response<InboundBody>, Failed> {
-        *sent = true;
-        let answered = match self {
-            Self::H1(mut h1) => {
-                let path = uri.path_and_query().cloned();
-                *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
-                *request.version_mut() = Version::HTTP_11;
-                request.headers_mut().insert(HOST, h1.host.clone());
-                let answered = h1.sender.try_send_request(request).await;
-                answered.map(|answer| (answer, Lease::H1(h1, key)))
+        match self {
+            Self::H1(h1) => {
+                let (head, incoming) = h1.call(request, key, until, sent).await?;
+                Ok(Response::from_parts(head, InboundBody::http1(incoming)))
             }
             Self::H2(h2) => {
-                *request.uri_mut() = uri.clone();
-                *request.version_mut() = Version::HTTP_2;
-                request.headers_mut().remove(HOST);
-                let mut stream = Stream::open(h2);
-                let answered = stream.0.sender.try_send_request(request).await;
-                if !stream.0.streams.is_answered.swap(true, Relaxed) {
-                    stream.0.streams.look.wake();
-                }
-                answered.map(|answer| (answer, Lease::H2 { _stream: stream }))
+                let (head, incoming, stream) =
+                    timeout_at(until, h2.call(request, sent)).await.map_err(|_| Failed::Late)??;
+                Ok(Response::from_parts(head, InboundBody::http2(incoming, stream)))
             }
-        };
-        match answered {
-            Ok((answer, lease)) => Ok(answer.map(|body: Incoming| InboundBody::new(body, lease))),
-            Err(error) => Err(failed(error, sent)),
         }
     }
-}
-
-fn failed(mut error: TrySendError<Request<OutboundBody>>, sent: &mut bool) -> Failed {
-    match error.take_message() {
-        Some(request) => {
-            *sent = false;
-            Failed::Unsent(Box::new(request), EgressError::broken(false, error.error()))
-        }
-        None => Failed::Lost(EgressError::broken(true, error.error())),
-    }
-}
-
-impl H1 {
-    /// Takes over a connection after its handshake.
-    pub(super) fn start<T>(
-        sender: http1::SendRequest<OutboundBody>,
-        connection: http1::Connection<T, OutboundBody>,
-        host: HeaderValue,
-        idle_timeout: Duration,
-        max_idle: usize,
-    ) -> Self
-    where
-        T: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
-    {
-        let driver = Driver::start(connection, idle_timeout);
-        Self { sender, driver, host, max_idle }
-    }
-
-    pub(super) fn is_ready(&self) -> bool {
-        self.sender.is_ready()
-    }
-
-    /// Marks the connection as taken from the pool.
-    pub(super) fn busy(&self) {
-        self.driver.activity.busy();
-    }
-
-    fn pool(self, key: Key) {
-        self.driver.activity.idle();
-        let max_idle = self.max_idle;
-        pool::put_h1(key, self, max_idle);
-    }
-}
-
-impl H2 {
-    /// Takes over a connection after its handshake.
-    pub(super) fn start<T>(
-        sender: http2::SendRequest<OutboundBody>,
-        mut connection: http2::Connection<T, OutboundBody, TokioExecutor>,
-        idle_timeout: Duration,
-    ) -> Self
-    where
-        T: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
-    {
-        let streams = Arc::new(Streams {
-            open: AtomicUsize::new(0),
-            limit: AtomicUsize::new(connection.current_max_send_streams()),
-            is_answered: AtomicBool::new(false),
-            look: AtomicWaker::new(),
-        });
-        let watched = streams.clone();
-        // Only the connection knows the limit. It is polled for each call, and once more after
-        // the first answer.
-        let connection = poll_fn(move |cx| {
-            watched.look.register(cx.waker());
-            let polled = Pin::new(&mut connection).poll(cx);
-            watched.limit.store(connection.current_max_send_streams(), Relaxed);
-            polled
-        });
-        let driver = Arc::new(Driver::start(connection, idle_timeout));
-        driver.activity.idle();
-        Self { sender, driver, streams }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    /// Whether the provider lets another call in beside those under way.
-    pub(super) fn has_room(&self) -> bool {
-        self.streams.open.load(Relaxed) < self.streams.limit.load(Relaxed)
-    }
-}
-
-impl Lease {
-    /// Ends the use of a connection whose answer was read to its end.
-    pub(super) fn release(self) {
-        let Self::H1(mut h1, key) = self else { return };
-        if h1.is_ready() {
-            h1.pool(key);
-        } else if !h1.sender.is_closed() {
-            spawn(async move {
-                if let Ok(Ok(())) = tokio::time::timeout(SETTLE_WITHIN, h1.sender.ready()).await {
-                    h1.pool(key);
-                }
-            });
-        }
-    }
-}
-
-impl Stream {
-    fn open(h2: H2) -> Self {
-        h2.streams.open.fetch_add(1, Relaxed);
-        h2.driver.activity.busy();
-        Self(h2)
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        if self.0.streams.open.fetch_sub(1, Relaxed) == 1 {
-            self.0.driver.activity.idle();
-        }
-    }
-}
-
-/// The task that moves a connection's bytes. Dropping this ends it, and with it the connection.
-struct Driver {
-    task: AbortHandle,
-    activity: Arc<Activity>,
-}
-
-impl Driver {
-    fn start<C>(connection: C, idle_timeout: Duration) -> Self
-    where
-        C: Future<Output = hyper::Result<()>> + Send + 'static,
-    {
-        let activity = Arc::new(Activity { epoch: Instant::now(), idle_since: AtomicU64::new(0) });
-        let watched = activity.clone();
-        let task = spawn(async move {
-            let mut connection = std::pin::pin!(connection);
-            let mut look = std::pin::pin!(sleep_until(watched.epoch + idle_timeout));
-            loop {
-                tokio::select! {
-                    biased;
-                    // Its error reaches whoever has a call on it; an idle one has nobody to tell.
-                    _ = &mut connection => return,
-                    () = &mut look => match watched.closes_at(idle_timeout) {
-                        Some(at) if at <= Instant::now() => return,
-                        Some(at) => look.as_mut().reset(at),
-                        None => look.as_mut().reset(Instant::now() + idle_timeout),
-                    },
-                }
-            }
-        });
-        Self { task, activity }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Since when a connection has been idle. The driver looks at it once per idle timeout, so that a
-/// call costs one store and no timer.
-struct Activity {
-    epoch: Instant,
-    /// Milliseconds after `epoch`, plus one; zero while busy.
-    idle_since: AtomicU64,
-}
-
-impl Activity {
-    fn busy(&self) {
-        self.idle_since.store(0, Relaxed);
-    }
-
-    fn idle(&self) {
-        let millis = self.epoch.elapsed().as_millis() as u64;
-        self.idle_since.store(millis + 1, Relaxed);
-    }
-
-    fn closes_at(&self, idle_timeout: Duration) -> Option<Instant> {
-        let since = self.idle_since.load(Relaxed).checked_sub(1)?;
-        Some(self.epoch + Duration::from_millis(since) + idle_timeout)
-    }
-}
-
-/// Starts a task that belongs to a connection, not to the process: it ends with its connection,
-/// and shutdown has nothing to wait for in it.
-#[allow(clippy::disallowed_methods, reason = "a connection owns its driver and aborts it")]
-fn spawn(future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-    tokio::spawn(future).abort_handle()
 }

@@ -39,8 +39,8 @@ impl EgressError {
         Self { kind: EgressErrorKind::Unreachable, sent: false, detail }
     }
 
-    pub(super) fn broken(sent: bool, error: &hyper::Error) -> Self {
-        Self { kind: EgressErrorKind::Broken, sent, detail: chain(error) }
+    pub(super) fn broken(sent: bool, detail: String) -> Self {
+        Self { kind: EgressErrorKind::Broken, sent, detail }
     }
 }
 

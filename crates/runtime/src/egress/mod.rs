@@ -11,9 +11,13 @@ mod body;
 mod connect;
 mod connection;
 mod error;
+mod http1;
+mod http2;
+mod outgoing;
 mod policy;
 mod pool;
 mod resolve;
+mod stream;
 mod tls;
 
 use std::{
@@ -26,6 +30,7 @@ use std::{
 
 use http::{Request, Response, Uri};
 use rustls::ClientConfig;
+use tokio::time::{Instant, timeout_at};
 
 pub use body::{InboundBody, OutboundBody};
 pub use error::{EgressError, EgressErrorKind};
@@ -38,6 +43,9 @@ use pool::{Connecting, Key};
 use resolve::Remembered;
 
 pub(crate) use resolve::MAX_LOOK_UPS;
+
+/// Longer than anybody waits, and short enough to be added to any instant.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Sends requests. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -117,36 +125,42 @@ impl Egress {
         request: Request<OutboundBody>,
         first_byte_within: Duration,
     ) -> Result<Response<InboundBody>, EgressError> {
-        let mut sent = false;
-        match tokio::time::timeout(first_byte_within, self.exchange(request, &mut sent)).await {
-            Ok(answered) => answered,
-            Err(_) => Err(EgressError {
+        let until = Instant::now() + first_byte_within.min(A_YEAR);
+        let (mut request, mut sent) = (request, false);
+        let answered = self.exchange(&mut request, until, &mut sent).await;
+        answered.map_err(|failed| match failed {
+            Failed::Unsent(error) | Failed::Lost(error) => error,
+            Failed::Late => EgressError {
                 kind: EgressErrorKind::Timeout,
                 sent,
                 detail: format!("waited {first_byte_within:?}"),
-            }),
-        }
+            },
+        })
     }
 
+    /// The request stays where it is: what is moved from one future into the next is copied.
     async fn exchange(
         &self,
-        mut request: Request<OutboundBody>,
+        request: &mut Request<OutboundBody>,
+        until: Instant,
         sent: &mut bool,
-    ) -> Result<Response<InboundBody>, EgressError> {
-        let uri = std::mem::take(request.uri_mut());
-        let key = self.key(&uri)?;
+    ) -> Result<Response<InboundBody>, Failed> {
+        let key = self.key(request.uri()).map_err(Failed::Lost)?;
         let mut reused = pool::take(&key);
         loop {
             let was_reused = reused.is_some();
             let connection = match reused.take() {
                 Some(connection) => connection,
-                // Boxed: its size would otherwise be part of every call.
-                None => Box::pin(self.obtain(&uri, &key)).await?,
+                None => {
+                    // Boxed: its size would otherwise be part of every call.
+                    let obtained = Box::pin(self.obtain(request.uri(), &key));
+                    let obtained = timeout_at(until, obtained).await.map_err(|_| Failed::Late)?;
+                    obtained.map_err(Failed::Lost)?
+                }
             };
-            match connection.call(request, &uri, key.clone(), sent).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failed::Unsent(returned, _)) if was_reused => request = *returned,
-                Err(Failed::Unsent(_, error) | Failed::Lost(error)) => return Err(error),
+            match connection.call(request, &key, until, sent).await {
+                Err(Failed::Unsent(_)) if was_reused => {}
+                answered => return answered,
             }
         }
     }

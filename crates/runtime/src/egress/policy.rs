@@ -56,6 +56,7 @@ const SPECIAL_SUFFIXES: [&str; 12] = [
 pub struct EgressPolicy {
     networks: Vec<IpNet>,
     hosts: Vec<String>,
+    metadata: bool,
 }
 
 /// An entry of the allow-list that is neither an address, a network nor a host name.
@@ -135,6 +136,14 @@ impl EgressPolicy {
         Ok(policy)
     }
 
+    /// The same, and metadata services too: only for learning who this very process is on its
+    /// cloud. Never for an address that somebody else may choose.
+    #[must_use]
+    pub fn with_metadata(mut self) -> Self {
+        self.metadata = true;
+        self
+    }
+
     /// Checks the text of a URL that somebody else wrote, before anything is resolved. The
     /// addresses behind its name are checked again whenever a connection is made.
     pub fn check_url(&self, url: &str) -> Result<Uri, Refused> {
@@ -190,7 +199,7 @@ impl EgressPolicy {
             return Ok(Host::Address(address));
         }
         if METADATA_NAMES.iter().any(|name| host.eq_ignore_ascii_case(name)) {
-            return Err(Refused::Metadata);
+            return if self.metadata { Ok(Host::Name(host)) } else { Err(Refused::Metadata) };
         }
         if SPECIAL_SUFFIXES.iter().any(|suffix| is_under(host, suffix)) && !self.lists(host) {
             return Err(Refused::SpecialName);
@@ -201,7 +210,7 @@ impl EgressPolicy {
     /// Checks an address that `host` stands for.
     pub(super) fn check_address(&self, address: IpAddr, host: &str) -> Result<(), Refused> {
         if address::is_metadata(address) {
-            return Err(Refused::Metadata);
+            return if self.metadata { Ok(()) } else { Err(Refused::Metadata) };
         }
         let allowed = address::is_public(address)
             || self.networks.iter().any(|network| network.contains(&address))

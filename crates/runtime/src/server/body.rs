@@ -1,4 +1,4 @@
-//! The body of an answer to a client.
+//! The bodies of calls and of answers.
 
 use std::{
     fmt,
@@ -8,16 +8,93 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 
+use super::incoming::IncomingBody;
 use crate::BoxError;
 
-/// What a client gets. A full body needs no allocation and no dynamic call.
+/// What a client sends.
+pub struct RequestBody(Source);
+
+enum Source {
+    /// All of it, which came with the head.
+    Whole(Bytes),
+    Http1(IncomingBody),
+    Http2(Incoming),
+}
+
+/// What a client gets. A full body needs no dynamic call.
 pub enum ResponseBody {
     /// These bytes; `content-length` is set.
     Full(Bytes),
+    /// The same, and somebody who waits to hear whether the client got them.
+    Receipted(Bytes, Receipt),
     /// Bytes as they come, each flushed at once. When the body fails, the connection breaks off,
     /// so that the client cannot take the answer for complete.
     Stream(Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>),
+}
+
+/// Is told once what became of an answer: `true` when all of it was handed to the client's
+/// connection, `false` when it could not be.
+pub struct Receipt {
+    then: Option<Box<dyn FnOnce(bool) + Send>>,
+    handed_over: bool,
+}
+
+impl RequestBody {
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self(Source::Whole(bytes))
+    }
+
+    pub(super) fn http1(body: IncomingBody) -> Self {
+        Self(Source::Http1(body))
+    }
+
+    pub(super) fn http2(body: Incoming) -> Self {
+        Self(Source::Http2(body))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Source::Whole(bytes) => Poll::Ready(whole(bytes)),
+            Source::Http1(body) => body
+                .poll_piece(cx)
+                .map(|piece| piece.map(|piece| piece.map(Frame::data).map_err(BoxError::from))),
+            Source::Http2(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(Into::into)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Source::Whole(bytes) => bytes.is_empty(),
+            Source::Http1(body) => body.is_ended(),
+            Source::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Http1(body) => body.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Source::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody").field("size", &self.size_hint()).finish_non_exhaustive()
+    }
 }
 
 impl ResponseBody {
@@ -26,9 +103,31 @@ impl ResponseBody {
         Self::Full(Bytes::new())
     }
 
+    /// These bytes; `then` is told once what became of them, see [`Receipt`].
+    pub fn receipted(bytes: Bytes, then: impl FnOnce(bool) + Send + 'static) -> Self {
+        // Nobody asks for a body that is not there: it is handed over with the head.
+        let handed_over = bytes.is_empty();
+        Self::Receipted(bytes, Receipt { then: Some(Box::new(then)), handed_over })
+    }
+
     /// A body that streams.
     pub fn stream(body: impl Body<Data = Bytes, Error = BoxError> + Send + 'static) -> Self {
         Self::Stream(Box::pin(body))
+    }
+}
+
+impl Receipt {
+    /// All of the answer was handed over.
+    pub(super) fn handed_over(mut self) {
+        self.handed_over = true;
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if let Some(then) = self.then.take() {
+            then(self.handed_over);
+        }
     }
 }
 
@@ -65,9 +164,10 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut *self {
-            Self::Full(bytes) => {
-                let bytes = std::mem::take(bytes);
-                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            Self::Full(bytes) => Poll::Ready(whole(bytes)),
+            Self::Receipted(bytes, receipt) => {
+                receipt.handed_over = true;
+                Poll::Ready(whole(bytes))
             }
             Self::Stream(body) => body.as_mut().poll_frame(cx),
         }
@@ -75,14 +175,16 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Full(bytes) => bytes.is_empty(),
+            Self::Full(bytes) | Self::Receipted(bytes, _) => bytes.is_empty(),
             Self::Stream(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Full(bytes) | Self::Receipted(bytes, _) => {
+                SizeHint::with_exact(bytes.len() as u64)
+            }
             Self::Stream(body) => body.size_hint(),
         }
     }
@@ -92,4 +194,9 @@ impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody").field("size", &self.size_hint()).finish_non_exhaustive()
     }
+}
+
+fn whole<E>(bytes: &mut Bytes) -> Option<Result<Frame<Bytes>, E>> {
+    let bytes = std::mem::take(bytes);
+    (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)))
 }

@@ -11,11 +11,7 @@ use std::{
 };
 
 use http::Request;
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
@@ -23,10 +19,8 @@ use tokio::{
     time::{Sleep, sleep, timeout},
 };
 
-use super::{App, ServerSettings, phase::Phase};
+use super::{App, ServerSettings, body::RequestBody, http1, phase::Phase};
 
-/// Bytes of a request that are read ahead of who consumes them.
-const MAX_BUFFER: usize = 128 * 1024;
 /// Bytes read ahead of one HTTP/2 request's consumer.
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// Bytes read ahead on one HTTP/2 connection.
@@ -43,23 +37,15 @@ const TAKES_WITHIN: Duration = Duration::from_secs(300);
 
 /// How connections are served: both protocols with their bounds.
 pub(super) struct Protocols {
-    http1: http1::Builder,
+    settings: ServerSettings,
     http2: http2::Builder<TokioExecutor>,
-    first_byte_within: Duration,
 }
+
+/// The bytes of a client's connection.
+pub(super) type Stream = Begun<TcpStream>;
 
 impl Protocols {
     pub(super) fn new(settings: &ServerSettings) -> Self {
-        let mut http1 = http1::Builder::new();
-        http1
-            .timer(TokioTimer::new())
-            .header_read_timeout(settings.header_timeout)
-            .max_header_size(settings.max_header_bytes)
-            .max_buf_size(MAX_BUFFER.max(settings.max_header_bytes))
-            // A client that hung up must not keep a provider busy.
-            .half_close(false)
-            // It would also lift the bound on what waits for a client that does not read.
-            .pipeline_flush(false);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
@@ -70,7 +56,7 @@ impl Protocols {
             .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_EVERY);
-        Self { http1, http2, first_byte_within: settings.header_timeout }
+        Self { settings: settings.clone(), http2 }
     }
 
     /// Serves a connection until it ends or the server cuts it.
@@ -86,32 +72,32 @@ impl Protocols {
         let begun = tokio::select! {
             biased;
             () = phase.draining() => return,
-            begun = timeout(self.first_byte_within, begin(stream, TAKES_WITHIN)) => begun,
+            begun = timeout(self.settings.header_timeout, begin(stream, TAKES_WITHIN)) => begun,
         };
         let Ok(Ok((begun, is_http2))) = begun else { return };
-        let io = TokioIo::new(begun);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let app = app.clone();
-            async move { Ok::<_, Infallible>(app.call(request, peer).await) }
-        });
         if is_http2 {
-            let connection = pin!(self.http2.serve_connection(io, service));
-            drive(connection, http2::Connection::graceful_shutdown, phase).await;
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (app, request) = (app.clone(), request.map(RequestBody::http2));
+                async move { Ok::<_, Infallible>(app.call(request, peer).await) }
+            });
+            let connection = self.http2.serve_connection(TokioIo::new(begun), service);
+            drive(pin!(connection), http2::Connection::graceful_shutdown, phase).await;
         } else {
-            let connection = pin!(self.http1.serve_connection(io, service));
-            drive(connection, http1::Connection::graceful_shutdown, phase).await;
+            // It looks at the phase itself.
+            let connection = http1::serve(begun, peer, app, &self.settings, phase);
+            drive(pin!(connection), |_| {}, phase).await;
         }
     }
 }
 
 /// Drives a connection to its end. What goes wrong on it is the client's affair or was answered
-/// with 4xx by hyper; there is nothing to log that a stranger could not make us log without end.
+/// with 4xx; there is nothing to log that a stranger could not make us log without end.
 async fn drive<C>(
     mut connection: Pin<&mut C>,
     finish_calls_and_close: fn(Pin<&mut C>),
     phase: &Phase,
 ) where
-    C: Future<Output = hyper::Result<()>>,
+    C: Future,
 {
     let mut draining = pin!(phase.draining());
     let mut cutting = pin!(phase.cutting());
@@ -139,7 +125,7 @@ async fn drive<C>(
 }
 
 /// A connection of which a few bytes were read ahead; whoever reads gets them first.
-struct Begun<S> {
+pub(super) struct Begun<S> {
     start: [u8; HTTP2_START.len()],
     /// Of `start`: those between are still to be read.
     given: usize,

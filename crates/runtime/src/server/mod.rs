@@ -5,6 +5,10 @@
 
 mod body;
 mod connection;
+mod date;
+mod http1;
+mod incoming;
+mod outgoing;
 mod phase;
 mod socket;
 mod worker;
@@ -18,21 +22,23 @@ use std::{
 };
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::sync::watch;
 
-pub use body::ResponseBody;
+pub use body::{Receipt, RequestBody, ResponseBody};
 
 use phase::Phase;
 
 /// What answers calls. Every connection has a clone, and every call another.
-pub trait App: Clone + Send + 'static {
+pub trait App: Clone + Send + Sync + 'static {
     /// Answers one call. The future is dropped when the client hangs up.
     fn call(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<ResponseBody>> + Send;
+
+    /// The thread has nothing else to do: whatever its calls put off until now is to be done.
+    fn turn_ended(&self) {}
 }
 
 /// Bounds of a listener.

@@ -24,9 +24,11 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn start(self, index: usize, app: impl App) -> io::Result<()> {
+        let of_turns = app.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(MAX_BLOCKING)
+            .on_thread_park(move || of_turns.turn_ended())
             .build()?;
         thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let phase = self.phase.clone();

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 
 use super::Metrics;
-use crate::server::{App, ResponseBody};
+use crate::server::{App, RequestBody, ResponseBody};
 
 const METRICS_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -63,7 +63,7 @@ impl Ops {
 impl App for Ops {
     async fn call(
         &self,
-        request: Request<hyper::body::Incoming>,
+        request: Request<RequestBody>,
         _peer: SocketAddr,
     ) -> Response<ResponseBody> {
         self.answer(&request)

@@ -14,12 +14,11 @@ use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portcullis_runtime::{
     BoxError,
     egress::OutboundBody,
-    server::{App, Bound, ResponseBody, Server, ServerHandle, ServerSettings},
+    server::{App, Bound, RequestBody, ResponseBody, Server, ServerHandle, ServerSettings},
     telemetry::{Metrics, Ops, Readiness},
 };
 use tokio::{
@@ -47,7 +46,11 @@ impl Drop for OnDrop {
 }
 
 impl App for Probe {
-    async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<ResponseBody> {
+    async fn call(
+        &self,
+        request: Request<RequestBody>,
+        peer: SocketAddr,
+    ) -> Response<ResponseBody> {
         assert!(peer.ip().is_loopback());
         self.calls.fetch_add(1, SeqCst);
         match request.uri().path() {

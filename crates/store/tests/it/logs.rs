@@ -3,10 +3,10 @@
 use std::slice;
 
 use portcullis_domain::{
-    CallId, Clock, ContentPart, Log, LogState, NanoDollars, StoredContent, Timings, Usage,
-    UsageSource,
+    CallId, Clock, ContentPart, Log, LogState, NanoDollars, Reach, StoredContent, Timings, Usage,
+    UsageSource, WorkspaceId,
 };
-use portcullis_store::{Error, LogBody, LogCursor, LogFilter, LogRow, Result};
+use portcullis_store::{Error, LogBody, LogCursor, LogFilter, LogReach, LogRow, Result};
 
 use crate::support::{Tenant, World, on_both_engines, sealed};
 
@@ -108,12 +108,12 @@ on_both_engines! {
         let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
         let special = Log {
             workspace_id: other_workspace,
-            environment: "staging".to_owned(),
+            environment: "staging".into(),
             response_status: Some(429),
             is_success: false,
             state: LogState::Failed,
-            provider: Some("anthropic".to_owned()),
-            virtual_key: Some("claude".to_owned()),
+            provider: Some("anthropic".into()),
+            virtual_key: Some("claude".into()),
             model_served: Some("claude-4".to_owned()),
             api_key_id: world.id(),
             user_id: Some(user),
@@ -131,7 +131,15 @@ on_both_engines! {
         let text = |text: &str| Some(text.to_owned());
         let only_special = [
             LogFilter { from: Some(special.created_at), ..none() },
-            LogFilter { workspace: Some(other_workspace), ..none() },
+            LogFilter { reach: Some(only(other_workspace)), ..none() },
+            LogFilter {
+                reach: Some(LogReach {
+                    whole: Reach::Only(Vec::new()),
+                    own: vec![other_workspace, a.workspace.id],
+                    user: Some(user),
+                }),
+                ..none()
+            },
             LogFilter { environment: text("staging"), ..none() },
             LogFilter { statuses: vec![429, 500], ..none() },
             LogFilter { min_status: Some(400), ..none() },
@@ -164,7 +172,7 @@ on_both_engines! {
             LogFilter { max_tokens: Some(99), ..none() },
             LogFilter { max_input_tokens: Some(69), ..none() },
             LogFilter { max_output_tokens: Some(29), ..none() },
-            LogFilter { workspace: Some(a.workspace.id), is_success: Some(true), ..none() },
+            LogFilter { reach: Some(only(a.workspace.id)), is_success: Some(true), ..none() },
         ];
         let mut reader = world.db.read().await.unwrap();
         let mut tenant = reader.tenant(a.organisation.id);
@@ -258,16 +266,16 @@ fn draw(world: &World, tenant: &Tenant) -> Log {
         state: LogState::Finished,
         created_at: world.time.now(),
         organisation_id: tenant.organisation.id,
-        organisation_name: tenant.organisation.name.clone(),
+        organisation_name: tenant.organisation.name.as_str().into(),
         workspace_id: tenant.workspace.id,
-        workspace_slug: tenant.workspace.slug.to_string(),
+        workspace_slug: tenant.workspace.slug.shared(),
         environment_id: tenant.workspace.default_environment,
-        environment: "production".to_owned(),
+        environment: "production".into(),
         api_key_id: tenant.api_key.id,
         user_id: None,
         user: None,
-        endpoint: "chatComplete".to_owned(),
-        request_method: "POST".to_owned(),
+        endpoint: "chatComplete".into(),
+        request_method: "POST".into(),
         request_url: "/v1/chat/completions".to_owned(),
         is_proxy_call: false,
         stream: false,
@@ -282,15 +290,15 @@ fn draw(world: &World, tenant: &Tenant) -> Log {
         runtime_version: None,
         user_agent: None,
         client_address: None,
-        provider: Some("openai".to_owned()),
-        virtual_key: Some("openai".to_owned()),
+        provider: Some("openai".into()),
+        virtual_key: Some("openai".into()),
         virtual_key_id: Some(tenant.virtual_key.id),
         integration_id: Some(tenant.integration.id),
         upstream_host: None,
         last_used_option: None,
         attempts: 1,
         retry_success_count: 0,
-        cache_status: "DISABLED".to_owned(),
+        cache_status: "DISABLED".into(),
         response_status: Some(200),
         is_success: true,
         error: None,
@@ -307,7 +315,11 @@ fn draw(world: &World, tenant: &Tenant) -> Log {
         response_chunks: 1,
         timings: Timings { total: 1500, ..Timings::default() },
         node_id: world.id(),
-        gateway_version: "0.1.0".to_owned(),
+        gateway_version: "0.1.0".into(),
         stored_content: StoredContent::None,
     }
+}
+
+fn only(workspace: WorkspaceId) -> LogReach {
+    LogReach { whole: Reach::Only(vec![workspace]), own: Vec::new(), user: None }
 }

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+mod audit;
 mod configuration;
 mod logs;
 mod schema;
+mod sealed_fields;
 mod support;
 mod tenancy;
 mod transactions;

@@ -121,8 +121,8 @@ async fn a_refusal_does_not_quote_the_row() {
     let permit = world.permit(a.organisation.id);
     let mut key = a.virtual_key.clone();
     key.name = "canary-name\0".to_owned();
-    let refused: portcullis_store::Result<bool> =
-        world.db.write(async |tx| tx.virtual_keys().update(&permit, &key).await).await;
+    let refused =
+        world.act(async |act| act.update(&permit, &a.virtual_key, key.clone()).await).await;
     let error = refused.unwrap_err();
     assert!(matches!(error, Error::Refused { .. }));
     let told = format!("{error} {error:?}");

@@ -9,11 +9,13 @@ use std::{
 };
 
 use portcullis_domain::{
-    Actor, ApiKey, ApiKeyDefaults, ApiKeyDigest, ApiKeyKind, Clock, Dice, Environment, Id,
-    Integration, IntegrationModels, Noun, Organisation, OrganisationId, Permit, Place, Scope,
-    ScopeSet, Sealed, Slug, Timestamp, VirtualKey, Workspace, WorkspaceId,
+    Actor, AddressRange, ApiKey, ApiKeyDefaults, ApiKeyDigest, ApiKeyKind, ApiKeyMadeBy,
+    AuditActor, AuditActorKind, AuditLink, AuditOrigin, AuditProof, AuditSigner, Clock, Dice,
+    Environment, Id, Integration, IntegrationModels, Noun, Organisation, OrganisationId,
+    OrganisationSettings, Permit, Place, Scope, ScopeSet, Sealed, Slug, Timestamp, VirtualKey,
+    Workspace, WorkspaceDefaults, WorkspaceId,
 };
-use portcullis_store::{Db, Options};
+use portcullis_store::{Act, Db, Options, Result, Scene};
 use portcullis_testkit::postgres::Postgres;
 use tempfile::TempDir;
 
@@ -121,7 +123,9 @@ impl World {
             slug: Slug::parse(slug).unwrap(),
             name: format!("{slug} & Söhne"),
             default_workspace: self.id(),
+            settings: OrganisationSettings::default(),
             created_at: now,
+            updated_at: now,
         };
         let workspace =
             self.draw_workspace(organisation.id, organisation.default_workspace, "ws-main");
@@ -136,6 +140,7 @@ impl World {
             provider: "openai".to_owned(),
             credential: sealed(1),
             key_hint: "sk********abc".to_owned(),
+            key_fingerprint: "0123456789abcdef".to_owned(),
             models: IntegrationModels::default(),
             created_at: now,
             updated_at: now,
@@ -163,8 +168,12 @@ impl World {
     ) -> Workspace {
         let environment = |slug: &str| Environment {
             id: self.id(),
+            organisation_id: organisation,
+            workspace_id: id,
             slug: Slug::parse(slug).unwrap(),
             name: slug.to_uppercase(),
+            created_at: self.time.now(),
+            updated_at: self.time.now(),
         };
         let environments = vec![environment("production"), environment("staging")];
         Workspace {
@@ -173,6 +182,7 @@ impl World {
             slug: Slug::parse(slug).unwrap(),
             name: slug.to_owned(),
             description: Some("a workspace".to_owned()),
+            defaults: WorkspaceDefaults::default(),
             default_environment: environments[0].id,
             environments,
             created_at: self.time.now(),
@@ -198,27 +208,39 @@ impl World {
             scopes: ScopeSet::parse(["logs.view", "completions.write"]).unwrap(),
             defaults: ApiKeyDefaults {
                 metadata: BTreeMap::from([("team".to_owned(), "blue".to_owned())]),
+                ..ApiKeyDefaults::default()
             },
+            allowed_addresses: vec![AddressRange::parse("10.0.0.0/8").unwrap()],
+            made_by: ApiKeyMadeBy::Api,
+            is_token: false,
             expires_at: None,
             created_at: self.time.now(),
             updated_at: self.time.now(),
         }
     }
 
+    /// Runs an act of the operator.
+    pub(crate) async fn act<T, F>(&self, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Act) -> Result<T> + Clone,
+    {
+        self.db.act(&scene(), work).await
+    }
+
     /// Stores everything of a tenant in one transaction.
     pub(crate) async fn add(&self, tenant: &Tenant) {
         let permit = self.permit(tenant.organisation.id);
-        let done: portcullis_store::Result<()> = self
-            .db
-            .write(async |tx| {
-                tx.organisations().insert(&permit, &tenant.organisation).await?;
-                tx.workspaces().insert(&permit, &tenant.workspace).await?;
-                tx.api_keys().insert(&permit, &tenant.api_key).await?;
-                tx.integrations().insert(&permit, &tenant.integration).await?;
-                tx.virtual_keys().insert(&permit, &tenant.virtual_key).await
-            })
-            .await;
-        done.unwrap();
+        let done = self.act(async |act| {
+            act.insert(&permit, &tenant.organisation).await?;
+            act.insert(&permit, &tenant.workspace).await?;
+            for environment in &tenant.workspace.environments {
+                act.insert(&permit, environment).await?;
+            }
+            act.insert(&permit, &tenant.api_key).await?;
+            act.insert(&permit, &tenant.integration).await?;
+            act.insert(&permit, &tenant.virtual_key).await
+        });
+        done.await.unwrap();
     }
 
     /// [`World::draw_tenant`] and [`World::add`].
@@ -247,6 +269,43 @@ impl Dice for Counting {
         for (place, byte) in bytes.iter_mut().rev().zip(number.iter().rev().cycle()) {
             *place = *byte;
         }
+    }
+}
+
+/// The operator at the command line, with a toy for a signer.
+pub(crate) fn scene() -> Scene {
+    Scene {
+        actor: AuditActor::nameless(AuditActorKind::Operator),
+        origin: AuditOrigin::default(),
+        signer: Arc::new(Toy),
+    }
+}
+
+/// Stands for the vault's key: not safe, but made of every byte of what it signs.
+pub(crate) struct Toy;
+
+impl AuditProof for Toy {
+    fn hash(&self, previous: &[u8; 32], canonical: &str) -> [u8; 32] {
+        let mut hash = [0_u8; 32];
+        let mut carry = 7_u8;
+        for (at, byte) in previous.iter().chain(canonical.as_bytes()).enumerate() {
+            carry = carry.rotate_left(3) ^ byte;
+            hash[at % 32] = hash[at % 32].wrapping_mul(31).wrapping_add(carry);
+        }
+        hash
+    }
+
+    fn is_signed(&self, hash: &[u8; 32], signature: &[u8; 64]) -> bool {
+        signature[..32].iter().zip(hash).all(|(s, h)| *s == h ^ 0x5a)
+    }
+}
+
+impl AuditSigner for Toy {
+    fn link(&self, previous: &[u8; 32], canonical: &str) -> AuditLink {
+        let hash = self.hash(previous, canonical);
+        let mut signature = [0; 64];
+        signature.iter_mut().zip(hash).for_each(|(s, h)| *s = h ^ 0x5a);
+        AuditLink { hash, signature }
     }
 }
 

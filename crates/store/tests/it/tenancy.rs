@@ -1,7 +1,7 @@
 //! Nothing crosses between two organisations, nor out of a workspace a permit is confined to.
 
-use portcullis_domain::ApiKeyKind;
-use portcullis_store::{Error, Page, Result};
+use portcullis_domain::{ApiKeyKind, Reach};
+use portcullis_store::{ApiKeyFilter, Error, Page};
 
 use crate::support::on_both_engines;
 
@@ -12,6 +12,7 @@ on_both_engines! {
         let mut reader = world.db.read().await.unwrap();
         let mut tenant = reader.tenant(a.organisation.id);
         assert!(tenant.workspaces().find(b.workspace.id).await.unwrap().is_none());
+        assert!(tenant.environments().find(b.workspace.default_environment).await.unwrap().is_none());
         assert!(tenant.api_keys().find(b.api_key.id).await.unwrap().is_none());
         assert!(tenant.integrations().find(b.integration.id).await.unwrap().is_none());
         assert!(tenant.virtual_keys().find(b.virtual_key.id).await.unwrap().is_none());
@@ -20,9 +21,11 @@ on_both_engines! {
         assert!(by_slug.is_none());
         let of = tenant.virtual_keys().list_of_integration(b.integration.id).await.unwrap();
         assert!(of.is_empty());
-        let list = tenant.api_keys().list(Some(b.workspace.id), None, Page::first(9)).await;
+        let kinds = vec![(a.api_key.kind, Reach::Everywhere)];
+        let filter = |workspace| ApiKeyFilter { kinds: kinds.clone(), workspace, user: None };
+        let list = tenant.api_keys().list(&filter(Some(b.workspace.id)), Page::first(9)).await;
         assert_eq!(list.unwrap().total, 0);
-        let list = tenant.api_keys().list(None, None, Page::first(9)).await.unwrap();
+        let list = tenant.api_keys().list(&filter(None), Page::first(9)).await.unwrap();
         assert_eq!(list.items, [a.api_key]);
     }
 
@@ -30,24 +33,26 @@ on_both_engines! {
         let a = world.tenant("acme").await;
         let b = world.tenant("bolt").await;
         let permit = &world.permit(a.organisation.id);
-        let removed: Result<[bool; 4]> = world.db.write(async |tx| {
-            Ok([
-                tx.virtual_keys().remove(permit, b.virtual_key.id).await?,
-                tx.integrations().remove(permit, b.integration.id).await?,
-                tx.api_keys().remove(permit, b.api_key.id).await?,
-                tx.workspaces().remove(permit, b.workspace.id).await?,
-            ])
-        }).await;
-        assert_eq!(removed.unwrap(), [false; 4]);
-        // Told as its own, the row is still not found.
-        let mut disguised = b.api_key.clone();
-        disguised.organisation_id = a.organisation.id;
-        let updated: Result<bool> =
-            world.db.write(async |tx| tx.api_keys().update(permit, &disguised).await).await;
-        assert!(!updated.unwrap());
-        let honest: Result<bool> =
-            world.db.write(async |tx| tx.api_keys().update(permit, &b.api_key).await).await;
+        let honest = world.act(async |act| act.remove(permit, &b.api_key).await).await;
         assert!(matches!(honest, Err(Error::ForeignPlace)));
+        let updated = world.act(async |act| act.update(permit, &b.api_key, b.api_key.clone()).await);
+        assert!(matches!(updated.await, Err(Error::ForeignPlace)));
+        // Told as its own, the row is still not found.
+        let (mut key, mut integration) = (b.api_key.clone(), b.integration.clone());
+        let (mut virtual_key, mut workspace) = (b.virtual_key.clone(), b.workspace.clone());
+        key.organisation_id = a.organisation.id;
+        integration.organisation_id = a.organisation.id;
+        virtual_key.organisation_id = a.organisation.id;
+        workspace.organisation_id = a.organisation.id;
+        let removed = world.act(async |act| Ok([
+            act.remove(permit, &virtual_key).await?,
+            act.remove(permit, &integration).await?,
+            act.remove(permit, &key).await?,
+            act.remove(permit, &workspace).await?,
+        ]));
+        assert_eq!(removed.await.unwrap(), [false; 4]);
+        let updated = world.act(async |act| act.update(permit, &key, key.clone()).await).await;
+        assert!(matches!(updated, Err(Error::Gone)), "{updated:?}");
     }
 
     async fn rows_cannot_point_into_another_organisation(world) {
@@ -56,18 +61,17 @@ on_both_engines! {
         let permit = &world.permit(a.organisation.id);
         let mut virtual_key = a.virtual_key.clone();
         virtual_key.integration_id = b.integration.id;
-        let updated: Result<bool> =
-            world.db.write(async |tx| tx.virtual_keys().update(permit, &virtual_key).await).await;
+        let updated =
+            world.act(async |act| act.update(permit, &a.virtual_key, virtual_key.clone()).await).await;
         assert!(matches!(updated, Err(Error::Referenced)), "{updated:?}");
         let mut api_key = world.draw_api_key(&b.workspace, ApiKeyKind::WorkspaceService);
         api_key.organisation_id = a.organisation.id;
-        let inserted: Result<()> =
-            world.db.write(async |tx| tx.api_keys().insert(permit, &api_key).await).await;
+        let inserted = world.act(async |act| act.insert(permit, &api_key).await).await;
         assert!(matches!(inserted, Err(Error::Referenced)), "{inserted:?}");
         let mut api_key = a.api_key.clone();
         api_key.environment_id = b.workspace.default_environment;
-        let updated: Result<bool> =
-            world.db.write(async |tx| tx.api_keys().update(permit, &api_key).await).await;
+        let updated =
+            world.act(async |act| act.update(permit, &a.api_key, api_key.clone()).await).await;
         assert!(matches!(updated, Err(Error::Referenced)), "{updated:?}");
     }
 
@@ -77,28 +81,31 @@ on_both_engines! {
         let other = world.draw_workspace(a.organisation.id, world.id(), "ws-other");
         let foreign = world.draw_api_key(&other, ApiKeyKind::WorkspaceService);
         let general = world.draw_api_key(&a.workspace, ApiKeyKind::OrganisationService);
-        let done: Result<()> = world.db.write(async |tx| {
-            tx.workspaces().insert(all, &other).await?;
-            tx.api_keys().insert(all, &foreign).await?;
-            tx.api_keys().insert(all, &general).await
-        }).await;
-        done.unwrap();
+        let done = world.act(async |act| {
+            act.insert(all, &other).await?;
+            for environment in &other.environments {
+                act.insert(all, environment).await?;
+            }
+            act.insert(all, &foreign).await?;
+            act.insert(all, &general).await
+        });
+        done.await.unwrap();
 
         let confined = &world.confined(a.organisation.id, a.workspace.id);
-        let done: Result<[bool; 3]> = world.db.write(async |tx| {
-            Ok([
-                tx.api_keys().remove(confined, foreign.id).await?,
-                // It names the default workspace, which is this one, but is the organisation's.
-                tx.api_keys().remove(confined, general.id).await?,
-                tx.api_keys().remove(confined, a.api_key.id).await?,
-            ])
-        }).await;
-        assert_eq!(done.unwrap(), [false, false, true]);
-        let done: Result<()> =
-            world.db.write(async |tx| tx.api_keys().insert(confined, &general).await).await;
+        let remove = async |key| world.act(async |act| act.remove(confined, &key).await).await;
+        assert!(matches!(remove(foreign.clone()).await, Err(Error::ForeignPlace)));
+        // It names the default workspace, which is this one, but is the organisation's.
+        assert!(matches!(remove(general.clone()).await, Err(Error::ForeignPlace)));
+        // Told as this workspace's own, neither is found.
+        let (mut disguised, mut promoted) = (foreign, general.clone());
+        disguised.workspace_id = a.workspace.id;
+        promoted.kind = ApiKeyKind::WorkspaceService;
+        assert!(!remove(disguised).await.unwrap());
+        assert!(!remove(promoted).await.unwrap());
+        assert!(remove(a.api_key.clone()).await.unwrap());
+        let done = world.act(async |act| act.insert(confined, &general).await).await;
         assert!(matches!(done, Err(Error::ForeignPlace)));
-        let done: Result<bool> =
-            world.db.write(async |tx| tx.workspaces().remove(confined, other.id).await).await;
+        let done = world.act(async |act| act.remove(confined, &other).await).await;
         assert!(matches!(done, Err(Error::ForeignPlace)));
     }
 }

@@ -9,7 +9,7 @@ use portcullis_domain::{DataKeyId, OrganisationId};
 use portcullis_store::{DataKey, DataKeyState, Db, Error, Options, Result};
 use tokio::task::JoinSet;
 
-use crate::support::{World, on_both_engines};
+use crate::support::{World, on_both_engines, scene};
 
 on_both_engines! {
     async fn concurrent_read_modify_writes_lose_nothing(world) {
@@ -24,9 +24,11 @@ on_both_engines! {
             state: DataKeyState::Active,
             uses: 0,
             created_at: tenant.organisation.created_at,
+            connection_id: None,
+            retired_at: None,
         };
         let done: Result<_> =
-            world.db.write(async |tx| tx.data_keys().insert(&key, None).await).await;
+            world.db.write(async |tx| tx.data_keys().insert(&key, None, false).await).await;
         done.unwrap();
         // Each reads the count, and takes one only while fewer than a hundred are taken.
         let mut tasks = JoinSet::new();
@@ -49,8 +51,8 @@ on_both_engines! {
     async fn a_dropped_transaction_leaves_nothing(world) {
         let a = world.draw_tenant("acme");
         let permit = world.permit(a.organisation.id);
-        let stuck = world.db.write(async |tx| {
-            tx.organisations().insert(&permit, &a.organisation).await?;
+        let stuck = world.act(async |act| {
+            act.insert(&permit, &a.organisation).await?;
             std::future::pending::<Result<()>>().await
         });
         let cut = tokio::time::timeout(Duration::from_millis(100), stuck).await;
@@ -98,23 +100,21 @@ async fn a_serialisation_failure_runs_the_work_again() {
     let world = World::postgres().await;
     let a = world.tenant("acme").await;
     let permit = &world.permit(a.organisation.id);
-    let (mut theirs, mut ours) = (a.organisation.clone(), a.organisation.clone());
+    let mut theirs = a.organisation.clone();
     theirs.name = "theirs".to_owned();
-    ours.name = "ours".to_owned();
     let runs = AtomicU32::new(0);
     let read: Result<String> = world
-        .db
-        .write(async |tx| {
-            let before = tx.reader().organisations().find(a.organisation.id).await?;
+        .act(async |act| {
+            let before = act.organisations().find(a.organisation.id).await?.unwrap();
             if runs.fetch_add(1, Ordering::Relaxed) == 0 {
-                let between: Result<bool> = world
-                    .db
-                    .write(async |tx| tx.organisations().update(permit, &theirs).await)
-                    .await;
-                assert!(between?);
+                let between = world
+                    .act(async |act| act.update(permit, &a.organisation, theirs.clone()).await);
+                between.await?;
             }
-            tx.organisations().update(permit, &ours).await?;
-            Ok(before.map(|organisation| organisation.name).unwrap_or_default())
+            let mut ours = before.clone();
+            ours.name = "ours".to_owned();
+            act.update(permit, &before, ours).await?;
+            Ok(before.name)
         })
         .await;
     // What was read the first time was thrown away with the transaction.
@@ -151,14 +151,14 @@ async fn a_busy_file_is_waited_for_and_given_up_in_the_end() {
     let others = async {
         held.notified().await;
         let given_up: Result<()> =
-            hasty.write(async |tx| tx.organisations().insert(permit, &a.organisation).await).await;
+            hasty.act(&scene(), async |act| act.insert(permit, &a.organisation).await).await;
         assert!(matches!(given_up, Err(Error::Busy)), "{given_up:?}");
         let release_later = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             release.notify_one();
         };
-        let waiting =
-            patient.write(async |tx| tx.organisations().insert(permit, &a.organisation).await);
+        let ours = scene();
+        let waiting = patient.act(&ours, async |act| act.insert(permit, &a.organisation).await);
         let (done, ()): (Result<()>, ()) = tokio::join!(waiting, release_later);
         done.unwrap();
     };

@@ -14,8 +14,8 @@ use aws_lc_rs::{
 use portcullis_domain::{Dice, Secret};
 
 use super::{
-    DATA_KEY_LEN, EncryptionContext, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
-    local_key,
+    DATA_KEY_LEN, EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure,
+    KmsFuture, KmsOperation, local_key,
 };
 
 pub use super::local_key::LocalKeyError;
@@ -103,7 +103,7 @@ impl LocalKms {
                 self.associated_data(context),
                 &mut wrapped[1 + NONCE_LEN..],
             )
-            .map_err(|_| corrupt("the cipher refused to wrap"))?;
+            .map_err(|_| failed(KmsOperation::Wrap, "the cipher refused to wrap"))?;
         wrapped.extend_from_slice(tag.as_ref());
         Ok(wrapped)
     }
@@ -116,12 +116,12 @@ impl LocalKms {
         let rest = wrapped.strip_prefix(&[FORMAT]);
         let (nonce, rest) = rest
             .and_then(|rest| rest.split_first_chunk::<NONCE_LEN>())
-            .ok_or_else(|| corrupt("its form is unknown"))?;
+            .ok_or_else(|| failed(KmsOperation::Unwrap, "its form is unknown"))?;
         let (ciphertext, tag) = rest
             .len()
             .checked_sub(AES_256_GCM.tag_len())
             .map(|at| rest.split_at(at))
-            .ok_or_else(|| corrupt("it is cut off"))?;
+            .ok_or_else(|| failed(KmsOperation::Unwrap, "it is cut off"))?;
         let mut data_key = zeroize::Zeroizing::new(vec![0; ciphertext.len()]);
         self.key
             .open_separate_gather(
@@ -131,7 +131,12 @@ impl LocalKms {
                 tag,
                 &mut data_key,
             )
-            .map_err(|_| corrupt("it was wrapped under another key or for another organisation"))?;
+            .map_err(|_| {
+                failed(
+                    KmsOperation::Unwrap,
+                    "it was wrapped under another key or for another organisation",
+                )
+            })?;
         Ok(Secret::new(std::mem::take(&mut *data_key)))
     }
 }
@@ -143,6 +148,15 @@ impl Kms for LocalKms {
 
     fn key_id(&self) -> &str {
         &self.key_id
+    }
+
+    fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey> {
+        let mut plaintext = vec![0; DATA_KEY_LEN];
+        self.dice.fill(&mut plaintext);
+        let plaintext = Secret::new(plaintext);
+        let wrapped = self.wrap_now(context, &plaintext);
+        let generated = wrapped.map(|wrapped| GeneratedKey { plaintext, wrapped });
+        Box::pin(std::future::ready(generated))
     }
 
     fn wrap<'a>(
@@ -162,7 +176,8 @@ impl Kms for LocalKms {
     }
 
     fn describe(&self) -> KmsFuture<'_, KmsDescription> {
-        let description = KmsDescription { enabled: true, origin: self.origin.clone() };
+        let description =
+            KmsDescription { key_id: self.key_id.clone(), origin: self.origin.clone() };
         Box::pin(std::future::ready(Ok(description)))
     }
 }
@@ -174,6 +189,6 @@ fn key_id(key: &[u8]) -> String {
     digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn corrupt(detail: &str) -> KmsError {
-    KmsError { failure: KmsFailure::Corrupt, detail: detail.to_owned() }
+fn failed(operation: KmsOperation, detail: &str) -> KmsError {
+    KmsError::new(operation, KmsFailure::Corrupt, detail)
 }

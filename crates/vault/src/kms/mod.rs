@@ -1,11 +1,21 @@
 //! Key management services: who guards the keys that wrap data keys.
 
+mod failure;
 pub mod local;
 mod local_key;
+mod provider;
 
 use std::pin::Pin;
 
 use portcullis_domain::{OrganisationId, Secret};
+
+use crate::Wrapping;
+
+pub use failure::{KmsError, KmsFailure, KmsOperation};
+pub use provider::{
+    ConnectionSettings, KmsDocument, KmsFactory, KmsGuide, KmsParameter, KmsProvider,
+    KmsSettingsError, NoKmsFactory,
+};
 
 /// The length of a data key, in bytes.
 pub const DATA_KEY_LEN: usize = 32;
@@ -17,6 +27,14 @@ pub trait Kms: Send + Sync {
 
     /// Which key-encryption key it uses. Stored with every data key it wraps.
     fn key_id(&self) -> &str;
+
+    /// Whether it can unwrap what was wrapped so: by the same key, or by another copy of it.
+    fn opens(&self, wrapping: &Wrapping) -> bool {
+        wrapping.kms == self.name() && wrapping.kms_key_id == self.key_id()
+    }
+
+    /// Makes a data key of [`DATA_KEY_LEN`] bytes, wrapped and bound to its context.
+    fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey>;
 
     /// Wraps a data key of [`DATA_KEY_LEN`] bytes, bound to its context.
     fn wrap<'a>(
@@ -33,12 +51,30 @@ pub trait Kms: Send + Sync {
         wrapped: &'a [u8],
     ) -> KmsFuture<'a, Secret<Vec<u8>>>;
 
-    /// Says what the service tells of the key, for the operator's overview.
+    /// Wraps anew, under this key, what `from` wraps, without showing it to anybody; `None` where
+    /// the service cannot do that for this pair of keys.
+    fn rewrap<'a>(
+        &'a self,
+        _context: EncryptionContext,
+        _from: &'a Wrapping,
+    ) -> Option<KmsFuture<'a, Vec<u8>>> {
+        None
+    }
+
+    /// Says what the service tells of the key. Fails when the key is not one that can be used.
     fn describe(&self) -> KmsFuture<'_, KmsDescription>;
 }
 
 /// What a [`Kms`] answers.
 pub type KmsFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, KmsError>> + Send + 'a>>;
+
+/// A new data key.
+pub struct GeneratedKey {
+    /// In the clear.
+    pub plaintext: Secret<Vec<u8>>,
+    /// Wrapped.
+    pub wrapped: Vec<u8>,
+}
 
 /// What a wrapped data key is bound to. Ids only, because a cloud's audit trail shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,57 +95,18 @@ pub enum Purpose {
 /// What a KMS tells of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KmsDescription {
-    /// Whether the key can be used.
-    pub enabled: bool,
+    /// The key's own id, where the configured one is a name that can come to mean another key.
+    pub key_id: String,
     /// Where the key lies, in words: a path, a variable's name, an address. Never the key.
     pub origin: String,
 }
 
-/// A KMS did not do as asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {detail}", failure.advice())]
-pub struct KmsError {
-    /// The reason.
-    pub failure: KmsFailure,
-    /// What the service said. Holds no key material.
-    pub detail: String,
-}
-
-/// Why a KMS did not do as asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KmsFailure {
-    /// We may not use the key. Its data keys are dropped at once.
-    Denied,
-    /// The key is disabled or being deleted. Its data keys are dropped at once.
-    Disabled,
-    /// The service cannot be reached. Data keys stay for the stated grace.
-    Unreachable,
-    /// The service asks us to slow down. Data keys stay for the stated grace.
-    Throttled,
-    /// The wrapped key does not open under this key and context.
-    Corrupt,
-}
-
-impl KmsFailure {
-    /// Whether waiting may help, so that keys already unwrapped may be used for a while.
-    pub const fn is_transient(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Throttled)
-    }
-
-    const fn advice(self) -> &'static str {
-        match self {
-            Self::Denied => "the KMS denies the use of the key; grant this service access to it",
-            Self::Disabled => "the KMS key is disabled; enable it",
-            Self::Unreachable => "the KMS cannot be reached; check its address and the network",
-            Self::Throttled => "the KMS is limiting our requests; it is asked again shortly",
-            Self::Corrupt => {
-                "the data key does not open under this KMS key; check that it is the one that wrapped it"
-            }
-        }
-    }
-}
-
 impl EncryptionContext {
+    /// The context of an organisation's sealed fields.
+    pub const fn sealed_fields(organisation: Option<OrganisationId>) -> Self {
+        Self { organisation, purpose: Purpose::SealedFields }
+    }
+
     /// The context as names and values, in a fixed order.
     pub fn pairs(&self) -> [(&'static str, String); 2] {
         let organisation = match self.organisation {
@@ -121,4 +118,35 @@ impl EncryptionContext {
         };
         [("organisation", organisation), ("purpose", purpose.to_owned())]
     }
+
+    /// The context in one unambiguous piece, for services that bind bytes: each name and value
+    /// after its length.
+    pub fn associated_data(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (name, value) in self.pairs() {
+            for part in [name, &value] {
+                bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+        bytes
+    }
+}
+
+/// Asks a KMS for everything the vault needs of it, as before a key is accepted: describe, generate
+/// and unwrap, wrap and unwrap. Fails with the first thing it does not do.
+pub async fn verify(kms: &dyn Kms, context: EncryptionContext) -> Result<KmsDescription, KmsError> {
+    let description = kms.describe().await?;
+    let generated = kms.generate(context).await?;
+    let wrapped = kms.wrap(context, &generated.plaintext).await?;
+    for wrapped in [&generated.wrapped, &wrapped] {
+        let opened = kms.unwrap(context, wrapped).await?;
+        if opened.danger_expose() != generated.plaintext.danger_expose()
+            || opened.danger_expose().len() != DATA_KEY_LEN
+        {
+            let detail = "it does not give back the data key that it wrapped";
+            return Err(KmsError::new(KmsOperation::Unwrap, KmsFailure::Unexpected, detail));
+        }
+    }
+    Ok(description)
 }

@@ -8,7 +8,7 @@ use aws_lc_rs::{
 };
 use portcullis_domain::{DataKeyId, Sealed, SealedPlace};
 use portcullis_vault::{
-    DataKeyState, DataKeyStore, EncryptionContext, KeyRing, Kms, OpenError, Purpose, SealError,
+    DataKeyState, DataKeyStore, EncryptionContext, KeyRing, Kms, OpenError, SealError,
     WrappedDataKey, Wrapping,
 };
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ async fn opens_what_it_sealed() {
 
 #[test]
 fn any_value_comes_back_and_its_plaintext_is_not_in_the_envelope() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let ring = runtime.block_on(ring(1));
     proptest!(|(plaintext in prop::collection::vec(any::<u8>(), 0..600), row in any::<u128>())| {
         let place = SealedPlace { row: Uuid::from_u128(row), ..place(1) };
@@ -140,6 +140,12 @@ async fn salts_and_nonces_do_not_repeat() {
 
 const DATA_KEY: [u8; 32] = [0x42; 32];
 
+/// `canary` under [`DATA_KEY`] in format 1, to be opened by every release to come.
+const FORMAT_1: &str = "\
+    504356310100000000000000000000000000000005010101010101010101010101010101010101010101\
+    010101010101010101010102020202020202020202020296f9c4b27c52783c945ef244af003ec8c45ec1\
+    ad18b79c9fb085599c34bf0c77792ad0053e3f643c165efbdc957110e773317a9ec818";
+
 /// Seals by the description of the format alone, with whatever commitment is asked for.
 fn by_hand(id: DataKeyId, plaintext: &[u8], forge: impl FnOnce(&mut [u8])) -> Sealed {
     let mut place = b"portcullis sealed field 1".to_vec();
@@ -171,10 +177,10 @@ fn by_hand(id: DataKeyId, plaintext: &[u8], forge: impl FnOnce(&mut [u8])) -> Se
 async fn the_format_is_as_documented_and_a_wrong_commitment_is_refused() {
     let stage = Stage::new();
     let id = DataKeyId::from_uuid(Uuid::from_u128(5));
-    let context =
-        EncryptionContext { organisation: organisation(1), purpose: Purpose::SealedFields };
+    let context = EncryptionContext::sealed_fields(organisation(1));
     let data_key = portcullis_domain::Secret::new(DATA_KEY.to_vec());
     let wrapping = Wrapping {
+        connection: None,
         kms: stage.kms.name().to_owned(),
         kms_key_id: stage.kms.key_id().to_owned(),
         bytes: stage.kms.wrap(context, &data_key).await.unwrap(),
@@ -186,11 +192,19 @@ async fn the_format_is_as_documented_and_a_wrong_commitment_is_refused() {
         state: DataKeyState::Active,
         uses: 0,
         created_at: portcullis_domain::Clock::now(&*stage.clock),
+        retired_at: None,
     };
-    stage.store.insert(key, None).await.unwrap();
+    stage.store.insert(key, None, false).await.unwrap();
 
     let right = by_hand(id, b"canary", |_| {});
     stage.reads(&place(1), &right).await;
+    // As it was written by the release that had this format first.
+    let written: Vec<u8> = (0..FORMAT_1.len() / 2)
+        .map(|i| u8::from_str_radix(&FORMAT_1[2 * i..2 * i + 2], 16).unwrap())
+        .collect();
+    let written = Sealed::from_bytes(written).unwrap();
+    stage.reads(&place(1), &written).await;
+    assert_eq!(written, right);
     // Everything else is right, the tag included: only the commitment stands in the way.
     let wrong = by_hand(id, b"canary", |commitment| commitment[31] ^= 1);
     let ring = stage.vault.key_ring(organisation(1)).await.unwrap();

@@ -3,7 +3,9 @@
 
 mod envelope;
 mod local_key;
+mod moving;
 mod outages;
+mod resealing;
 mod rotation;
 mod secrecy;
 mod support;

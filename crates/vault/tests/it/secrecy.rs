@@ -6,7 +6,7 @@ use portcullis_domain::{ApiKeyToken, Secret};
 use portcullis_vault::{KeyRing, Pepper, Vault, kms::local::LocalKms, process};
 use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
 
-use crate::support::{Random, Stage, TestKms, organisation, place};
+use crate::support::{Random, Setting, Stage, TestKms, organisation, place};
 
 /// Fails to compile when the type implements the trait: then two candidates for `check` apply and
 /// neither can be chosen.
@@ -36,10 +36,11 @@ lacks!(Vault: std::fmt::Debug);
 async fn what_can_be_printed_shows_no_key_and_no_plaintext() {
     let stage = Stage::new();
     let sealed = stage.vault.seal(&place(1), b"canary").await.unwrap();
-    let other = Stage::with(TestKms::new(9), stage.store.inner.clone(), Default::default());
+    let keys = stage.store.inner.clone();
+    let other = Stage::with(Setting { kms: TestKms::new(9), keys, ..Setting::default() });
     let printed = format!(
         "{sealed:?} {:?} {:?} {:?}",
-        stage.vault.status().await.unwrap(),
+        stage.status().await,
         portcullis_vault::DataKeyStore::list(&*stage.store, organisation(1)).await.unwrap(),
         other.vault.open(&place(1), &sealed).await.err(),
     );

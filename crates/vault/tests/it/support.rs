@@ -5,10 +5,17 @@ use std::sync::{
     atomic::{AtomicI64, AtomicUsize, Ordering},
 };
 
-use portcullis_domain::{Clock, DataKeyId, Dice, OrganisationId, SealedPlace, Secret, Timestamp};
+use portcullis_domain::{
+    Clock, DataKeyId, Dice, KmsConnectionId, OrganisationId, SealedPlace, Secret, Timestamp,
+};
 use portcullis_vault::{
-    DataKeyStore, DataKeyStoreError, EncryptionContext, Kms, KmsDescription, KmsError, KmsFailure,
-    KmsFuture, StoreFuture, Vault, VaultSettings, WrappedDataKey, Wrapping, kms::local::LocalKms,
+    DataKeyState, DataKeyStore, DataKeyStoreError, EncryptionContext, GeneratedKey, Holdings, Kms,
+    KmsDescription, KmsError, KmsFailure, KmsFuture, KmsOperation, Resealed, SealedCount,
+    SealedStore, SealedValue, StatusDepth, StoreFuture, Vault, VaultEvent, VaultObserver,
+    VaultParts, VaultSettings, Work, WorkKind, WorkState, WrappedDataKey, Wrapping,
+    kms::{
+        ConnectionSettings, KmsFactory, KmsGuide, KmsProvider, KmsSettingsError, local::LocalKms,
+    },
     testing::MemoryDataKeys,
 };
 use uuid::Uuid;
@@ -42,8 +49,10 @@ impl Dice for Random {
 pub(crate) struct TestKms {
     inner: LocalKms,
     pub(crate) failure: Mutex<Option<KmsFailure>>,
+    /// What it moves by itself from another key, if it does.
+    pub(crate) rewraps: Mutex<Option<Arc<TestKms>>>,
     pub(crate) unwraps: AtomicUsize,
-    pub(crate) contexts: Mutex<Vec<EncryptionContext>>,
+    pub(crate) asked: Mutex<Vec<(KmsOperation, EncryptionContext)>>,
 }
 
 impl TestKms {
@@ -53,8 +62,9 @@ impl TestKms {
         Arc::new(Self {
             inner: inner.ok().unwrap(),
             failure: Mutex::default(),
+            rewraps: Mutex::default(),
             unwraps: AtomicUsize::new(0),
-            contexts: Mutex::default(),
+            asked: Mutex::default(),
         })
     }
 
@@ -66,10 +76,14 @@ impl TestKms {
         self.unwraps.load(Ordering::Relaxed)
     }
 
-    fn asked(&self, context: EncryptionContext) -> Result<(), KmsError> {
-        self.contexts.lock().unwrap().push(context);
+    pub(crate) fn asks(&self, wanted: KmsOperation) -> usize {
+        self.asked.lock().unwrap().iter().filter(|(operation, _)| *operation == wanted).count()
+    }
+
+    fn ask(&self, operation: KmsOperation, context: EncryptionContext) -> Result<(), KmsError> {
+        self.asked.lock().unwrap().push((operation, context));
         match *self.failure.lock().unwrap() {
-            Some(failure) => Err(KmsError { failure, detail: "told to fail".to_owned() }),
+            Some(failure) => Err(KmsError::new(operation, failure, "told to fail")),
             None => Ok(()),
         }
     }
@@ -84,13 +98,20 @@ impl Kms for TestKms {
         self.inner.key_id()
     }
 
+    fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey> {
+        Box::pin(async move {
+            self.ask(KmsOperation::Generate, context)?;
+            self.inner.generate(context).await
+        })
+    }
+
     fn wrap<'a>(
         &'a self,
         context: EncryptionContext,
         data_key: &'a Secret<Vec<u8>>,
     ) -> KmsFuture<'a, Vec<u8>> {
         Box::pin(async move {
-            self.asked(context)?;
+            self.ask(KmsOperation::Wrap, context)?;
             self.inner.wrap(context, data_key).await
         })
     }
@@ -104,13 +125,64 @@ impl Kms for TestKms {
             self.unwraps.fetch_add(1, Ordering::Relaxed);
             // A real KMS is far away: let others run meanwhile.
             tokio::task::yield_now().await;
-            self.asked(context)?;
+            self.ask(KmsOperation::Unwrap, context)?;
             self.inner.unwrap(context, wrapped).await
         })
     }
 
+    fn rewrap<'a>(
+        &'a self,
+        context: EncryptionContext,
+        from: &'a Wrapping,
+    ) -> Option<KmsFuture<'a, Vec<u8>>> {
+        let other = self.rewraps.lock().unwrap().clone().filter(|other| other.opens(from))?;
+        Some(Box::pin(async move {
+            self.ask(KmsOperation::Rewrap, context)?;
+            let plaintext = other.inner.unwrap(context, &from.bytes).await?;
+            self.inner.wrap(context, &plaintext).await
+        }))
+    }
+
     fn describe(&self) -> KmsFuture<'_, KmsDescription> {
-        self.inner.describe()
+        Box::pin(async move {
+            if let Some(failure) = *self.failure.lock().unwrap() {
+                return Err(KmsError::new(KmsOperation::Describe, failure, "told to fail"));
+            }
+            self.inner.describe().await
+        })
+    }
+}
+
+/// Hands out the KMS that a test has put there for a key.
+#[derive(Default)]
+pub(crate) struct TestFactory(pub(crate) Mutex<Vec<Arc<TestKms>>>);
+
+impl KmsFactory for TestFactory {
+    fn providers(&self) -> &[&'static KmsProvider] {
+        &[]
+    }
+
+    fn connect(&self, settings: &ConnectionSettings) -> Result<Arc<dyn Kms>, KmsSettingsError> {
+        let key = settings.require("key")?;
+        let all = self.0.lock().unwrap();
+        match all.iter().find(|kms| kms.key_id() == key) {
+            Some(kms) => Ok(Arc::clone(kms) as Arc<dyn Kms>),
+            None => Err(KmsSettingsError::new("key", "is not known")),
+        }
+    }
+
+    fn guide<'a>(&'a self, _: &'a ConnectionSettings) -> KmsFuture<'a, KmsGuide> {
+        Box::pin(std::future::ready(Ok(KmsGuide::default())))
+    }
+}
+
+/// Remembers what happened.
+#[derive(Default)]
+pub(crate) struct Events(pub(crate) Mutex<Vec<VaultEvent>>);
+
+impl VaultObserver for Events {
+    fn happened(&self, event: &VaultEvent) {
+        self.0.lock().unwrap().push(event.clone());
     }
 }
 
@@ -156,48 +228,51 @@ impl TestStore {
                 Fails::From(first) => (call < first, call < first),
                 Fails::After(first) => (call <= first, call < first),
             };
-            let failed = || DataKeyStoreError("told to fail".to_owned());
+            let failed = || DataKeyStoreError::Unavailable("told to fail".to_owned());
             let done = if has_effect { effect.await } else { return Err(failed()) };
             if answers { done } else { Err(failed()) }
         })
     }
 }
 
-impl DataKeyStore for TestStore {
-    fn list(&self, organisation: Option<OrganisationId>) -> StoreFuture<'_, Vec<WrappedDataKey>> {
-        self.answer(Box::pin(async move { self.inner.list(organisation).await }))
-    }
+macro_rules! forward {
+    ($($port:ident { $($method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)* })*) => {$(
+        impl $port for TestStore {$(
+            fn $method(&self, $($argument: $type),*) -> StoreFuture<'_, $answer> {
+                self.answer(Box::pin(async move { self.inner.$method($($argument),*).await }))
+            }
+        )*}
+    )*};
+}
 
-    fn list_all(&self) -> StoreFuture<'_, Vec<WrappedDataKey>> {
-        self.answer(Box::pin(async move { self.inner.list_all().await }))
+forward! {
+    DataKeyStore {
+        list(organisation: Option<OrganisationId>) -> Holdings;
+        list_all() -> Holdings;
+        insert(key: WrappedDataKey, replaces: Option<DataKeyId>, reseal: bool) -> DataKeyId;
+        rewrapped(o: Option<OrganisationId>, id: DataKeyId, from: Wrapping, to: Wrapping) -> bool;
+        add_uses(o: Option<OrganisationId>, id: DataKeyId, uses: u64) -> ();
+        change_state(
+            o: Option<OrganisationId>, id: DataKeyId, from: DataKeyState, to: DataKeyState
+        ) -> bool;
+        destroy(o: Option<OrganisationId>, id: DataKeyId) -> bool;
+        forget_former(organisation: OrganisationId) -> ();
+        verified(o: OrganisationId, connection: KmsConnectionId, at: Timestamp) -> ();
+        work() -> Vec<Work>;
+        note_work(o: Option<OrganisationId>, kind: WorkKind, at: Timestamp) -> ();
+        claim(
+            o: Option<OrganisationId>, kind: WorkKind, holder: Uuid, now: Timestamp,
+            until: Timestamp
+        ) -> bool;
+        progress(work: Work, holder: Uuid, until: Timestamp) -> bool;
+        finish(o: Option<OrganisationId>, kind: WorkKind, holder: Uuid) -> ();
     }
-
-    fn insert(
-        &self,
-        key: WrappedDataKey,
-        replaces: Option<DataKeyId>,
-    ) -> StoreFuture<'_, DataKeyId> {
-        self.answer(Box::pin(async move { self.inner.insert(key, replaces).await }))
-    }
-
-    fn update_wrapped(
-        &self,
-        organisation: Option<OrganisationId>,
-        id: DataKeyId,
-        wrapping: Wrapping,
-    ) -> StoreFuture<'_, ()> {
-        self.answer(Box::pin(
-            async move { self.inner.update_wrapped(organisation, id, wrapping).await },
-        ))
-    }
-
-    fn add_uses(
-        &self,
-        organisation: Option<OrganisationId>,
-        id: DataKeyId,
-        uses: u64,
-    ) -> StoreFuture<'_, ()> {
-        self.answer(Box::pin(async move { self.inner.add_uses(organisation, id, uses).await }))
+    SealedStore {
+        under(
+            o: Option<OrganisationId>, key: DataKeyId, after: Option<SealedPlace>, limit: u32
+        ) -> Vec<SealedValue>;
+        replace(o: Option<OrganisationId>, values: Vec<Resealed>) -> u64;
+        count(o: Option<OrganisationId>) -> Vec<SealedCount>;
     }
 }
 
@@ -205,35 +280,122 @@ impl DataKeyStore for TestStore {
 pub(crate) struct Stage {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) kms: Arc<TestKms>,
+    pub(crate) factory: Arc<TestFactory>,
     pub(crate) store: Arc<TestStore>,
+    pub(crate) events: Arc<Events>,
     pub(crate) vault: Arc<Vault>,
+}
+
+/// What a stage differs in.
+pub(crate) struct Setting {
+    pub(crate) kms: Arc<TestKms>,
+    pub(crate) former_kms: Vec<Arc<dyn Kms>>,
+    pub(crate) factory: Arc<TestFactory>,
+    pub(crate) keys: Arc<MemoryDataKeys>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) settings: VaultSettings,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            kms: TestKms::new(1),
+            former_kms: Vec::new(),
+            factory: Arc::default(),
+            keys: Arc::default(),
+            clock: Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000))),
+            settings: settings(),
+        }
+    }
+}
+
+/// The defaults, without waiting between batches.
+pub(crate) fn settings() -> VaultSettings {
+    VaultSettings { reseal_per_second: u32::MAX, ..VaultSettings::default() }
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        Self::with(TestKms::new(1), Arc::default(), VaultSettings::default())
+        Self::with(Setting::default())
     }
 
-    pub(crate) fn with(
-        kms: Arc<TestKms>,
-        keys: Arc<MemoryDataKeys>,
-        settings: VaultSettings,
-    ) -> Self {
-        let clock = Arc::new(TestClock(AtomicI64::new(1_800_000_000_000_000)));
+    pub(crate) fn with(setting: Setting) -> Self {
+        let Setting { kms, former_kms, factory, keys, clock, settings } = setting;
         let store = TestStore::new(keys);
-        let vault = Arc::new(Vault::new(
-            kms.clone(),
-            store.clone(),
-            clock.clone(),
-            Arc::new(Random),
-            settings,
-        ));
-        Self { clock, kms, store, vault }
+        let events = Arc::new(Events::default());
+        let parts = VaultParts {
+            kms: kms.clone(),
+            former_kms,
+            factory: factory.clone(),
+            keys: store.clone(),
+            sealed: store.clone(),
+            observer: events.clone(),
+            clock: clock.clone(),
+            dice: Arc::new(Random),
+        };
+        let vault = Arc::new(Vault::new(parts, settings));
+        Self { clock, kms, factory, store, events, vault }
     }
 
-    /// Another node: own cache, same KMS key and store. Its clock shows the same start.
+    /// Another node, or this one started again: own cache, the same KMS, store and clock.
     pub(crate) fn another_node(&self) -> Self {
-        Self::with(self.kms.clone(), self.store.inner.clone(), VaultSettings::default())
+        Self::with(Setting {
+            kms: self.kms.clone(),
+            factory: self.factory.clone(),
+            keys: self.store.inner.clone(),
+            clock: self.clock.clone(),
+            ..Setting::default()
+        })
+    }
+
+    /// Another node whose clock is its own.
+    pub(crate) fn with_a_clock_of_its_own(&self) -> Self {
+        Self::with(Setting {
+            kms: self.kms.clone(),
+            factory: self.factory.clone(),
+            keys: self.store.inner.clone(),
+            ..Setting::default()
+        })
+    }
+
+    /// Connects the organisation to a key of its own, as the control plane does.
+    pub(crate) async fn connect(&self, n: u128, kms: &Arc<TestKms>) {
+        self.factory.0.lock().unwrap().push(kms.clone());
+        let organisation = organisation(n).unwrap();
+        let id = KmsConnectionId::mint(&*self.clock, &Random);
+        let parameters = [("key".to_owned(), Secret::new(kms.key_id().to_owned()))];
+        let settings = ConnectionSettings {
+            provider: "local".to_owned(),
+            organisation: Some(organisation),
+            parameters: parameters.into(),
+            pinned_key: None,
+        };
+        let place = Vault::connection_place(id);
+        let sealed = self.vault.seal(&place, settings.to_json().danger_expose()).await.unwrap();
+        let connection = portcullis_vault::KmsConnection {
+            id,
+            organisation,
+            provider: "local".to_owned(),
+            key_id: kms.key_id().to_owned(),
+            settings: sealed,
+            state: portcullis_vault::ConnectionState::Active,
+            verified_at: self.clock.now(),
+            created_at: self.clock.now(),
+        };
+        self.store.inner.connect(organisation, Some(connection), self.clock.now());
+    }
+
+    /// Does all the work there is; how each piece stands.
+    pub(crate) async fn work(&self) -> Vec<WorkState> {
+        let mut states = Vec::new();
+        for work in self.vault.work().await.unwrap() {
+            states.push(self.vault.perform(work, Arc::new(|| true)).await.unwrap());
+        }
+        states
+    }
+
+    pub(crate) async fn status(&self) -> Vec<portcullis_vault::KeyStatus> {
+        self.vault.status(StatusDepth { asks_kms: true, counts: true }).await.unwrap()
     }
 
     pub(crate) async fn reads(&self, place: &SealedPlace, sealed: &portcullis_domain::Sealed) {

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::Sealed;
-use portcullis_vault::{DataKeyState, DataKeyStore, VaultSettings};
+use portcullis_vault::{DataKeyState, DataKeyStore, KmsOperation, VaultSettings};
 
-use crate::support::{MINUTE, Stage, TestKms, organisation, place};
+use crate::support::{MINUTE, Setting, Stage, organisation, place};
 
 #[tokio::test]
 async fn a_ring_is_cached_for_its_lifetime() {
@@ -33,7 +33,7 @@ async fn a_clock_that_steps_back_prolongs_nothing() {
 #[tokio::test]
 async fn without_a_lifetime_every_use_asks_the_kms() {
     let settings = VaultSettings { lifetime: Duration::ZERO, ..VaultSettings::default() };
-    let stage = Stage::with(TestKms::new(1), Arc::default(), settings);
+    let stage = Stage::with(Setting { settings, ..Setting::default() });
     let sealed = stage.vault.seal(&place(1), b"canary").await.unwrap();
     stage.reads(&place(1), &sealed).await;
     stage.reads(&place(1), &sealed).await;
@@ -70,7 +70,7 @@ async fn racing_nodes_agree_on_one_active_key() {
         stages[2].vault.seal(&home, b"canary"),
         stages[3].vault.seal(&home, b"canary"),
     );
-    let keys = stages[0].store.inner.list(organisation(1)).await.unwrap();
+    let keys = stages[0].store.inner.list(organisation(1)).await.unwrap().keys;
     assert_eq!(keys.len(), 1);
     assert_eq!(keys[0].state, DataKeyState::Active);
     for sealed in [one, two, three, four] {
@@ -86,8 +86,8 @@ async fn the_kms_hears_only_ids() {
     let stage = Stage::new();
     stage.vault.seal(&place(1), b"canary").await.unwrap();
     stage.vault.key_ring(None).await.unwrap();
-    let contexts = stage.kms.contexts.lock().unwrap();
-    let heard: Vec<_> = contexts.iter().flat_map(|context| context.pairs()).collect();
+    let asked = stage.kms.asked.lock().unwrap();
+    let heard: Vec<_> = asked.iter().flat_map(|(_, context)| context.pairs()).collect();
     let id = organisation(1).unwrap().to_string();
     for (name, value) in &heard {
         match *name {
@@ -96,7 +96,9 @@ async fn the_kms_hears_only_ids() {
             other => panic!("{other} is neither"),
         }
     }
-    assert_eq!(heard.len(), 2 * 4, "wrapping and unwrapping, for two");
+    assert_eq!(heard.len(), 2 * 4, "generating and unwrapping, for two");
+    drop(asked);
+    assert_eq!(stage.kms.asks(KmsOperation::Wrap), 0, "the KMS makes data keys itself");
 }
 
 #[tokio::test]
@@ -105,14 +107,14 @@ async fn uses_are_counted_and_persisted() {
     for _ in 0..5 {
         stage.vault.seal(&place(1), b"x").await.unwrap();
     }
-    assert_eq!(stage.vault.status().await.unwrap()[0].data_keys[0].uses, 5);
+    assert_eq!(stage.status().await[0].data_keys[0].uses, 5);
     stage.vault.maintain().await;
     stage.vault.maintain().await;
-    assert_eq!(stage.store.inner.list(organisation(1)).await.unwrap()[0].uses, 5);
+    assert_eq!(stage.store.inner.list(organisation(1)).await.unwrap().keys[0].uses, 5);
     stage.vault.seal(&place(1), b"x").await.unwrap();
     stage.clock.advance(5 * MINUTE);
     stage.vault.seal(&place(1), b"x").await.unwrap();
-    assert_eq!(stage.vault.status().await.unwrap()[0].data_keys[0].uses, 7);
+    assert_eq!(stage.status().await[0].data_keys[0].uses, 7);
 }
 
 #[tokio::test]
@@ -123,15 +125,15 @@ async fn status_tells_of_every_organisation() {
     stage.clock.advance(3 * MINUTE);
     let id = stage.vault.rotate(organisation(1)).await.unwrap();
     stage.clock.advance(3 * MINUTE);
-    let status = stage.vault.status().await.unwrap();
+    let status = stage.status().await;
     let [instance, one] = &status[..] else { panic!("{status:?}") };
     assert_eq!((instance.organisation, one.organisation), (None, organisation(1)));
     assert_eq!((instance.cached, one.cached), (false, true));
     let keys: Vec<_> = one.data_keys.iter().map(|key| (key.state, key.age.as_secs())).collect();
-    assert_eq!(keys, [(DataKeyState::Retired, 360), (DataKeyState::Active, 180)]);
+    assert_eq!(keys, [(DataKeyState::Resealing, 360), (DataKeyState::Active, 180)]);
     assert_eq!(one.data_keys[1].id, id);
     assert_eq!(one.data_keys[1].kms_key_id, one.kms_key_id);
-    assert!(one.kms_key.as_ref().unwrap().enabled);
+    assert_eq!(one.kms_key.as_ref().unwrap().as_ref().unwrap().origin, "a test");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Texts that hold nothing personal.
 
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 use portcullis_pii::{Detector, Finding, Scanner};
 
@@ -51,6 +51,19 @@ pub(crate) fn touched<'t>(
         .map(|text| (text.as_str(), scanner.scan(detector, text).to_vec()))
         .filter(|(_, found)| !found.is_empty())
         .collect()
+}
+
+/// What was found in a text, with a few words around each. These texts are public.
+pub(crate) fn shown(text: &str, found: &[Finding]) -> String {
+    let mut shown = String::new();
+    for it in found {
+        let from = text.floor_char_boundary(it.start.saturating_sub(40));
+        let to = text.ceil_char_boundary((it.end + 20).min(text.len()));
+        let (before, after) = (&text[from..it.start], &text[it.end..to]);
+        let value = &text[it.start..it.end];
+        let _ = writeln!(shown, "{:?} {:.2} {before:?} {value:?} {after:?}", it.entity, it.score);
+    }
+    shown
 }
 
 fn collect(folder: &Path, ending: &str, files: &mut Vec<String>) -> Outcome {

@@ -29,7 +29,7 @@ mod lexicon;
 mod measure;
 mod pack;
 mod patterns;
-mod prompts;
+pub(crate) mod prompts;
 mod report;
 mod template;
 

@@ -19,7 +19,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "postal address",
     validator: "grammar: number, street and its type, unit, town, region, post code",
     example: "742 Evergreen Terrace, Springfield, OR 97477",
-    hold: 256,
+    hold: 1024,
     sites: &[Site::Number(number)],
     labels: "address, street address, home address, mailing address, postal address, billing \
         address, shipping address, delivery address, residential address, work address, office \

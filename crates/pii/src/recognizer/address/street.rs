@@ -149,12 +149,12 @@ fn named_before(cx: &Cx<'_>, number: Token) -> Option<House> {
         first = Token::previous(cx, first.start, true)?;
     }
     // The street's own word holds its type.
-    if let Some(sure) = lexicon::street_ending(first.text(cx)).filter(|_| !comma) {
-        if first.is_capital(cx) || sure && first.text(cx).len() > 9 {
-            let start = names_before(cx, first, 2);
-            let log_odds = if sure { 2.2 } else { -0.6 };
-            return Some(House { start, end: with_letter(cx, number), log_odds });
-        }
+    if let Some(sure) = lexicon::street_ending(first.text(cx)).filter(|_| !comma)
+        && (first.is_capital(cx) || sure && first.text(cx).len() > 9)
+    {
+        let start = names_before(cx, first, 2);
+        let log_odds = if sure { 2.2 } else { -0.6 };
+        return Some(House { start, end: with_letter(cx, number), log_odds });
     }
     let behind = first.has(cx, Kind::TypeBehind { sure: true });
     if behind || first.has(cx, Kind::TypeBehind { sure: false }) && !comma {
@@ -322,13 +322,12 @@ fn typed_first(cx: &Cx<'_>, number: Token) -> Option<House> {
 fn named_behind(cx: &Cx<'_>, number: Token) -> Option<House> {
     let mut token = number.next(cx, false)?;
     let mut capitals = 0;
-    let mut words = 0;
     let mut best: Option<House> = None;
-    for place in 0..6 {
+    for words in 0..6 {
         let text = token.text(cx);
         let sure = token.has(cx, Kind::TypeBehind { sure: true });
         let kind = sure || token.has(cx, Kind::TypeBehind { sure: false });
-        let ending = lexicon::street_ending(text).filter(|_| token.is_plain_name(cx) && place < 2);
+        let ending = lexicon::street_ending(text).filter(|_| token.is_plain_name(cx) && words < 2);
         if kind && words > 0 || ending == Some(true) {
             let lower = !token.is_capital(cx);
             let named = capitals > 0 || ending.is_some();
@@ -369,7 +368,6 @@ fn named_behind(cx: &Cx<'_>, number: Token) -> Option<House> {
             break;
         }
         capitals += usize::from(counts);
-        words += 1;
         // `St. James Street`: a point behind a title does not end the line.
         let Some(next) = token.next(cx, false) else { break };
         token = next;

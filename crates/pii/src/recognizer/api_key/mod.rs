@@ -17,7 +17,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "key or token of a programming interface",
     validator: "prefix, alphabet and length by maker; CRC-32 tails; else label and entropy",
     example: "sk-proj-4f9aQ2m7Xw1bT8kL0cVd",
-    hold: 512,
+    hold: 1024,
     sites: &[Site::Word(word), Site::Literal(&["sk-"], prefix), Site::Colon(telegram)],
     labels: "api key, apikey, api token, apitoken, api secret, access token, auth token, authentication \
         token, authorization, bearer, bearer token, client secret, app secret, application secret, \

@@ -181,9 +181,7 @@ impl Reading {
             let log_odds = match (digits[0], lengths, same) {
                 // Brazil, Mexico and others: the area in brackets.
                 (b'1'..=b'9', [2, 5, 4] | [2, 4, 4], _) if brackets => 2.4,
-                (b'1'..=b'9', [2 | 3 | 4, ..], _)
-                    if brackets && (8..=11).contains(&digits.len()) =>
-                {
+                (b'1'..=b'9', [2..=4, ..], _) if brackets && (8..=11).contains(&digits.len()) => {
                     0.0
                 }
                 (b'1'..=b'9', [2, 5, 4], Some(_)) => -0.6,

@@ -2,6 +2,7 @@
 
 use portcullis_control::forget_the_old;
 use portcullis_domain::Clock as _;
+use portcullis_identity::SessionRules;
 use portcullis_runtime::SystemClock;
 use serde_json::Value;
 
@@ -19,10 +20,10 @@ async fn changes_leave_the_outbox_after_a_week_and_serving_goes_on() {
     let (first, last) = bounds().await;
     assert!(first < last);
     let day = 24 * 3_600_000;
-    let now = SystemClock.now();
-    forget_the_old(&admin.db, now.plus_millis(6 * day)).await.unwrap();
+    let (now, rules) = (SystemClock.now(), SessionRules::default());
+    forget_the_old(&admin.db, &rules, now.plus_millis(6 * day)).await.unwrap();
     assert_eq!(bounds().await, (first, last), "a week is kept");
-    forget_the_old(&admin.db, now.plus_millis(8 * day)).await.unwrap();
+    forget_the_old(&admin.db, &rules, now.plus_millis(8 * day)).await.unwrap();
     assert_eq!(bounds().await, (last, last), "the last one keeps the count");
 
     admin.virtual_key("after").await;

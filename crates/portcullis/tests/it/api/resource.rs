@@ -158,7 +158,7 @@ async fn a_handle_on_the_organisations_integration_is_changed_by_itself() {
 
     // The organisation's credential takes the organisation's scope, and has it changed.
     let fresh = json!({"key": "sk-another-9876543210"});
-    assert_eq!(admin.call(&key, path, &fresh).await.status, 404);
+    assert_eq!(admin.call(&key, path, &fresh).await.status, 403);
     admin.ok(path, fresh).await;
     let shown = admin.ok("GET /v1/integrations/shared", Value::Null).await;
     assert_eq!(shown["masked_key"], "sk********210");

@@ -92,7 +92,7 @@ impl Reply for ModelsReply {
 
     fn fail(&mut self, _: &Fault, _: &mut Vec<Bytes>) {}
 
-    fn observed(&self) -> &Observed {
-        &self.observed
+    fn observed(&mut self) -> &mut Observed {
+        &mut self.observed
     }
 }

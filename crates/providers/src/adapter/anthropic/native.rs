@@ -186,8 +186,8 @@ impl Reply for NativeReply {
         self.over
     }
 
-    fn observed(&self) -> &Observed {
-        &self.observed
+    fn observed(&mut self) -> &mut Observed {
+        &mut self.observed
     }
 }
 
@@ -246,7 +246,7 @@ impl Reply for PassReply {
 
     fn fail(&mut self, _: &Fault, _: &mut Vec<Bytes>) {}
 
-    fn observed(&self) -> &Observed {
-        &self.observed
+    fn observed(&mut self) -> &mut Observed {
+        &mut self.observed
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memmem};
 
 /// What one pass over the strings of a JSON text found.
 #[derive(Default)]
@@ -54,6 +54,17 @@ pub(super) fn glance<'a>(json: &'a [u8], counted: &[&[u8]]) -> Glance<'a> {
     found
 }
 
+/// The last value of a member that is a string, escapes untouched; `quoted` is the member's name in
+/// quotation marks. Inside a string those would be escaped, so whatever is found and followed by a
+/// colon is a name.
+pub(super) fn last_string<'a>(json: &'a [u8], quoted: &[u8]) -> Option<&'a [u8]> {
+    memmem::rfind_iter(json, quoted).find_map(|at| {
+        let rest = json[at + quoted.len()..].trim_ascii_start().strip_prefix(b":")?;
+        let text = rest.trim_ascii_start().strip_prefix(b"\"")?;
+        Some(&text[..string_end(text, 0)])
+    })
+}
+
 /// Where the string that begins at `start` ends: at its closing quote, or with the text.
 pub(super) fn string_end(json: &[u8], start: usize) -> usize {
     let mut at = start;
@@ -88,7 +99,7 @@ pub(super) fn member_span(
 
 #[cfg(test)]
 mod tests {
-    use super::{glance, member_span};
+    use super::{glance, last_string, member_span};
 
     #[test]
     fn sees_keys_and_not_text_that_looks_like_keys() {
@@ -98,6 +109,13 @@ mod tests {
         assert!(!found.usage && !found.error);
         assert_eq!(found.finish_reason, Some(&b"stop"[..]));
         assert!(glance(br#"{"a":{"usage" :null}}"#, &[]).usage);
+    }
+
+    #[test]
+    fn the_last_string_of_a_name_is_found() {
+        let json = br#"{"r":"first","r" : "last \" one","r":null,"x":"r","y":"\"r\":\"no\""}"#;
+        assert_eq!(last_string(json, b"\"r\""), Some(&br#"last \" one"#[..]));
+        assert_eq!(last_string(json, b"\"z\""), None);
     }
 
     #[test]

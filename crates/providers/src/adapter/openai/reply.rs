@@ -9,18 +9,16 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use portcullis_domain::{Fault, FaultKind, Retry, Secret};
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Value, value::RawValue};
 
 use super::{
     super::{Ask, AskBody, Observed, Reply, noted},
     error::{self, ProviderError},
-    members::{glance, member_span, string_end},
+    members::{glance, last_string, member_span, string_end},
     models, usage,
 };
 use crate::{
     Endpoint,
-    request::{string, top_level},
+    json::{self, Malformed, Member, Walk, string},
     sse::{Event, Scanner},
 };
 
@@ -64,6 +62,17 @@ enum Form {
     Error,
     /// Anything else, handed on.
     Opaque,
+}
+
+/// What an event told besides what is noted of the answer.
+#[derive(Default)]
+struct Told<'a> {
+    /// Whether it is an error's.
+    is_error: bool,
+    /// Its choices.
+    choices: Option<&'a str>,
+    /// Where its usage is, and the value before it.
+    usage: Option<(Option<Range<usize>>, Range<usize>)>,
 }
 
 /// What becomes of an event.
@@ -144,95 +153,97 @@ impl OpenAiReply {
         let Some(text) = std::str::from_utf8(&data).ok().filter(|_| telling) else {
             return Fate::Keep;
         };
-        let Ok(members) = top_level(text) else { return Fate::Keep };
-        self.note(&members);
+        let Ok(told) = self.note(text) else { return Fate::Keep };
         // An error event of responses has its message beside its type.
-        let is_error =
-            |(key, raw): &(Cow<'_, str>, &RawValue)| key == "type" && raw.get() == r#""error""#;
-        if self.observed.error.is_none() && members.iter().any(is_error) {
+        if self.observed.error.is_none() && told.is_error {
             self.observed.error = Some(ProviderError::read(&data, self.key()).observed());
         }
         self.over |= self.observed.error.is_some();
         if !self.hides_usage || !found.usage {
             return Fate::Keep;
         }
-        let Some(at) = members.iter().position(|(key, _)| key == "usage") else {
-            return Fate::Keep;
-        };
-        if members[at].1.get() != "null" {
+        let Some((before, usage)) = told.usage else { return Fate::Keep };
+        if &text[usage.clone()] != "null" {
             // Usage beside a choice comes unasked from some: nothing to hide.
-            let bare = members.iter().any(|(key, raw)| key == "choices" && is_empty_list(raw));
-            return if bare { Fate::Drop } else { Fate::Keep };
+            let is_bare = told.choices.is_some_and(is_empty_list);
+            return if is_bare { Fate::Drop } else { Fate::Keep };
         }
         let Some(data_at) = event.data_range().map(|range| range.start) else { return Fate::Keep };
-        let value_of = |at: usize| {
-            let raw = members[at].1.get();
-            let start = raw.as_ptr() as usize - text.as_ptr() as usize;
-            start..start + raw.len()
-        };
-        let inside = text.find('{').map_or(0, |brace| brace + 1);
-        let before = at.checked_sub(1).map(value_of);
-        let span = member_span(text.as_bytes(), inside, before, value_of(at));
+        let span = member_span(text.as_bytes(), Walk::inside(text), before, usage);
         Fate::Cut(data_at + span.start..data_at + span.end)
     }
 
-    /// Notes what the members of an answer, or of an event of one, tell.
-    fn note(&mut self, members: &[(Cow<'_, str>, &RawValue)]) {
-        self.note_members(members);
-        // The events of responses wrap the response; what that wraps is nobody's.
-        let wrapped = members.iter().find(|(key, _)| key == "response");
-        if let Some(inner) = wrapped.and_then(|(_, raw)| top_level(raw.get()).ok()) {
-            self.note_members(&inner);
-        }
-    }
-
-    fn note_members(&mut self, members: &[(Cow<'_, str>, &RawValue)]) {
-        let mut kind = None;
-        for (key, raw) in members {
-            let raw = raw.get();
-            match key.as_ref() {
-                "id" => note_text(&mut self.observed.id, raw),
-                "model" => note_text(&mut self.observed.model, raw),
-                // The last word counts: a stream may begin with what was asked for.
-                "service_tier" => {
-                    let tier = string(raw).map(|text| noted(&text));
-                    self.observed.service_tier = tier.or(self.observed.service_tier.take());
+    /// Notes what the members of an answer, or of an event of one, tell. The events of responses
+    /// wrap the response; what that wraps is nobody's.
+    fn note<'a>(&mut self, text: &'a str) -> Result<Told<'a>, Malformed> {
+        let (mut members, mut told) = (Walk::object(text)?, Told::default());
+        let mut before = None;
+        while let Some(member) = members.member()? {
+            match &*member.key {
+                "response" => {
+                    // It may be of any form, and then tells nothing.
+                    let _ = self.note_wrapped(member.value);
                 }
-                "type" => kind = string(raw),
-                "usage" | "usage_info" | "x_groq" => self.note_usage(raw),
-                "choices" if memchr::memmem::find(raw.as_bytes(), b"\"usage\"").is_some() => {
-                    self.note_usage(raw);
-                }
-                "error" if raw != "null" => {
-                    let error = ProviderError::read(raw.as_bytes(), self.key());
-                    self.observed.error = Some(error.observed());
-                }
-                "status" if self.endpoint == Endpoint::CreateModelResponse => {
-                    let status = string(raw);
-                    let runs =
-                        |status: &Cow<'_, str>| status == "in_progress" || status == "queued";
-                    self.observed.runs_on =
-                        self.form == Form::Document && status.as_ref().is_some_and(runs);
-                    let ended = status.filter(|status| !runs(status));
-                    self.observed.finish_reason = ended.map(|text| noted(&text));
-                }
-                "output" if self.endpoint == Endpoint::CreateModelResponse => {
-                    self.observed.usage.web_searches = web_searches(raw);
-                }
-                "data" if self.makes_images() => {
-                    let images = serde_json::from_str::<Vec<IgnoredAny>>(raw).ok();
-                    self.observed.usage.images = images.map(|images| images.len() as u64);
-                }
-                "duration" if self.hears_audio() && self.observed.usage.audio_millis.is_none() => {
-                    let seconds = serde_json::from_str::<Value>(raw).ok();
-                    self.observed.usage.audio_millis = seconds.as_ref().and_then(usage::millis);
-                }
+                "type" => told.is_error |= member.value == r#""error""#,
+                "usage" => told.usage = Some((before, member.place.clone())),
+                "choices" => told.choices = Some(member.value),
                 _ => {}
             }
+            self.note_member(&member);
+            before = Some(member.place);
         }
-        if self.makes_images() && kind.is_some_and(|kind| kind.ends_with(".completed")) {
-            let images = self.observed.usage.images.unwrap_or(0);
-            self.observed.usage.images = Some(images + 1);
+        Ok(told)
+    }
+
+    fn note_wrapped(&mut self, text: &str) -> Result<(), Malformed> {
+        let mut members = Walk::object(text)?;
+        while let Some(member) = members.member()? {
+            self.note_member(&member);
+        }
+        Ok(())
+    }
+
+    fn note_member(&mut self, member: &Member<'_>) {
+        let raw = member.value;
+        match &*member.key {
+            "id" => note_text(&mut self.observed.id, raw),
+            "model" => note_text(&mut self.observed.model, raw),
+            // The last word counts: a stream may begin with what was asked for.
+            "service_tier" => {
+                let tier = string(raw).map(|text| noted(&text));
+                self.observed.service_tier = tier.or(self.observed.service_tier.take());
+            }
+            // One image of a stream is done.
+            "type" if self.makes_images() && raw.ends_with(r#".completed""#) => {
+                let images = self.observed.usage.images.unwrap_or(0);
+                self.observed.usage.images = Some(images + 1);
+            }
+            "usage" | "usage_info" | "x_groq" => self.note_usage(raw),
+            "choices" if memchr::memmem::find(raw.as_bytes(), b"\"usage\"").is_some() => {
+                self.note_usage(raw);
+            }
+            "error" if raw != "null" => {
+                let error = ProviderError::read(raw.as_bytes(), self.key());
+                self.observed.error = Some(error.observed());
+            }
+            "status" if self.endpoint == Endpoint::CreateModelResponse => {
+                let status = string(raw);
+                let runs = |status: &Cow<'_, str>| status == "in_progress" || status == "queued";
+                self.observed.runs_on =
+                    self.form == Form::Document && status.as_ref().is_some_and(runs);
+                let ended = status.filter(|status| !runs(status));
+                self.observed.finish_reason = ended.map(|text| noted(&text));
+            }
+            "output" if self.endpoint == Endpoint::CreateModelResponse => {
+                self.observed.usage.web_searches = web_searches(raw);
+            }
+            "data" if self.makes_images() => {
+                self.observed.usage.images = elements(raw).map(|images| images.len() as u64);
+            }
+            "duration" if self.hears_audio() && self.observed.usage.audio_millis.is_none() => {
+                self.observed.usage.audio_millis = usage::millis(raw);
+            }
+            _ => {}
         }
     }
 
@@ -241,10 +252,10 @@ impl OpenAiReply {
         if raw == "null" || raw.len() > MAX_USAGE || !self.consumes {
             return;
         }
-        let Ok(value) = serde_json::from_str::<Value>(raw) else { return };
         // Groq has it in `x_groq`, Moonshot in a choice.
-        let inner = value.get("usage").or_else(|| value.pointer("/0/usage"));
-        let mut stated = usage::read(inner.unwrap_or(&value));
+        let choice = elements(raw).and_then(|choices| choices.first().copied());
+        let outer = choice.unwrap_or(raw);
+        let mut stated = usage::read(json::member(outer, "usage").unwrap_or(outer));
         if self.makes_images() && stated.output_image_tokens.is_none() {
             stated.output_image_tokens = stated.output_tokens;
         }
@@ -315,13 +326,16 @@ impl OpenAiReply {
 
     fn note_document(&mut self) {
         let document = self.gathered();
-        let found = glance(&document, self.whole_text());
-        self.observed.output_chars += found.chars;
-        if let Some(reason) = found.finish_reason {
+        if let Ok(text) = std::str::from_utf8(&document) {
+            // What cannot be read is not stated.
+            let _ = self.note(text);
+        }
+        if let Some(reason) = last_string(&document, b"\"finish_reason\"") {
             self.observed.finish_reason = Some(noted_bytes(reason));
         }
-        if let Ok(members) = std::str::from_utf8(&document).map_or(Ok(Vec::new()), top_level) {
-            self.note(&members);
+        // Text is counted only to estimate from.
+        if self.observed.usage.output_tokens.is_none() && !self.whole_text().is_empty() {
+            self.observed.output_chars += glance(&document, self.whole_text()).chars;
         }
     }
 }
@@ -394,7 +408,8 @@ impl Reply for OpenAiReply {
             Form::Document if self.endpoint == Endpoint::ListModels => {
                 out.push(models::list(&self.gathered(), self.provider));
             }
-            Form::Document => self.note_document(),
+            // Looked at when somebody asks.
+            Form::Document => {}
             Form::Error => {
                 let document = self.gathered();
                 let error = ProviderError::read(&document, self.key());
@@ -419,8 +434,11 @@ impl Reply for OpenAiReply {
         self.complete
     }
 
-    fn observed(&self) -> &Observed {
-        &self.observed
+    fn observed(&mut self) -> &mut Observed {
+        if self.form == Form::Document && !self.gathered.is_empty() {
+            self.note_document();
+        }
+        &mut self.observed
     }
 }
 
@@ -537,18 +555,22 @@ fn noted_bytes(text: &[u8]) -> String {
     noted(&String::from_utf8_lossy(&text[..text.len().min(1024)]))
 }
 
-fn is_empty_list(raw: &RawValue) -> bool {
-    serde_json::from_str::<[IgnoredAny; 0]>(raw.get()).is_ok()
+fn is_empty_list(raw: &str) -> bool {
+    elements(raw).is_some_and(|elements| elements.is_empty())
+}
+
+/// The elements of the array that a text is, if it is one.
+fn elements(raw: &str) -> Option<Vec<&str>> {
+    let (mut walk, mut elements) = (Walk::array(raw).ok()?, Vec::new());
+    while let Some(element) = walk.element().ok()? {
+        elements.push(element);
+    }
+    Some(elements)
 }
 
 /// The web searches among the items of a response's output.
 fn web_searches(output: &str) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Item<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Option<Cow<'a, str>>,
-    }
-    let items = serde_json::from_str::<Vec<Item<'_>>>(output).ok()?;
-    let searches = items.iter().filter(|item| item.kind.as_deref() == Some("web_search_call"));
-    Some(searches.count() as u64).filter(|count| *count > 0)
+    let is_search = |item: &&str| json::member(item, "type") == Some(r#""web_search_call""#);
+    let searches = elements(output)?.iter().filter(|item| is_search(item)).count() as u64;
+    Some(searches).filter(|count| *count > 0)
 }

@@ -1,58 +1,86 @@
 //! Usage as the providers of this dialect state it.
 
 use portcullis_domain::Usage;
-use serde_json::Value;
+
+use crate::json::{Walk, count, string};
 
 /// Reads a `usage` object of chat completions, completions, embeddings, responses, images or
-/// transcriptions. Numbers that are not counts are taken as not stated.
-pub(in super::super) fn read(usage: &Value) -> Usage {
-    let count = |paths: &[&str]| paths.iter().find_map(|path| usage.pointer(path)?.as_u64());
-    let stated_output = count(&["/completion_tokens", "/output_tokens"]);
-    // Some embeddings state a total only, and it is all input.
-    let total_input = count(&["/total_tokens"]).filter(|_| stated_output.is_none());
-    let input_tokens = count(&["/prompt_tokens", "/input_tokens"]).or(total_input);
-    let output_tokens = stated_output.map(|output| {
-        // Some (xAI, Gemini) leave reasoning out of the output but not out of the total.
-        let total = count(&["/total_tokens"]).unwrap_or(0);
-        output.max(total.saturating_sub(input_tokens.unwrap_or(0)))
+/// transcriptions. Numbers that are not counts are taken as not stated, and so is all of a text
+/// that is no object.
+pub(in super::super) fn read(raw: &str) -> Usage {
+    let mut usage = Usage::default();
+    let (mut total, mut cached) = (None, None);
+    each(raw, |key, value| match key {
+        // Chat completions and responses have words of their own for the same.
+        "prompt_tokens" => usage.input_tokens = count(value).or(usage.input_tokens),
+        "input_tokens" => usage.input_tokens = usage.input_tokens.or(count(value)),
+        "completion_tokens" => usage.output_tokens = count(value).or(usage.output_tokens),
+        "output_tokens" => usage.output_tokens = usage.output_tokens.or(count(value)),
+        "total_tokens" => total = count(value),
+        "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
+            input_details(value, &mut usage);
+        }
+        "completion_tokens_details" | "output_tokens_details" | "output_token_details" => {
+            output_details(value, &mut usage);
+        }
+        // DeepSeek's and Moonshot's.
+        "prompt_cache_hit_tokens" => cached = count(value).or(cached),
+        "cached_tokens" => cached = cached.or(count(value)),
+        "seconds" => usage.audio_millis = millis(value),
+        "pages_processed" => usage.pages = count(value),
+        "num_search_queries" => usage.web_searches = count(value),
+        _ => {}
     });
-    let input = |name: &str| {
-        ["prompt_tokens_details", "input_tokens_details", "input_token_details"]
-            .iter()
-            .find_map(|group| usage.get(group)?.get(name)?.as_u64())
-    };
-    let output = |name: &str| {
-        ["completion_tokens_details", "output_tokens_details", "output_token_details"]
-            .iter()
-            .find_map(|group| usage.get(group)?.get(name)?.as_u64())
-    };
-    Usage {
-        input_tokens,
-        output_tokens,
-        cache_read_tokens: input("cached_tokens")
-            .or_else(|| count(&["/prompt_cache_hit_tokens", "/cached_tokens"])),
-        cache_write_tokens: input("cache_write_tokens"),
-        reasoning_tokens: output("reasoning_tokens"),
-        input_audio_tokens: input("audio_tokens"),
-        cached_audio_tokens: count(&[
-            "/prompt_tokens_details/cached_tokens_details/audio_tokens",
-            "/input_token_details/cached_tokens_details/audio_tokens",
-        ]),
-        output_audio_tokens: output("audio_tokens"),
-        input_image_tokens: input("image_tokens"),
-        output_image_tokens: output("image_tokens"),
-        accepted_prediction_tokens: output("accepted_prediction_tokens"),
-        rejected_prediction_tokens: output("rejected_prediction_tokens"),
-        audio_millis: usage.get("seconds").and_then(millis),
-        pages: count(&["/pages_processed"]),
-        web_searches: count(&["/num_search_queries"]),
-        ..Usage::default()
+    usage.cache_read_tokens = usage.cache_read_tokens.or(cached);
+    match usage.output_tokens {
+        // Some embeddings state a total only, and it is all input.
+        None => usage.input_tokens = usage.input_tokens.or(total),
+        // Some (xAI, Gemini) leave reasoning out of the output but not out of the total.
+        Some(output) => {
+            let rest = total.unwrap_or(0).saturating_sub(usage.input_tokens.unwrap_or(0));
+            usage.output_tokens = Some(output.max(rest));
+        }
+    }
+    usage
+}
+
+fn input_details(raw: &str, usage: &mut Usage) {
+    each(raw, |key, value| match key {
+        "cached_tokens" => usage.cache_read_tokens = count(value),
+        "cache_write_tokens" => usage.cache_write_tokens = count(value),
+        "audio_tokens" => usage.input_audio_tokens = count(value),
+        "image_tokens" => usage.input_image_tokens = count(value),
+        "cached_tokens_details" => each(value, |key, value| {
+            if key == "audio_tokens" {
+                usage.cached_audio_tokens = count(value);
+            }
+        }),
+        _ => {}
+    });
+}
+
+fn output_details(raw: &str, usage: &mut Usage) {
+    each(raw, |key, value| match key {
+        "reasoning_tokens" => usage.reasoning_tokens = count(value),
+        "audio_tokens" => usage.output_audio_tokens = count(value),
+        "image_tokens" => usage.output_image_tokens = count(value),
+        "accepted_prediction_tokens" => usage.accepted_prediction_tokens = count(value),
+        "rejected_prediction_tokens" => usage.rejected_prediction_tokens = count(value),
+        _ => {}
+    });
+}
+
+fn each(raw: &str, mut take: impl FnMut(&str, &str)) {
+    let Ok(mut members) = Walk::object(raw) else { return };
+    while let Ok(Some(member)) = members.member() {
+        take(&member.key, member.value);
     }
 }
 
 /// Seconds, as a number or as text, in milliseconds.
-pub(super) fn millis(seconds: &Value) -> Option<u64> {
-    let seconds = seconds.as_f64().or_else(|| seconds.as_str()?.parse().ok())?;
+pub(super) fn millis(raw: &str) -> Option<u64> {
+    let text = string(raw);
+    let seconds: f64 = text.as_deref().unwrap_or(raw).parse().ok()?;
     // Beyond a year it is no length of a recording.
     (0.0..=31_536_000.0).contains(&seconds).then(|| (seconds * 1000.0).round() as u64)
 }
@@ -60,9 +88,13 @@ pub(super) fn millis(seconds: &Value) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use portcullis_domain::Usage;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::{millis, read};
+    use super::millis;
+
+    fn read(value: &Value) -> Usage {
+        super::read(&value.to_string())
+    }
 
     #[test]
     fn reads_each_providers_words() {
@@ -105,8 +137,8 @@ mod tests {
     #[test]
     fn durations_come_in_seconds() {
         assert_eq!(read(&json!({ "type": "duration", "seconds": 12 })).audio_millis, Some(12_000));
-        assert_eq!(millis(&json!("3.5")), Some(3_500));
-        assert_eq!(millis(&json!(-1)), None);
-        assert_eq!(millis(&json!("NaN")), None);
+        assert_eq!(millis("\"3.5\""), Some(3_500));
+        assert_eq!(millis("-1"), None);
+        assert_eq!(millis("\"NaN\""), None);
     }
 }

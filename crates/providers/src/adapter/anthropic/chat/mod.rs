@@ -124,7 +124,7 @@ impl Reply for ChatReply {
         self.stream.is_over()
     }
 
-    fn observed(&self) -> &Observed {
-        &self.observed
+    fn observed(&mut self) -> &mut Observed {
+        &mut self.observed
     }
 }

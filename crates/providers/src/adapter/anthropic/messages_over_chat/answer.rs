@@ -2,7 +2,7 @@
 
 use portcullis_domain::{Fault, Usage};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{
     super::{
@@ -21,7 +21,7 @@ struct Completion {
     id: Option<String>,
     model: Option<String>,
     choices: Vec<Choice>,
-    usage: Option<Value>,
+    usage: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +88,11 @@ pub(super) fn to_message(
 ) -> Result<Vec<u8>, Fault> {
     let completion: Completion = serde_json::from_slice(body)
         .map_err(|e| misread("The provider's answer is not a chat completion.", &e))?;
-    observed.usage = completion.usage.as_ref().map(openai::usage::read).unwrap_or_default();
+    observed.usage = completion
+        .usage
+        .as_deref()
+        .map(|usage| openai::usage::read(usage.get()))
+        .unwrap_or_default();
     observed.id = completion.id.as_deref().map(noted);
     observed.model = completion.model.as_deref().map(noted);
     let choice = completion

@@ -140,7 +140,7 @@ impl Reply for MessagesReply {
         self.stream.is_over()
     }
 
-    fn observed(&self) -> &Observed {
-        &self.observed
+    fn observed(&mut self) -> &mut Observed {
+        &mut self.observed
     }
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use portcullis_domain::{Fault, Usage};
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::{
     super::{
@@ -53,7 +53,7 @@ struct Chunk<'a> {
     model: Option<String>,
     #[serde(default)]
     choices: Option<Vec<Choice>>,
-    usage: Option<Value>,
+    usage: Option<Box<RawValue>>,
     #[serde(borrow, default)]
     error: Option<&'a RawValue>,
 }
@@ -101,7 +101,7 @@ impl Stream {
             return Ok(());
         }
         if let Some(stated) = &chunk.usage {
-            observed.usage.merge(&openai::usage::read(stated));
+            observed.usage.merge(&openai::usage::read(stated.get()));
         }
         if self.state == State::Waiting {
             observed.id = chunk.id.as_deref().map(noted);

@@ -1,0 +1,40 @@
+//! Who presents an API key.
+
+use portcullis_domain::{Actor, ApiKeyToken, AuditOrigin};
+
+use crate::{Caller, Control, ControlError, Result};
+
+/// Why nobody is let in, and who it was, if that is known.
+pub struct Refused {
+    /// Why.
+    pub error: ControlError,
+    /// Who, for the audit trail.
+    pub caller: Option<Box<Caller>>,
+}
+
+impl Control {
+    /// Who presents this API key. Known from the data plane's configuration, so that a database
+    /// outage never turns a good key away.
+    pub fn authenticate(&self, token: &str, origin: AuditOrigin) -> Result<Caller, Refused> {
+        let unknown = || Refused { error: ControlError::KeyUnknown, caller: None };
+        ApiKeyToken::check(token).map_err(|_| unknown())?;
+        let parts = &*self.0;
+        let now = parts.clock.now();
+        let snapshot = parts.live.current();
+        let digest = parts.pepper.digest(token);
+        let key = snapshot.api_key_by_digest(&digest, now).ok_or_else(unknown)?;
+        let (scopes, own_data_only) = snapshot.scopes_of(key);
+        let address = origin.client;
+        let caller = Caller { actor: Actor::from_api_key(key, scopes, own_data_only), origin };
+        let refused = |error| Refused { error, caller: Some(Box::new(caller.clone())) };
+        if key.is_expired(now) {
+            return Err(refused(ControlError::KeyExpired));
+        }
+        if address.is_some_and(|address| !key.allows_address(address))
+            || (address.is_none() && !key.allowed_addresses.is_empty())
+        {
+            return Err(refused(ControlError::AddressRefused));
+        }
+        Ok(caller)
+    }
+}

@@ -1,0 +1,84 @@
+//! Back-off after failed attempts to sign in.
+
+use portcullis_domain::Timestamp;
+
+/// How often somebody may fail, and how long they then wait: each further failure doubles the wait,
+/// up to a bound. After a day without attempts everything is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackOff {
+    /// Failures in a row that cost nothing.
+    pub free: u32,
+    /// The longest wait.
+    pub longest_millis: i64,
+}
+
+/// What is remembered of failures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// How many in a row.
+    pub count: u32,
+    /// When the last one was.
+    pub last_at: Timestamp,
+    /// Until when no attempt is looked at.
+    pub blocked_until: Timestamp,
+}
+
+const FORGET_AFTER_MILLIS: i64 = 24 * 3_600_000;
+
+impl BackOff {
+    /// For one account: five free attempts, then 1 s, 2 s, 4 s … up to 15 minutes.
+    pub const ACCOUNT: Self = Self { free: 5, longest_millis: 15 * 60_000 };
+    /// For one address, behind which many people may sit: fifty free attempts.
+    pub const ADDRESS: Self = Self { free: 50, longest_millis: 15 * 60_000 };
+
+    /// How many milliseconds are left to wait at `now`.
+    pub fn wait(&self, failures: &Failures, now: Timestamp) -> Option<u64> {
+        let left = failures.blocked_until.micros_since(now);
+        (left > 0).then(|| left.div_ceil(1000))
+    }
+
+    /// What is remembered once one more attempt is made at `now`. It counts as failed until it is
+    /// known not to be: attempts made at the same time cannot all be free.
+    pub fn attempted(&self, failures: &Failures, now: Timestamp) -> Failures {
+        let is_old = now.micros_since(failures.last_at) > FORGET_AFTER_MILLIS as u64 * 1000;
+        let count = if is_old { 1 } else { failures.count.saturating_add(1) };
+        let beyond = count.saturating_sub(self.free);
+        let wait = match beyond {
+            0 => 0,
+            n => 1000_i64.checked_shl((n - 1).min(30)).unwrap_or(i64::MAX).min(self.longest_millis),
+        };
+        Failures { count, last_at: now, blocked_until: now.plus_millis(wait) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_bound_and_are_forgotten() {
+        let mut now = Timestamp::from_micros(1_800_000_000_000_000);
+        let mut failures = Failures::default();
+        let mut waits = Vec::new();
+        for _ in 0..18 {
+            assert_eq!(BackOff::ACCOUNT.wait(&failures, now), None);
+            failures = BackOff::ACCOUNT.attempted(&failures, now);
+            let wait = BackOff::ACCOUNT.wait(&failures, now).unwrap_or(0);
+            waits.push(wait / 1000);
+            now = now.plus_millis(wait as i64);
+        }
+        assert_eq!(waits[..9], [0, 0, 0, 0, 0, 1, 2, 4, 8]);
+        assert_eq!(waits[15..], [900, 900, 900]);
+        let later = now.plus_millis(FORGET_AFTER_MILLIS + 900_001);
+        assert_eq!(BackOff::ACCOUNT.attempted(&failures, later).count, 1);
+    }
+
+    #[test]
+    fn a_wait_is_counted_down() {
+        let now = Timestamp::from_micros(0);
+        let failures = Failures { blocked_until: now.plus_millis(1500), ..Failures::default() };
+        assert_eq!(BackOff::ADDRESS.wait(&failures, now), Some(1500));
+        assert_eq!(BackOff::ADDRESS.wait(&failures, now.plus_millis(1499)), Some(1));
+        assert_eq!(BackOff::ADDRESS.wait(&failures, now.plus_millis(1500)), None);
+    }
+}

@@ -1,0 +1,193 @@
+//! Who we are to AWS: this process's own identity, and roles assumed with it.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_credential_types::Credentials;
+use aws_sdk_kms::config::SharedCredentialsProvider;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use portcullis_domain::Secret;
+use portcullis_vault::kms::{ConnectionSettings, KmsSettingsError};
+
+use super::http;
+use crate::Surroundings;
+
+/// Who this process is to AWS.
+#[derive(Clone, Default)]
+pub struct AwsIdentity {
+    /// Instead of the SDK's own chain: environment, profile, web identity, container, instance.
+    pub credentials: Option<StaticCredentials>,
+    /// Where roles are assumed, if not at the region's own address.
+    pub sts_endpoint: Option<String>,
+}
+
+/// Credentials that do not change.
+#[derive(Clone)]
+pub struct StaticCredentials {
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The access key.
+    pub secret_access_key: Secret<String>,
+    /// The session's token, where there is a session.
+    pub session_token: Option<Secret<String>>,
+}
+
+/// A role to assume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Role {
+    pub(super) arn: String,
+    pub(super) external_id: String,
+}
+
+/// The name under which our sessions show in the customer's trail.
+const SESSION: &str = "portcullis";
+
+impl Role {
+    /// The role of a connection. Its external id is the organisation's id unless another was
+    /// given: with one that is the same for everybody, an organisation could have us assume a role
+    /// that is meant for another.
+    pub(super) fn of(settings: &ConnectionSettings) -> Result<Option<Self>, KmsSettingsError> {
+        let external_id = settings.get("external_id");
+        let Some(arn) = settings.get("role_arn") else {
+            return match external_id {
+                None => Ok(None),
+                Some(_) => {
+                    let message = "belongs to a role: give role_arn as well";
+                    Err(KmsSettingsError::new("external_id", message))
+                }
+            };
+        };
+        if !is_role_arn(arn) {
+            let message = "must be a role's ARN such as arn:aws:iam::111122223333:role/portcullis";
+            return Err(KmsSettingsError::new("role_arn", message));
+        }
+        let external_id = match (external_id, settings.organisation) {
+            (Some(id), _) if is_external_id(id) => id.to_owned(),
+            (Some(_), _) => {
+                let message = "must have 2 to 1224 letters, digits or _+=,.@:/-";
+                return Err(KmsSettingsError::new("external_id", message));
+            }
+            (None, Some(organisation)) => organisation.to_string(),
+            (None, None) => "instance".to_owned(),
+        };
+        Ok(Some(Self { arn: arn.to_owned(), external_id }))
+    }
+}
+
+/// The SDK's configuration for one region, with the credentials to use there.
+pub(super) async fn config(
+    surroundings: &Surroundings,
+    region: &str,
+    role: Option<&Role>,
+) -> SdkConfig {
+    let identity = &surroundings.aws;
+    let region = Region::new(region.to_owned());
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http::client(surroundings.own.clone()))
+        .region(region.clone())
+        .retry_config(retries())
+        .timeout_config(timeouts(Duration::from_secs(4), Duration::from_secs(9)));
+    if let Some(fixed) = &identity.credentials {
+        loader = loader.credentials_provider(fixed.credentials());
+    }
+    let base = loader.load().await;
+    let Some(role) = role else { return base };
+    // The role is named by the organisation: the usual rules hold on the way to it.
+    let mut sts = base.to_builder().http_client(http::client(surroundings.egress.clone()));
+    if let Some(endpoint) = &identity.sts_endpoint {
+        sts.set_endpoint_url(Some(endpoint.clone()));
+    }
+    let assumed = AssumeRoleProvider::builder(&role.arn)
+        .session_name(SESSION)
+        .external_id(&role.external_id)
+        .region(region)
+        .configure(&sts.build());
+    let assumed = match base.credentials_provider() {
+        Some(own) => assumed.build_from_provider(own).await,
+        None => assumed.build().await,
+    };
+    base.to_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build()
+}
+
+/// Our own name to AWS, as a role's or user's ARN; `None` when it cannot be told.
+pub(super) async fn principal(surroundings: &Surroundings, region: &str) -> Option<String> {
+    let base = config(surroundings, region, None).await;
+    let mut sts = aws_sdk_sts::config::Builder::from(&base)
+        .http_client(http::client(surroundings.own.clone()));
+    if let Some(endpoint) = &surroundings.aws.sts_endpoint {
+        sts.set_endpoint_url(Some(endpoint.clone()));
+    }
+    let asked = aws_sdk_sts::Client::from_conf(sts.build()).get_caller_identity().send().await;
+    let arn = asked.ok()?.arn?;
+    Some(role_of_session(&arn).unwrap_or(arn))
+}
+
+/// `arn:aws:sts::1:assumed-role/NAME/SESSION` stands for the role `arn:aws:iam::1:role/NAME`.
+fn role_of_session(arn: &str) -> Option<String> {
+    let (head, rest) = arn.split_once(":assumed-role/")?;
+    let role = rest.split('/').next()?;
+    Some(format!("{}:role/{role}", head.replacen(":sts:", ":iam:", 1)))
+}
+
+pub(super) fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(200))
+}
+
+pub(super) fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()
+}
+
+impl StaticCredentials {
+    fn credentials(&self) -> Credentials {
+        Credentials::new(
+            &self.access_key_id,
+            self.secret_access_key.danger_expose(),
+            self.session_token.as_ref().map(|token| token.danger_expose().clone()),
+            None,
+            "portcullis",
+        )
+    }
+}
+
+fn is_role_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else { return false };
+    let name = resource.strip_prefix("role/").unwrap_or_default();
+    partition.starts_with("aws")
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && (1..=512).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&b))
+}
+
+fn is_external_id(text: &str) -> bool {
+    (2..=1224).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_external_id, is_role_arn, role_of_session};
+
+    #[test]
+    fn a_session_is_named_by_its_role() {
+        let role = role_of_session("arn:aws:sts::111122223333:assumed-role/gate/i-0abc");
+        assert_eq!(role.as_deref(), Some("arn:aws:iam::111122223333:role/gate"));
+        assert_eq!(role_of_session("arn:aws:iam::111122223333:user/gate"), None);
+    }
+
+    #[test]
+    fn roles_and_external_ids_are_checked() {
+        assert!(is_role_arn("arn:aws:iam::111122223333:role/team/gate"));
+        for bad in [
+            "gate",
+            "arn:aws:iam::111122223333:user/gate",
+            "arn:aws:iam::1:role/gate",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:iam:eu:111122223333:role/gate",
+        ] {
+            assert!(!is_role_arn(bad), "{bad}");
+        }
+        assert!(is_external_id("a:b/c-1") && !is_external_id("a") && !is_external_id("a b"));
+    }
+}

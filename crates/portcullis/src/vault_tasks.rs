@@ -1,0 +1,111 @@
+//! What the vault does in the background of a node.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use portcullis_domain::OrganisationId;
+use portcullis_runtime::{ShutdownSignal, Tasks};
+use portcullis_vault::{Vault, VaultError, WorkKind, WorkState};
+
+/// How often it is looked whether key rings want to be loaded anew.
+const REFRESH: Duration = Duration::from_millis(500);
+/// How often use counts are persisted, and what is past its time forgotten.
+const MAINTENANCE: Duration = Duration::from_secs(60);
+/// How often it is looked for work: re-wrapping and re-sealing.
+const WORK: Duration = Duration::from_secs(3);
+/// How long work that cannot be done now is left alone: at first, and at most.
+const STUCK: Duration = Duration::from_secs(10);
+const STUCK_AT_MOST: Duration = Duration::from_secs(600);
+/// How often it is looked for data keys under which nothing is sealed any more.
+const SWEEP: Duration = Duration::from_secs(3600);
+/// Organisations whose key rings are loaded before anybody asks.
+const WARM: usize = 256;
+
+/// Starts all of it.
+pub(crate) fn start(tasks: &Tasks, vault: &Arc<Vault>) {
+    let shutdown = tasks.shutdown_signal();
+    let (warmed, ended) = (Arc::clone(vault), shutdown.clone());
+    tasks.spawn("vault warm-up", async move {
+        tokio::select! {
+            warm = warmed.warm(WARM) => told(warm),
+            () = ended => {}
+        }
+    });
+    tasks.spawn("vault refresh", refresh(tasks.clone(), Arc::clone(vault), shutdown.clone()));
+    tasks.spawn("vault maintenance", maintain(Arc::clone(vault), shutdown.clone()));
+    tasks.spawn("vault work", work(Arc::clone(vault), shutdown));
+}
+
+async fn refresh(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
+    while tokio::time::timeout(REFRESH, shutdown.clone()).await.is_err() {
+        for organisation in vault.due() {
+            let (vault, shutdown) = (Arc::clone(&vault), shutdown.clone());
+            // Each on its own: a KMS that does not answer holds up no other's.
+            tasks.spawn("vault refresh of an organisation", async move {
+                tokio::select! {
+                    () = vault.refresh(organisation) => {}
+                    () = shutdown => {}
+                }
+            });
+        }
+    }
+}
+
+async fn maintain(vault: Arc<Vault>, shutdown: ShutdownSignal) {
+    let mut swept = Instant::now();
+    while tokio::time::timeout(MAINTENANCE, shutdown.clone()).await.is_err() {
+        vault.maintain().await;
+        if swept.elapsed() >= SWEEP {
+            swept = Instant::now();
+            told(vault.sweep().await);
+        }
+    }
+    vault.maintain().await;
+}
+
+type Piece = (Option<OrganisationId>, WorkKind);
+
+async fn work(vault: Arc<Vault>, shutdown: ShutdownSignal) {
+    // Work that could not be done, when to try again, and how long to wait after that.
+    let mut stuck: HashMap<Piece, (Instant, Duration)> = HashMap::new();
+    loop {
+        tokio::select! {
+            () = shutdown.clone() => return,
+            () = vault.rung() => {}
+            () = tokio::time::sleep(WORK) => {}
+        }
+        let all = match vault.work().await {
+            Ok(all) => all,
+            // The database does not answer, which others tell of.
+            Err(_) => continue,
+        };
+        for work in all {
+            let piece = (work.organisation, work.kind);
+            if stuck.get(&piece).is_some_and(|(again, _)| Instant::now() < *again) {
+                continue;
+            }
+            let ended = shutdown.clone();
+            let state = vault.perform(work, Arc::new(move || !ended.is_raised())).await;
+            match state {
+                Ok(WorkState::Finished | WorkState::Elsewhere | WorkState::Stopped) => {
+                    stuck.remove(&piece);
+                }
+                Ok(WorkState::Stuck) | Err(_) => {
+                    let pause = stuck.get(&piece).map_or(STUCK, |(_, pause)| *pause);
+                    let next = (pause * 2).min(STUCK_AT_MOST);
+                    stuck.insert(piece, (Instant::now() + pause, next));
+                }
+            }
+            told(state.map(drop));
+        }
+    }
+}
+
+fn told(outcome: Result<(), VaultError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "the vault could not do all it should; it tries again");
+    }
+}

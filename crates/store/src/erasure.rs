@@ -1,0 +1,132 @@
+//! Erasing an organisation: its data keys first of all, so that whatever they sealed, in backups
+//! too, opens no more.
+
+use portcullis_domain::{
+    ApiKeyId, AuditAction, AuditResource, IntegrationId, OrganisationId, Permit, VirtualKeyId,
+    WorkspaceId,
+};
+use uuid::Uuid;
+
+use crate::{
+    Act, Db, Note, Reader, Result, Scene, Subject, Tx, db::Pools, engine::classify, tenant,
+    value::values,
+};
+
+/// Tables of an organisation's configuration, in the order in which their rows can go, and what of
+/// them the data plane knows. A test compares the list with the schema.
+pub const ERASED_TABLES: &[ErasedTable] = &[
+    ErasedTable {
+        name: "virtual_keys",
+        subject: Some(|id| Subject::VirtualKey(VirtualKeyId::from_uuid(id))),
+    },
+    ErasedTable {
+        name: "integrations",
+        subject: Some(|id| Subject::Integration(IntegrationId::from_uuid(id))),
+    },
+    ErasedTable { name: "api_keys", subject: Some(|id| Subject::ApiKey(ApiKeyId::from_uuid(id))) },
+    ErasedTable { name: "token_issuers", subject: None },
+    ErasedTable { name: "invites", subject: None },
+    // Whoever was signed in there signs in anew, elsewhere.
+    ErasedTable { name: "sessions", subject: None },
+    ErasedTable { name: "workspace_memberships", subject: None },
+    ErasedTable { name: "memberships", subject: None },
+    ErasedTable { name: "environments", subject: None },
+    ErasedTable {
+        name: "workspaces",
+        subject: Some(|id| Subject::Workspace(WorkspaceId::from_uuid(id))),
+    },
+];
+
+/// Tables whose rows are erased by [`DataKeys::erase`](crate::DataKeys::erase) or in batches after
+/// the rest, or that tell other nodes of it.
+pub const ERASED_OTHERWISE: &[&str] =
+    &["data_keys", "kms_connections", "logs", "log_bodies", "outbox"];
+
+/// A table of an organisation's configuration.
+#[derive(Debug)]
+pub struct ErasedTable {
+    /// Its name.
+    pub name: &'static str,
+    subject: Option<fn(Uuid) -> Subject>,
+}
+
+/// Logs per transaction.
+const BATCH: i64 = 2_000;
+
+impl Db {
+    /// Erases an organisation: its data keys, connections and whole configuration in one
+    /// transaction, of which the instance's audit trail is told, then what it logged, in batches.
+    /// Interrupted, it can be run again. Its own audit trail stays. `false` when there was nothing
+    /// of it.
+    pub async fn erase_organisation(&self, scene: &Scene, permit: &Permit) -> Result<bool> {
+        let id = permit.organisation();
+        let erase = async |act: &mut Act| -> Result<bool> {
+            let keys = act.data_keys().list(Some(id)).await?;
+            let keys: Vec<String> = keys.iter().map(|key| key.id.to_string()).collect();
+            let organisation = act.organisations().find(id).await?;
+            let found = act.tx().erase(permit).await?;
+            let mut note = Note::new(None, AuditAction::Delete, AuditResource::Organisation);
+            note.resource_id = Some(id.to_string());
+            note.resource_name = organisation.map(|organisation| organisation.name);
+            note.scope = permit.scope();
+            note.before = Some(serde_json::json!({"data_keys": keys}));
+            act.note(note).await?;
+            Ok(found)
+        };
+        let mut found = self.act(scene, erase).await?;
+        loop {
+            let batch = async |tx: &mut Tx| -> Result<u64> { tx.erase_logs(id).await };
+            match self.write(batch).await? {
+                0 => break,
+                _ => found = true,
+            }
+        }
+        self.fold().await?;
+        Ok(found)
+    }
+
+    /// Folds SQLite's write-ahead log into the file and empties it: what was written over is in
+    /// neither any more. Does nothing on PostgreSQL.
+    pub async fn fold(&self) -> Result<()> {
+        if let Pools::Sqlite { writer, .. } = &self.0.pools {
+            let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+            sqlx::query(sql).execute(writer).await.map_err(classify)?;
+        }
+        Ok(())
+    }
+}
+
+impl Tx {
+    async fn erase(&mut self, permit: &Permit) -> Result<bool> {
+        let id = permit.organisation();
+        tenant::check(permit, id, None)?;
+        self.data_keys().erase(id).await?;
+        for table in ERASED_TABLES {
+            if let Some(subject) = table.subject {
+                let sql = format!("SELECT id FROM {} WHERE organisation_id = $1", table.name);
+                let rows: Vec<Uuid> = self.all(sql, values![id], |row| row.uuid("id")).await?;
+                for row in rows {
+                    self.announce(id, subject(row)).await?;
+                }
+            }
+            let sql = format!("DELETE FROM {} WHERE organisation_id = $1", table.name);
+            self.execute(sql, values![id]).await?;
+        }
+        let gone = self.execute("DELETE FROM organisations WHERE id = $1", values![id]).await?;
+        if gone > 0 {
+            self.announce(id, Subject::Organisation(id)).await?;
+        }
+        Ok(gone > 0)
+    }
+
+    async fn erase_logs(&mut self, id: OrganisationId) -> Result<u64> {
+        let reader: &mut Reader = self;
+        let bodies = "DELETE FROM log_bodies WHERE organisation_id = $1 AND log_id IN
+             (SELECT log_id FROM log_bodies WHERE organisation_id = $1 LIMIT $2)";
+        let mut erased = reader.execute(bodies, values![id, BATCH]).await?;
+        let logs = "DELETE FROM logs WHERE organisation_id = $1 AND id IN
+             (SELECT id FROM logs WHERE organisation_id = $1 LIMIT $2)";
+        erased += reader.execute(logs, values![id, BATCH]).await?;
+        Ok(erased)
+    }
+}

@@ -1,0 +1,426 @@
+//! Loading key rings: on first use, and before they are past their time.
+
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use portcullis_domain::{DataKeyId, OrganisationId, Secret, Timestamp};
+use tracing::warn;
+
+use crate::{
+    DataKeyState, DataKeyStoreError, Holdings, KeyRing, Vault, VaultError, VaultEvent,
+    WrappedDataKey,
+    after::After as _,
+    keepers::Keepers,
+    key_ring::{DataKey, Uses},
+    kms::{DATA_KEY_LEN, EncryptionContext, KmsError, KmsFailure, KmsOperation},
+    readings::Readings,
+    vault::{Failure, Live, Loading, Slot},
+};
+
+/// After the first failed load; doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Between two loads that look for the same data key in vain.
+const RELOAD_PAUSE: Duration = Duration::from_secs(1);
+const MOST_MISSED: usize = 64;
+
+impl Vault {
+    /// Whose key rings are used and want to be loaded anew, now or soon.
+    pub fn due(&self) -> Vec<Option<OrganisationId>> {
+        let now = self.clock.now();
+        let slots = self.slots.load();
+        let due = slots.iter().filter(|(_, slot)| self.is_due(slot, now));
+        due.map(|(organisation, _)| *organisation).collect()
+    }
+
+    /// Loads a key ring anew if it is still due and nobody is at it. To be called in the background
+    /// for each of [`Self::due`], so that no call waits for a KMS.
+    pub async fn refresh(&self, organisation: Option<OrganisationId>) {
+        let slot = self.slot(organisation);
+        let Ok(mut loading) = slot.loading.try_lock() else { return };
+        if !self.is_due(&slot, self.clock.now()) {
+            return;
+        }
+        // If nobody asks from here on, this try is the last.
+        slot.used.store(false, Ordering::Relaxed);
+        if let Err(error) = self.load_into(&slot, organisation, &mut loading).await {
+            // What it means is settled there; whoever needs the keys is told.
+            let _told = self.after_failure(&slot, organisation, error);
+        }
+    }
+
+    /// [`Self::refresh`] for everything that is due, one after the other.
+    pub async fn refresh_due(&self) {
+        for organisation in self.due() {
+            self.refresh(organisation).await;
+        }
+    }
+
+    /// Loads the key rings of up to `most` organisations, one after the other, so that their first
+    /// calls find them. Each data key is unwrapped once at most.
+    pub async fn warm(&self, most: usize) -> Result<(), VaultError> {
+        let holdings = self.keys.list_all().await?;
+        let mut organisations: Vec<_> = holdings
+            .keys
+            .iter()
+            .filter(|key| key.state == DataKeyState::Active)
+            .map(|key| key.organisation)
+            .collect();
+        organisations.truncate(most);
+        for organisation in organisations {
+            if let Err(error) = self.key_ring(organisation).await {
+                tracing::debug!(?organisation, %error, "its data keys are not there yet");
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what was changed of an organisation's keys, at once.
+    pub async fn reload(&self, organisation: Option<OrganisationId>) -> Result<(), VaultError> {
+        let slot = self.slot(organisation);
+        let mut loading = slot.loading.lock().await;
+        match self.load_into(&slot, organisation, &mut loading).await {
+            Ok(_) => Ok(()),
+            Err(error) => self.after_failure(&slot, organisation, error).map(drop),
+        }
+    }
+
+    /// Why the organisation's data keys could not be had when they were last asked for, if they
+    /// could not, and that was not mended since.
+    pub fn failure(&self, organisation: Option<OrganisationId>) -> Option<VaultError> {
+        let slots = self.slots.load();
+        let failure = slots.get(&organisation)?.failure.load_full()?;
+        Some(failure.error.clone())
+    }
+
+    /// Persists use counts and drops data keys whose time, grace included, is over. To be called
+    /// every minute or so, and at shutdown.
+    pub async fn maintain(&self) {
+        let slots = self.slots.load_full();
+        for (organisation, slot) in slots.iter() {
+            let Some(live) = slot.live.load_full() else { continue };
+            self.persist_uses(&live.ring).await;
+            // Who is loading now will replace the ring anyway.
+            let Ok(_loading) = slot.loading.try_lock() else { continue };
+            if !self.usable(&live.ring).contains(&self.clock.now()) {
+                slot.live.store(None);
+                tracing::debug!(?organisation, "dropped data keys that nobody asked for");
+            }
+        }
+    }
+
+    fn is_due(&self, slot: &Slot, now: Timestamp) -> bool {
+        if !slot.used.load(Ordering::Relaxed) {
+            return false;
+        }
+        match (&*slot.failure.load(), &*slot.live.load()) {
+            (Some(failure), _) => !failure.pause.contains(&now),
+            (None, Some(live)) => now >= live.refresh_at,
+            (None, None) => false,
+        }
+    }
+
+    /// Loads the organisation's keys unless, once it is our turn, what is there suffices: it is
+    /// fresh, and holds the data key that is wanted, or that key was looked for a moment ago.
+    pub(crate) async fn load_unless_held(
+        &self,
+        organisation: Option<OrganisationId>,
+        wanted: Option<DataKeyId>,
+    ) -> Result<Arc<KeyRing>, VaultError> {
+        let slot = self.slot(organisation);
+        slot.used.store(true, Ordering::Relaxed);
+        let mut loading = match slot.loading.try_lock() {
+            Ok(loading) => loading,
+            // A load that follows a failure may hang as that did: nobody else waits for it.
+            Err(_) => match slot.failure.load_full() {
+                Some(failure) => return Err(failure.error.clone()),
+                None => slot.loading.lock().await,
+            },
+        };
+        let now = self.clock.now();
+        if let Some(live) = &*slot.live.load()
+            && live.fresh.contains(&now)
+            && wanted.is_none_or(|id| {
+                // A damaged row asks for a key that exists nowhere: not at every call.
+                live.ring.key(id).is_some() || loading.has_missed(id, now)
+            })
+        {
+            return Ok(Arc::clone(&live.ring));
+        }
+        if let Some(failure) = &*slot.failure.load()
+            && failure.pause.contains(&now)
+        {
+            return Err(failure.error.clone());
+        }
+        loading.wanted.extend(wanted);
+        let loaded = match self.load_into(&slot, organisation, &mut loading).await {
+            Ok(ring) => Ok(ring),
+            Err(error) => self.after_failure(&slot, organisation, error),
+        };
+        if let (Ok(ring), Some(id)) = (&loaded, wanted)
+            && ring.key(id).is_none()
+        {
+            loading.miss(id, now);
+        }
+        loaded
+    }
+
+    /// Loads the organisation's keys and makes them the live ones.
+    pub(crate) async fn load_into(
+        &self,
+        slot: &Slot,
+        organisation: Option<OrganisationId>,
+        loading: &mut Loading,
+    ) -> Result<Arc<KeyRing>, VaultError> {
+        let old = slot.live.load_full().map(|live| Arc::clone(&live.ring));
+        if let Some(old) = &old {
+            self.persist_uses(old).await;
+        }
+        let ring = Arc::new(self.load(organisation, old.as_deref(), loading).await?);
+        let fresh = ring.loaded_at..ring.loaded_at.after(self.settings.lifetime);
+        // From two thirds of the lifetime on, so that a slow KMS is done before the end; not all
+        // organisations at the same instant.
+        let refresh_at = ring.loaded_at.after(self.jittered(self.settings.lifetime * 2 / 3));
+        // Whoever asks from here on asks for the new one.
+        slot.used.store(false, Ordering::Relaxed);
+        slot.live.store(Some(Arc::new(Live { ring: Arc::clone(&ring), fresh, refresh_at })));
+        slot.failure.store(None);
+        Ok(ring)
+    }
+
+    /// Decides what a failed load means: refusals drop the keys at once, outages let them serve
+    /// within the grace. Either way nobody is asked again before a pause.
+    pub(crate) fn after_failure(
+        &self,
+        slot: &Slot,
+        organisation: Option<OrganisationId>,
+        error: VaultError,
+    ) -> Result<Arc<KeyRing>, VaultError> {
+        let now = self.clock.now();
+        let attempts = slot.failure.load().as_ref().map_or(0, |failure| failure.attempts) + 1;
+        let again = now.after(self.pause(attempts));
+        warn!(?organisation, %error, attempts, "data keys could not be loaded");
+        let failure = Failure { error: error.clone(), attempts, pause: now..again };
+        slot.failure.store(Some(Arc::new(failure)));
+        let old = slot.live.load_full().map(|live| Arc::clone(&live.ring));
+        match old.map(|ring| (self.usable(&ring), ring)) {
+            Some((usable, ring)) if error.is_transient() && usable.contains(&now) => {
+                let live = Live { ring: Arc::clone(&ring), fresh: usable, refresh_at: again };
+                slot.live.store(Some(Arc::new(live)));
+                Ok(ring)
+            }
+            old => {
+                slot.live.store(None);
+                if let (Some(_), Some(failure)) = (old, error.kms_failure()) {
+                    self.observer.happened(&VaultEvent::DataKeysDropped { organisation, failure });
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// When a ring may be used at most.
+    fn usable(&self, ring: &KeyRing) -> Range<Timestamp> {
+        let end = ring.loaded_at.after(self.settings.lifetime).after(self.settings.grace);
+        ring.loaded_at..end
+    }
+
+    /// Doubles with each attempt.
+    fn pause(&self, attempts: u32) -> Duration {
+        self.jittered(FIRST_PAUSE.saturating_mul(1 << (attempts - 1).min(5)).min(LONGEST_PAUSE))
+    }
+
+    /// Give or take a quarter, so that nodes and organisations do not ask in step.
+    fn jittered(&self, span: Duration) -> Duration {
+        let mut die = [0];
+        self.dice.fill(&mut die);
+        span * (384 + u32::from(die[0])) / 512
+    }
+
+    async fn load(
+        &self,
+        organisation: Option<OrganisationId>,
+        old: Option<&KeyRing>,
+        loading: &mut Loading,
+    ) -> Result<KeyRing, VaultError> {
+        match self.keys.list(organisation).await {
+            Ok(listed) => loading.known = listed,
+            Err(error) if loading.known.keys.is_empty() => return Err(error.into()),
+            Err(error) => warn!(?organisation, %error, "using the data keys as last listed"),
+        }
+        let mut keepers = self.keepers(organisation, &loading.known).await;
+        match loading.known.active() {
+            None => {
+                (loading.known, keepers) =
+                    self.create(organisation, loading.known.clone(), keepers, false).await?;
+            }
+            Some(active) if self.is_worn(active) => {
+                let known = loading.known.clone();
+                match self.create(organisation, known, keepers, false).await {
+                    Ok((known, now)) => (loading.known, keepers) = (known, now),
+                    Err(error) => {
+                        warn!(?organisation, %error, "a due data key is not rotated yet");
+                        keepers = self.keepers(organisation, &loading.known).await;
+                    }
+                }
+            }
+            Some(_) => {}
+        }
+        self.unwrap_all(organisation, old, loading, &keepers).await
+    }
+
+    async fn unwrap_all(
+        &self,
+        organisation: Option<OrganisationId>,
+        old: Option<&KeyRing>,
+        loading: &Loading,
+        keepers: &Keepers,
+    ) -> Result<KeyRing, VaultError> {
+        // Before unwrapping: the lifetime must not grow by the time that takes.
+        let loaded_at = self.clock.now();
+        let wrapped = loading.known.active().ok_or(VaultError::NoActiveKey)?;
+        let plaintext = self.unwrap(wrapped, keepers).await?;
+        let active = Arc::new(data_key(wrapped, &plaintext, old)?);
+        let seal_key = &wrapped.wrapping;
+        let mut others = Vec::new();
+        for wrapped in &loading.known.keys {
+            let is_needed = match wrapped.state {
+                DataKeyState::Active => false,
+                DataKeyState::Retired | DataKeyState::Resealing => true,
+                DataKeyState::Empty => loading.wanted.contains(&wrapped.id),
+            };
+            if !is_needed {
+                continue;
+            }
+            // That the KMS key may be used has just been shown: what it wraps beside the active
+            // data key needs no proof of its own.
+            let is_proved = wrapped.wrapping.connection == seal_key.connection
+                && wrapped.wrapping.kms_key_id == seal_key.kms_key_id;
+            if is_proved && let Some(held) = old.and_then(|ring| ring.key(wrapped.id)) {
+                held.uses.stored.fetch_max(wrapped.uses, Ordering::Relaxed);
+                others.push(Arc::clone(held));
+                continue;
+            }
+            match self.unwrap(wrapped, keepers).await.and_then(|key| data_key(wrapped, &key, old)) {
+                Ok(key) => others.push(Arc::new(key)),
+                Err(error) if error.is_transient() => return Err(error),
+                // One lost old key must not close everything that newer ones sealed.
+                Err(error) => {
+                    warn!(?organisation, id = %wrapped.id, %error, "an older data key is lost");
+                }
+            }
+        }
+        let (dice, readings) = (Arc::clone(&self.dice), Readings::default());
+        Ok(KeyRing { organisation, loaded_at, active, others, dice, readings })
+    }
+
+    fn is_worn(&self, key: &WrappedDataKey) -> bool {
+        let age = Duration::from_micros(self.clock.now().micros_since(key.created_at));
+        age > self.settings.rotate_after || key.uses > self.settings.rotate_after_uses
+    }
+
+    /// Makes a data key and adds it as the active one, unless another node was faster. Answers
+    /// what is held then.
+    pub(crate) async fn create(
+        &self,
+        organisation: Option<OrganisationId>,
+        mut holdings: Holdings,
+        mut keepers: Keepers,
+        reseal: bool,
+    ) -> Result<(Holdings, Keepers), VaultError> {
+        let mut tries = 0;
+        let replaces = holdings.active().map(|key| key.id);
+        loop {
+            let keeper = keepers.current()?.clone();
+            let context = EncryptionContext::sealed_fields(organisation);
+            let made = keeper.kms.generate(context);
+            let made = self.ask(&*keeper.kms, organisation, KmsOperation::Generate, made).await?;
+            let id = DataKeyId::mint(&*self.clock, &*self.dice);
+            let key = WrappedDataKey {
+                id,
+                organisation,
+                wrapping: keeper.wrapping(made.wrapped),
+                state: DataKeyState::Active,
+                uses: 0,
+                created_at: self.clock.now(),
+                retired_at: None,
+            };
+            let inserted = self.keys.insert(key, replaces, reseal).await;
+            match inserted {
+                Ok(active) => {
+                    if active == id {
+                        let event = VaultEvent::DataKeyMade { organisation, id, replaces };
+                        self.observer.happened(&event);
+                    }
+                }
+                Err(DataKeyStoreError::ConnectionChanged) if tries < 3 => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+            holdings = self.keys.list(organisation).await?;
+            keepers = self.keepers(organisation, &holdings).await;
+            if inserted.is_ok() {
+                return Ok((holdings, keepers));
+            }
+        }
+    }
+
+    pub(crate) async fn unwrap(
+        &self,
+        key: &WrappedDataKey,
+        keepers: &Keepers,
+    ) -> Result<Secret<Vec<u8>>, VaultError> {
+        let keeper = keepers.of(&key.wrapping)?;
+        let context = EncryptionContext::sealed_fields(key.organisation);
+        let answer = keeper.kms.unwrap(context, &key.wrapping.bytes);
+        Ok(self.ask(&*keeper.kms, key.organisation, KmsOperation::Unwrap, answer).await?)
+    }
+
+    async fn persist_uses(&self, ring: &KeyRing) {
+        for key in ring.keys() {
+            let pending = key.uses.pending.swap(0, Ordering::Relaxed);
+            if pending == 0 {
+                continue;
+            }
+            match self.keys.add_uses(ring.organisation, key.id, pending).await {
+                Ok(()) => key.uses.stored.fetch_add(pending, Ordering::Relaxed),
+                Err(error) => {
+                    warn!(id = %key.id, %error, "use counts of a data key are not persisted yet");
+                    key.uses.pending.fetch_add(pending, Ordering::Relaxed)
+                }
+            };
+        }
+    }
+}
+
+impl Loading {
+    /// Whether a data key was looked for in vain a moment ago.
+    fn has_missed(&self, id: DataKeyId, now: Timestamp) -> bool {
+        let recent = |at: Timestamp| (at..at.after(RELOAD_PAUSE)).contains(&now);
+        self.missed.iter().any(|(missed, at)| *missed == id && recent(*at))
+    }
+
+    fn miss(&mut self, id: DataKeyId, now: Timestamp) {
+        self.wanted.remove(&id);
+        self.missed.retain(|(missed, at)| *missed != id && at.after(RELOAD_PAUSE) > now);
+        self.missed.truncate(MOST_MISSED - 1);
+        self.missed.push((id, now));
+    }
+}
+
+/// Makes an unwrapped key usable, carrying on the use count of the ring before.
+fn data_key(
+    wrapped: &WrappedDataKey,
+    plaintext: &Secret<Vec<u8>>,
+    old: Option<&KeyRing>,
+) -> Result<DataKey, VaultError> {
+    let before = old.and_then(|ring| ring.key(wrapped.id));
+    let uses = before.map_or_else(Arc::<Uses>::default, |key| Arc::clone(&key.uses));
+    uses.stored.fetch_max(wrapped.uses, Ordering::Relaxed);
+    DataKey::try_new(wrapped.id, plaintext, uses).ok_or_else(|| {
+        let detail = format!("data key {} does not have {DATA_KEY_LEN} bytes", wrapped.id);
+        KmsError::new(KmsOperation::Unwrap, KmsFailure::Corrupt, detail).into()
+    })
+}

@@ -1,0 +1,173 @@
+//! New data keys, and sealing anew what older ones sealed.
+
+use std::time::Duration;
+
+use portcullis_domain::{DataKeyId, OrganisationId, SealedPlace};
+
+use crate::{
+    DataKeyState, KeyRing, Resealed, SealedValue, Vault, VaultError, VaultEvent, WrappedDataKey,
+    after::After as _,
+    work::{Work, WorkState},
+};
+
+/// Values per transaction at most.
+const BATCH: u32 = 32;
+
+impl Vault {
+    /// Gives the organisation a new active data key, and notes that all that older ones sealed is
+    /// to be sealed anew. What they sealed opens meanwhile. Answers the active key's id: another
+    /// node's when that was faster.
+    pub async fn rotate(
+        &self,
+        organisation: Option<OrganisationId>,
+    ) -> Result<DataKeyId, VaultError> {
+        let slot = self.slot(organisation);
+        let mut loading = slot.loading.lock().await;
+        let holdings = self.keys.list(organisation).await?;
+        let keepers = self.keepers(organisation, &holdings).await;
+        let (holdings, _) = self.create(organisation, holdings, keepers, true).await?;
+        let id = holdings.active().ok_or(VaultError::NoActiveKey)?.id;
+        self.ring();
+        // The key is in place; if it cannot be taken into use now, the next load does.
+        if let Err(error) = self.load_into(&slot, organisation, &mut loading).await {
+            tracing::warn!(?organisation, %error, "rotated, but the new data key is not in use yet");
+        }
+        Ok(id)
+    }
+
+    /// Seals anew what data keys marked for it have sealed. Done again from the start after an
+    /// interruption: each value shows by itself under which key it is.
+    pub(crate) async fn do_reseal(
+        &self,
+        mut work: Work,
+        go_on: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<WorkState, VaultError> {
+        let organisation = work.organisation;
+        let leaving: Vec<WrappedDataKey> = self.keys.list(organisation).await?.keys;
+        let leaving: Vec<_> =
+            leaving.into_iter().filter(|key| key.state == DataKeyState::Resealing).collect();
+        let counts = self.sealed.count(organisation).await?;
+        let left: u64 = counts
+            .iter()
+            .filter(|count| leaving.iter().any(|key| key.id == count.key))
+            .map(|count| count.count)
+            .sum();
+        work.total = work.total.max(work.done + left);
+        work.done = work.total - left;
+        (work.failed, work.error) = (0, None);
+        // Some batches a second, so that progress shows and the work stays ours.
+        let batch = (self.settings.reseal_per_second / 4).clamp(1, BATCH);
+        for key in &leaving {
+            let mut after: Option<SealedPlace> = None;
+            loop {
+                if !go_on() {
+                    return Ok(WorkState::Stopped);
+                }
+                let values = self.sealed.under(organisation, key.id, after, batch).await?;
+                let Some(last) = values.last() else { break };
+                after = Some(last.place);
+                let seen = values.len();
+                let ring = self.ring_for_resealing(organisation, &values).await?;
+                let (anew, broken) = reseal_batch(&ring, key.id, values);
+                work.failed += broken;
+                let replaced = self.sealed.replace(organisation, anew).await?;
+                work.done = (work.done + replaced).min(work.total);
+                if !self.note_progress(&mut work).await? {
+                    return Ok(WorkState::Elsewhere);
+                }
+                self.pace(seen).await;
+            }
+        }
+        if work.failed > 0 {
+            work.error = Some(format!("{} values do not open", work.failed));
+            self.note_progress(&mut work).await?;
+            return Ok(WorkState::Stuck);
+        }
+        let (kind, done) = (work.kind, work.done);
+        self.observer.happened(&VaultEvent::WorkFinished { organisation, kind, done });
+        Ok(WorkState::Finished)
+    }
+
+    /// Looks after data keys that seal nothing any more: those that were emptied are not unwrapped
+    /// any more once no node can hold them as its active one, and are destroyed when nothing turned
+    /// up under them for long. To be called every hour or so.
+    pub async fn sweep(&self) -> Result<(), VaultError> {
+        let holdings = self.keys.list_all().await?;
+        let now = self.clock.now();
+        let settled = self.settings.lifetime + self.settings.grace + Duration::from_secs(60);
+        for key in &holdings.keys {
+            let wait = match key.state {
+                DataKeyState::Active | DataKeyState::Retired => continue,
+                DataKeyState::Resealing => settled,
+                DataKeyState::Empty => settled + self.settings.keep_empty,
+            };
+            if key.retired_at.is_none_or(|at| at.after(wait) > now) {
+                continue;
+            }
+            let (organisation, id) = (key.organisation, key.id);
+            let under = self.sealed.under(organisation, id, None, 1).await?;
+            match (key.state, under.is_empty()) {
+                (DataKeyState::Resealing, true) => {
+                    let to = DataKeyState::Empty;
+                    self.keys.change_state(organisation, id, key.state, to).await?;
+                }
+                (DataKeyState::Empty, true) => {
+                    if self.keys.destroy(organisation, id).await? {
+                        self.observer.happened(&VaultEvent::DataKeyDestroyed { organisation, id });
+                    }
+                }
+                // A node sealed with it after it was thought empty, or a log came late.
+                (state, false) => {
+                    if state == DataKeyState::Empty {
+                        let to = DataKeyState::Resealing;
+                        self.keys.change_state(organisation, id, state, to).await?;
+                    }
+                    self.keys.note_work(organisation, crate::WorkKind::Reseal, now).await?;
+                }
+                (DataKeyState::Active | DataKeyState::Retired, true) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A ring that seals with a key that does not leave, and holds the keys of these values.
+    async fn ring_for_resealing(
+        &self,
+        organisation: Option<OrganisationId>,
+        values: &[SealedValue],
+    ) -> Result<std::sync::Arc<KeyRing>, VaultError> {
+        let ring = self.key_ring(organisation).await?;
+        let is_stale = values.iter().any(|value| {
+            !ring.holds_key_of(&value.sealed)
+                || crate::envelope::data_key_id(&value.sealed) == Some(ring.active.id)
+        });
+        if !is_stale {
+            return Ok(ring);
+        }
+        self.reload(organisation).await?;
+        self.key_ring(organisation).await
+    }
+
+    /// Waits so long that no more than the allowed number of values is sealed anew per second.
+    async fn pace(&self, values: usize) {
+        let per_second = f64::from(self.settings.reseal_per_second.max(1));
+        tokio::time::sleep(Duration::from_secs_f64(values as f64 / per_second)).await;
+    }
+}
+
+/// Seals values anew. Those that do not open are left as they are, and counted.
+fn reseal_batch(ring: &KeyRing, from: DataKeyId, values: Vec<SealedValue>) -> (Vec<Resealed>, u64) {
+    let (mut anew, mut broken) = (Vec::with_capacity(values.len()), 0);
+    for SealedValue { place, sealed } in values {
+        let opened = ring.open(&place, &sealed);
+        let to = opened.ok().and_then(|opened| ring.seal(&place, opened.danger_expose()).ok());
+        match to {
+            Some(to) if ring.active.id != from => anew.push(Resealed { place, from: sealed, to }),
+            _ => {
+                tracing::warn!(?place, "a value could not be sealed anew");
+                broken += 1;
+            }
+        }
+    }
+    (anew, broken)
+}
