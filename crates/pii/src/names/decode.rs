@@ -10,6 +10,8 @@ use super::{
     front::{Judge, Word},
     memory::Memory,
     model::{LABELS, LANES, Model, OUTSIDE},
+    mood::Mood,
+    words::Gap,
 };
 
 /// Candidates that are looked at together; the first of a full window is decided.
@@ -21,12 +23,16 @@ const LONGEST_NAME: usize = 12;
 /// A person's name of at least this probability supports later mentions.
 const MEMORABLE: f32 = 0.9;
 
+/// What is taken from the log odds of a doubtful word that stands alone.
+const DOUBT: f32 = 1.5;
+
 #[derive(Clone, Copy, Default)]
 struct Step {
     start: usize,
     end: usize,
     hash: u64,
     memorable: bool,
+    doubtful: bool,
     /// Of each label, relative to the best.
     weights: [f32; LABELS],
 }
@@ -37,6 +43,7 @@ struct Open {
     end: usize,
     kind: usize,
     words: usize,
+    doubtful: bool,
     probability: f32,
     hashes: [u64; LONGEST_NAME],
 }
@@ -140,7 +147,9 @@ impl Decoder {
             let mut hashes = [0; LONGEST_NAME];
             hashes[0] = if step.memorable { step.hash } else { 0 };
             let (start, end) = (step.start, step.end);
-            self.open = Some(Open { start, end, kind: label / 2, words: 1, probability, hashes });
+            let doubtful = step.doubtful;
+            let kind = label / 2;
+            self.open = Some(Open { start, end, kind, words: 1, doubtful, probability, hashes });
         }
     }
 
@@ -148,7 +157,10 @@ impl Decoder {
         let Some(open) = self.open.take() else { return };
         let [slope, offset] = self.model.parameters.calibration[open.kind];
         let probability = (open.probability * ends).clamp(1e-6, 1.0 - 1e-6);
-        let log_odds = (probability / (1.0 - probability)).ln();
+        let mut log_odds = (probability / (1.0 - probability)).ln();
+        if open.doubtful && open.words == 1 {
+            log_odds -= DOUBT;
+        }
         let score = 1.0 / (1.0 + (-(slope * log_odds + offset)).exp());
         if open.kind == NameKind::Person as usize && score >= MEMORABLE {
             for hash in open.hashes.iter().take(open.words).filter(|hash| **hash != 0) {
@@ -177,7 +189,13 @@ impl Judge for Decoder {
             && !word.entry.ordinary()
             && !word.entry.never()
             && word.entry.cue() == 0;
-        self.window[self.waiting] = Step { start, end, hash, memorable, weights };
+        // Products and types have names too: in technical texts a single word that no list of first
+        // names has needs more to speak for it, unless it is the value of a label.
+        let labelled = [Gap::KeyValue, Gap::Equals, Gap::Colon];
+        let doubtful = Mood::technical(word.mood)
+            && (word.entry.first() == 0 || word.entry.product())
+            && !labelled.iter().any(|gap| *gap as u8 == word.gap);
+        self.window[self.waiting] = Step { start, end, hash, memorable, doubtful, weights };
         self.waiting += 1;
         if self.waiting == WINDOW {
             self.decide(1, memory);

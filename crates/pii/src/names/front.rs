@@ -165,12 +165,17 @@ impl Front {
         }
         self.stretch(text, base, end, judge);
         if end {
-            for _ in 0..LOOK_AHEAD {
-                self.keep(Word { gap: self.between.class() as u8, ..Word::default() });
-                self.judge(judge);
-            }
-            self.rest(judge);
+            self.far(self.between, judge);
         }
+    }
+
+    /// Nothing follows, or nothing near: what waits is judged without it.
+    fn far(&mut self, between: Between, judge: &mut impl Judge) {
+        for _ in 0..LOOK_AHEAD {
+            self.keep(Word { gap: between.class() as u8, apart: true, ..Word::default() });
+            self.judge(judge);
+        }
+        self.rest(judge);
     }
 
     /// Nothing before this offset can become part of a name any more.
@@ -200,13 +205,23 @@ impl Front {
             };
             let before = self.offset;
             let (mut between, at) = (self.between, self.offset);
-            let done = words::walk(valid, last || broken.is_some(), &mut between, |found, gap| {
-                self.word(&found, at, gap, judge);
-            });
+            let done =
+                words::walk(
+                    valid,
+                    last || broken.is_some(),
+                    &mut between,
+                    |found, gap| match found {
+                        Some(found) => self.word(&found, at, gap, judge),
+                        None => self.far(gap, judge),
+                    },
+                );
             self.between = between;
             self.offset += done;
             if let Some(broken) = broken {
                 self.between.foreign();
+                if self.between.becomes_far() {
+                    self.far(self.between, judge);
+                }
                 self.offset += broken;
             } else if done == valid.len() || self.offset == before || !last {
                 return;

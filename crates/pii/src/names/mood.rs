@@ -51,6 +51,11 @@ impl Mood {
         self.code >= 5
     }
 
+    /// Whether a packed state is that of code or of a technical text.
+    pub(super) fn technical(packed: u16) -> bool {
+        packed >> 5 & 3 >= 2 || packed >> 8 >= 2
+    }
+
     /// Goes on by a word.
     pub(super) fn pass(&mut self, entry: Entry, shape: Shape, gap: Gap, fresh: bool) {
         let language = entry.language() as usize;

@@ -8,6 +8,10 @@
 /// Longer runs are cut here, so that an unfinished word never holds back more.
 pub const LONGEST_WORD: usize = 64;
 
+/// A gap of so many characters parts what stands before it from what follows, so that a name never
+/// waits for longer.
+const FAR: u16 = 96;
+
 /// What stands before a word. The numbers are part of the trained features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -133,6 +137,11 @@ impl Between {
     /// Bytes that are no text came.
     pub(super) fn foreign(&mut self) {
         self.put(seen::OTHER);
+    }
+
+    /// Whether the gap has just become so wide that nothing reaches over it.
+    pub(super) fn becomes_far(self) -> bool {
+        self.length == FAR
     }
 
     /// How many characters lie between.
@@ -341,14 +350,14 @@ const ELIDED: &[&str] = &[
     "jusqu", "lorsqu", "puisqu", "quoiqu", "quelqu", "grand", "entr",
 ];
 
-/// Walks over `text` and hands each whole word, with the gap before it, to `word`. Returns how many
-/// bytes are done with: all, or, when more text may follow (`last` is false), all before a word
+/// Walks over `text` and hands each whole word, with the gap before it, to `word`, and nothing in
+/// place of a word where a gap becomes far. Returns how many bytes are done with: all, or, when more text may follow (`last` is false), all before a word
 /// that may go on.
 pub(super) fn walk(
     text: &str,
     last: bool,
     between: &mut Between,
-    mut word: impl FnMut(Found<'_>, Between),
+    mut word: impl FnMut(Option<Found<'_>>, Between),
 ) -> usize {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -358,26 +367,30 @@ pub(super) fn walk(
             if kind != letter::FOREIGN {
                 between.put(MEANING[usize::from(byte & 127)]);
                 at += 1;
+                if between.becomes_far() {
+                    word(None, *between);
+                }
                 continue;
             }
             let character = character(text, at);
             if !in_word(character) {
                 between.put(meaning(character));
                 at += character.len_utf8();
+                if between.becomes_far() {
+                    word(None, *between);
+                }
                 continue;
             }
         }
         let Some(run) = run(text, at, last) else { return at };
-        word(
-            Found {
-                text: &text[at..run.end],
-                at,
-                letters: run.letters,
-                capitals: run.capitals,
-                next: bytes.get(run.end).copied().unwrap_or(0),
-            },
-            *between,
-        );
+        let found = Found {
+            text: &text[at..run.end],
+            at,
+            letters: run.letters,
+            capitals: run.capitals,
+            next: bytes.get(run.end).copied().unwrap_or(0),
+        };
+        word(Some(found), *between);
         between.reset();
         if run.suffix > 0 {
             between.put(run.mark);

@@ -1,6 +1,12 @@
 //! The name tagger.
 
-use portcullis_pii::names::{Input, NameKind, NameSpan, Tagger};
+use portcullis_pii::names::{
+    Input, Memory, NameKind, NameSpan, Tagger,
+    features::COUNT,
+    front::{Front, Judge, Word},
+    lexicon::Lexicon,
+    model::{Broken, Model},
+};
 use proptest::prelude::*;
 
 fn whole(text: &str) -> Vec<NameSpan> {
@@ -65,4 +71,87 @@ proptest! {
         cuts.sort_unstable();
         prop_assert_eq!(pieces(&text, &cuts), whole(&text));
     }
+}
+
+/// The most that waits for a decision, bytes: a name of the longest kind, and what stands before it
+/// in the window of the decoder.
+const HELD_BACK: usize = 2560;
+
+#[test]
+fn what_is_held_back_is_bounded() {
+    let hard = [
+        "Anna ".repeat(4_000),
+        format!("Anna{}", " ".repeat(20_000)),
+        format!("Anna{}Berg", "\u{2003}".repeat(20_000)),
+        format!("Maria{}", "aA".repeat(20_000)),
+        "Anna-Lena-".repeat(2_000),
+        "d'".repeat(10_000),
+        "van der ".repeat(3_000),
+        "é".repeat(20_000),
+        "A. ".repeat(8_000),
+        "\u{301}".repeat(10_000),
+    ];
+    for text in &hard {
+        let (mut tagger, mut found) = (Tagger::new(), Vec::new());
+        tagger.begin("");
+        let text = text.as_bytes();
+        let (mut from, mut ready) = (0, 0);
+        while ready < text.len() {
+            ready = (ready + 61).min(text.len());
+            let input = Input { text: &text[from..ready], from, ready, end: false, claimed: &[] };
+            from = tagger.advance(&input, &mut found);
+            assert!(ready - from <= HELD_BACK, "{} bytes wait", ready - from);
+        }
+    }
+}
+
+/// Every candidate costs the same, so their number is the work.
+#[derive(Default)]
+struct Counter(usize);
+
+impl Judge for Counter {
+    fn candidate(&mut self, _: &Word, _: &[u64; COUNT], _: &mut Memory) {
+        self.0 += 1;
+    }
+    fn rest(&mut self, _: &mut Memory) {}
+    fn open(&self) -> Option<usize> {
+        None
+    }
+}
+
+#[test]
+fn the_work_grows_as_the_text_does() {
+    static NOTHING: [[u8; 64]; 1] = [[0; 64]];
+    for piece in ["Anna ", "A", "a-B-", "d'E", "Mr. X, \"Y\" ", "{\"name\": \"Zoë\"}\n", "É "] {
+        let work = |times: usize| {
+            let mut counter = Counter::default();
+            let mut front = Front::new(Lexicon::new(&NOTHING));
+            let text = piece.repeat(times);
+            front.read(text.as_bytes(), 0, true, std::iter::empty(), &mut counter);
+            counter.0
+        };
+        let (once, double) = (work(20_000), work(40_000));
+        assert!(
+            double <= 2 * once + 8 && once <= 20_000 * piece.len(),
+            "{piece:?}: {once}, {double}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_model_is_refused() {
+    static GOOD: &[u8] = include_bytes!("../../data/names.bin");
+    assert!(Model::parse(GOOD).is_ok());
+    assert!(GOOD.len() <= 3_000_000, "{} bytes", GOOD.len());
+    let refused = |file: Vec<u8>| Model::parse(file.leak()).err();
+    assert_eq!(refused(Vec::new()), Some(Broken::Header));
+    assert_eq!(refused(vec![0; 64 * 20]), Some(Broken::Header));
+    let mut version = GOOD[..64 * 20].to_vec();
+    version[7] += 1;
+    assert_eq!(refused(version), Some(Broken::Header));
+    assert_eq!(refused(GOOD[..GOOD.len() - 64].to_vec()), Some(Broken::Length));
+    assert_eq!(refused(GOOD[..GOOD.len() - 1].to_vec()), Some(Broken::Header));
+    let mut huge = GOOD[..64 * 20].to_vec();
+    huge[8..16].fill(0xff);
+    assert_eq!(refused(huge), Some(Broken::Length));
 }
