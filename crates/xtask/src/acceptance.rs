@@ -34,11 +34,12 @@ enum Engine {
     Postgres,
 }
 
-const JOURNEYS: [&str; 10] = [
+const JOURNEYS: [&str; 11] = [
     "python/portkey_admin.py",
     "python/portkey_people.py",
     "python/portkey_calls.py",
     "python/openai_calls.py",
+    "python/openai_realtime.py",
     "python/anthropic_calls.py",
     "python/third_party.py",
     "js/portkey.mjs",
