@@ -15,6 +15,8 @@ mod drain;
 mod journey;
 mod key;
 mod kms;
+mod pii;
+mod proxy;
 mod readme;
 mod scale;
 mod world;
