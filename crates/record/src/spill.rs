@@ -8,12 +8,18 @@ use std::{
 
 use portcullis_domain::{Log, Sealed};
 
-use crate::{node::Node, recorder::without_content};
+use crate::{codec, node::Node, recorder::without_content};
 
 /// A bounded queue of calls whose closing could not be written yet.
 #[derive(Default)]
 pub(crate) struct Spill {
-    queue: VecDeque<(Log, Option<Sealed>)>,
+    queue: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+struct Waiting {
+    call: (Log, Option<Sealed>),
+    /// What it takes in memory, roughly.
     bytes: usize,
 }
 
@@ -53,34 +59,38 @@ pub(crate) fn put(node: &Node, log: &Log, content: Option<Sealed>, error: &io::E
     }
 }
 
-/// What a log takes in memory, roughly: its texts are short and bounded by the gateway.
+/// What a log takes in memory besides its texts, roughly.
 const LOG_BYTES: usize = 2048;
 
 impl Spill {
     /// Keeps a call, at most `bound` bytes in all.
     pub(crate) fn push(&mut self, log: &Log, content: Option<Sealed>, bound: usize) -> Spilled {
         let room = bound.saturating_sub(self.bytes);
-        let (log, content, outcome) = if size(&content) <= room {
-            (log.clone(), content, Spilled::Whole)
-        } else if LOG_BYTES <= room {
-            (without_content(log), None, Spilled::WithoutContent)
+        let mut texts = Vec::new();
+        codec::encode(log, &mut texts);
+        let alone = LOG_BYTES + texts.len();
+        let whole = alone + content.as_ref().map_or(0, |sealed| sealed.as_bytes().len());
+        let (call, bytes, outcome) = if whole <= room {
+            ((log.clone(), content), whole, Spilled::Whole)
+        } else if alone <= room {
+            ((without_content(log), None), alone, Spilled::WithoutContent)
         } else {
             return Spilled::Lost;
         };
-        self.bytes += size(&content);
-        self.queue.push_back((log, content));
+        self.bytes += bytes;
+        self.queue.push_back(Waiting { call, bytes });
         outcome
     }
 
     /// The call that waits longest.
     pub(crate) fn front(&self) -> Option<&(Log, Option<Sealed>)> {
-        self.queue.front()
+        self.queue.front().map(|waiting| &waiting.call)
     }
 
     /// Lets the call go that waits longest.
     pub(crate) fn pop(&mut self) {
-        if let Some((_, content)) = self.queue.pop_front() {
-            self.bytes -= size(&content);
+        if let Some(waiting) = self.queue.pop_front() {
+            self.bytes -= waiting.bytes;
         }
     }
 
@@ -88,8 +98,4 @@ impl Spill {
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
-}
-
-fn size(content: &Option<Sealed>) -> usize {
-    LOG_BYTES + content.as_ref().map_or(0, |sealed| sealed.as_bytes().len())
 }

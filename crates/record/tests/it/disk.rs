@@ -47,7 +47,7 @@ fn in_a_process_of_its_own(test: &str, body: impl AsyncFnOnce()) {
 
 async fn on_a_full_disk() {
     let data = directory();
-    let settings = RecordSettings { spill_bytes: 9000, ..RecordSettings::default() };
+    let settings = RecordSettings { spill_bytes: 11_500, ..RecordSettings::default() };
     let recorder = recorder_with(data.path(), 1, settings);
     let sink = MemorySink::willing();
     let shipper = shipper(&recorder, &sink);
@@ -65,7 +65,7 @@ async fn on_a_full_disk() {
     assert_eq!(segments(data.path(), 1)[1].metadata().unwrap().len(), 8, "no half entry stays");
 
     close(&recorder, 1); // Waits whole.
-    close_with_content(&recorder, 2, 5000); // Waits without its content.
+    close_with_content(&recorder, 2, 30_000); // Waits without its content.
     close(&recorder, 3);
     close(&recorder, 4);
     close(&recorder, 6); // Finds no room.

@@ -5,10 +5,10 @@ use std::{fmt, mem::MaybeUninit};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
     request, response,
 };
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 /// Headers of one message.
 const MAX_HEADERS: usize = 100;
@@ -20,6 +20,8 @@ pub(crate) enum Malformed {
     Head,
     /// There are too many headers.
     TooManyHeaders,
+    /// It names no host, or several.
+    Host,
     /// It cannot be told where the body ends.
     Length,
     /// A chunk of the body breaks the grammar.
@@ -58,6 +60,7 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Parsed<request::Parts>>, Ma
             .map_err(refused)
             .and_then(early);
     };
+    check_lines(&bytes)?;
     let mut parsed = httparse::Request::new(&mut []);
     match parsed.parse_with_uninit_headers(&bytes, &mut slots).map_err(refused)? {
         httparse::Status::Complete(length) if length == bytes.len() => {}
@@ -74,8 +77,13 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Parsed<request::Parts>>, Ma
         Uri::from_maybe_shared(bytes.slice_ref(path.as_bytes())).map_err(|_| Malformed::Head)?;
     head.version = version_of(version);
     head.headers = headers(&bytes, parsed.headers)?;
-    let (length, is_plain) = request_length(&mut head.headers, head.version)?;
-    let keeps_alive = is_plain && keeps_alive(head.version, &head.headers);
+    let hosts = head.headers.get_all(HOST).iter().take(2).count();
+    // RFC 9112 §3.2.
+    if hosts > 1 || (hosts == 0 && head.version == Version::HTTP_11) {
+        return Err(Malformed::Host);
+    }
+    let length = request_length(&head.headers, head.version)?;
+    let keeps_alive = keeps_alive(head.version, &head.headers);
     Ok(Some(Parsed { head, read: skipped + read, length, keeps_alive }))
 }
 
@@ -92,6 +100,7 @@ pub(crate) fn response(
         let parsed = config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut slots);
         return parsed.map_err(refused).and_then(early);
     };
+    check_lines(&bytes)?;
     let mut parsed = httparse::Response::new(&mut []);
     let status = config
         .parse_response_with_uninit_headers(&mut parsed, &bytes, &mut slots)
@@ -112,14 +121,29 @@ pub(crate) fn response(
     Ok(Some(Parsed { head, read: skipped + read, length, keeps_alive }))
 }
 
+/// Empty lines before a message that are skipped.
+const MAX_EMPTY_LINES: usize = 4;
+
+/// Behind the first empty line from `from` on, before which there is no end of a head.
+pub(crate) fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    let from = from.saturating_sub(3);
+    memmem::find(bytes.get(from..)?, b"\r\n\r\n").map(|at| from + at + 4)
+}
+
 /// A copy of the whole head at the front, how many bytes of empty lines were before it, and how
-/// long it is. Every line ends with CR LF: what would be a line's end to some readers only is
-/// refused by the parser's length.
+/// long it is.
 fn whole(bytes: &[u8]) -> Option<(Bytes, usize, usize)> {
-    let skipped = bytes.chunks(2).take_while(|pair| pair == b"\r\n").count() * 2;
+    let empty = bytes.chunks(2).take(MAX_EMPTY_LINES).take_while(|pair| pair == b"\r\n");
+    let skipped = empty.count() * 2;
     let bytes = &bytes[skipped..];
-    let end = memmem::find(bytes, b"\r\n\r\n")? + 4;
+    let end = end(bytes, 0)?;
     Some((Bytes::copy_from_slice(&bytes[..end]), skipped, end))
+}
+
+/// Refuses a line that ends with LF alone: it ends for some readers and goes on for others.
+fn check_lines(head: &[u8]) -> Result<(), Malformed> {
+    let ends_well = |at: usize| at.checked_sub(1).is_some_and(|before| head[before] == b'\r');
+    if memchr_iter(b'\n', head).all(ends_well) { Ok(()) } else { Err(Malformed::Head) }
 }
 
 /// A head without the empty line that ends it.
@@ -155,20 +179,20 @@ fn headers(head: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, M
     Ok(headers)
 }
 
-/// RFC 9112 §6.3 for requests. With both lengths the chunks count and the other is forgotten; the
-/// connection then ends with the answer, which the second value says.
-fn request_length(headers: &mut HeaderMap, version: Version) -> Result<(Length, bool), Malformed> {
+/// RFC 9112 §6.3 for requests. One with both lengths is refused: nobody sends such a thing but to be
+/// understood in two ways.
+fn request_length(headers: &HeaderMap, version: Version) -> Result<Length, Malformed> {
     if headers.contains_key(TRANSFER_ENCODING) {
-        if version != Version::HTTP_11 || !is_just_chunked(headers) {
-            return Err(Malformed::Length);
-        }
-        let is_plain = headers.remove(CONTENT_LENGTH).is_none();
-        return Ok((Length::Chunked, is_plain));
+        let is_plain = version == Version::HTTP_11
+            && is_just_chunked(headers)
+            && !headers.contains_key(CONTENT_LENGTH);
+        return if is_plain { Ok(Length::Chunked) } else { Err(Malformed::Length) };
     }
-    Ok((Length::Known(content_length(headers)?.unwrap_or(0)), true))
+    Ok(Length::Known(content_length(headers)?.unwrap_or(0)))
 }
 
-/// RFC 9112 §6.3 for answers.
+/// RFC 9112 §6.3 for answers. With both lengths the chunks count and the other is forgotten; the
+/// connection then ends with the answer, which the second value says.
 fn response_length(
     head: &mut response::Parts,
     asked: &Method,
@@ -229,6 +253,7 @@ impl fmt::Display for Malformed {
         f.write_str(match self {
             Self::Head => "the head is not HTTP/1.1",
             Self::TooManyHeaders => "there are too many headers",
+            Self::Host => "exactly one host must be named",
             Self::Length => "the length of the body is ambiguous",
             Self::Chunk => "a chunk of the body is malformed",
         })
@@ -294,6 +319,9 @@ mod tests {
     fn lines_that_end_for_some_readers_only_are_refused() {
         for text in [
             "GET / HTTP/1.1\nhost: a\n\n",
+            "GET / HTTP/1.1\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\nx: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\nx: y\ncontent-length: 5\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\n\nGET /b HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\n\nGET /b HTTP/1.1\r\n\r\n",
         ] {

@@ -12,7 +12,7 @@ mod head;
 mod write;
 
 pub(crate) use chunked::Chunked;
-pub(crate) use head::{Length, Malformed, Parsed, request, response};
+pub(crate) use head::{Length, Malformed, Parsed, end, request, response};
 pub(crate) use write::{
     CHUNK_END, CHUNK_END_AND_LAST, LAST_CHUNK, chunk_head, request_head, response_head,
 };

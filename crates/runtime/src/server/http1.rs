@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
-    header::{EXPECT, UPGRADE},
+    header::{CONTENT_TYPE, EXPECT, UPGRADE},
     request, response,
 };
 use http_body::Body as _;
@@ -59,6 +59,8 @@ struct Connection<'a> {
     patience: Patience,
     header_timeout: Duration,
     max_head: usize,
+    /// Bytes ahead in which no head ends.
+    searched: usize,
 }
 
 /// What an answer has to know of its request.
@@ -73,8 +75,8 @@ struct Asked {
 enum End {
     /// The client is gone, or has sent nothing for too long, or the server drains.
     Silent,
-    /// What it sends is not served.
-    Refused(StatusCode),
+    /// What it sends is not served, and why.
+    Refused(StatusCode, &'static str),
 }
 
 type Call = (Request<RequestBody>, Asked);
@@ -94,13 +96,14 @@ pub(super) async fn serve(
         patience: Patience::default(),
         header_timeout: settings.header_timeout,
         max_head: settings.max_header_bytes,
+        searched: 0,
     };
     loop {
         connection.patience.begin(Instant::now() + connection.header_timeout);
         let (request, asked) = match poll_fn(|cx| connection.poll_call(cx)).await {
             Ok(call) => call,
             Err(End::Silent) => return,
-            Err(End::Refused(status)) => return connection.refuse(status).await,
+            Err(End::Refused(status, why)) => return connection.refuse(status, why).await,
         };
         let answered = {
             let mut answering = pin!(app.call(request, peer));
@@ -134,12 +137,18 @@ impl Connection<'_> {
         loop {
             // What came earlier: while the last request was being answered, or a part of a head.
             if !incoming.ahead.is_empty() {
-                let ahead = std::mem::take(&mut incoming.ahead);
-                if let Some(parsed) = self.parse(&ahead)? {
-                    let rest = parsed.read;
-                    return Poll::Ready(Ok(begin(shared, incoming, parsed, &ahead[rest..])));
+                // A head that comes in many pieces is read once, not with each of them.
+                let may_be_whole = http1::end(&incoming.ahead, self.searched).is_some();
+                if may_be_whole || incoming.ahead.len() > self.max_head {
+                    let ahead = std::mem::take(&mut incoming.ahead);
+                    if let Some(parsed) = parse(&ahead, self.max_head)? {
+                        self.searched = 0;
+                        let rest = parsed.read;
+                        return Poll::Ready(Ok(begin(shared, incoming, parsed, &ahead[rest..])));
+                    }
+                    incoming.ahead = ahead;
                 }
-                incoming.ahead = ahead;
+                self.searched = incoming.ahead.len();
             } else if self.phase.is_draining() {
                 return Poll::Ready(Err(End::Silent));
             }
@@ -150,7 +159,16 @@ impl Connection<'_> {
                 let read = match incoming.poll_read(cx, buffer) {
                     Poll::Ready(Ok(read @ 1..)) => read,
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(End::Silent)),
-                    Poll::Pending => return self.patience.poll(cx).map(|()| Err(End::Silent)),
+                    Poll::Pending => {
+                        let end = match incoming.ahead.len() {
+                            0 => End::Silent,
+                            _ => End::Refused(
+                                StatusCode::REQUEST_TIMEOUT,
+                                "the request's headers took too long to come",
+                            ),
+                        };
+                        return self.patience.poll(cx).map(|()| Err(end));
+                    }
                 };
                 let bytes = &buffer[..read];
                 // Nearly always a whole request comes at once, and nothing of it need be kept.
@@ -167,10 +185,6 @@ impl Connection<'_> {
                 return Poll::Ready(Ok(call));
             }
         }
-    }
-
-    fn parse(&self, bytes: &[u8]) -> Result<Option<Parsed<request::Parts>>, End> {
-        parse(bytes, self.max_head)
     }
 
     /// Ready when the client has hung up: nobody waits for the answer any more.
@@ -261,7 +275,9 @@ impl Connection<'_> {
             (true, Version::HTTP_10) => Some("keep-alive"),
             (true, _) => None,
         };
-        let length = (may_have_body(head.status)).then_some(length);
+        // How long the body would be that HEAD does without, nobody here knows (RFC 9110 §8.6).
+        let has_body = asked.method != Method::HEAD && may_have_body(head.status);
+        let length = has_body.then_some(length);
         with_date(|date| {
             let out = &mut self.outgoing.head;
             http1::response_head(out, head.status, &head.headers, length, connection, date);
@@ -337,14 +353,20 @@ impl Connection<'_> {
         poll_fn(|cx| outgoing.poll(&mut locked(incoming).stream, cx)).await
     }
 
-    /// Answers what cannot be served, and closes.
-    async fn refuse(mut self, status: StatusCode) {
-        let (mut head, ()) = Response::new(()).into_parts();
-        head.status = status;
+    /// Answers what cannot be served, in the form of the contract (data-plane reference §12), and
+    /// closes.
+    async fn refuse(mut self, status: StatusCode, why: &'static str) {
+        let body = format!(
+            r#"{{"status":"failure","message":"{why}","error":{{"message":"{why}","type":"invalid_request_error","param":null,"code":null}}}}"#
+        );
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         with_date(|date| {
-            let (out, length) = (&mut self.outgoing.head, Some(Length::Known(0)));
-            http1::response_head(out, status, &head.headers, length, Some("close"), date);
+            let length = Some(Length::Known(body.len() as u64));
+            let out = &mut self.outgoing.head;
+            http1::response_head(out, status, &headers, length, Some("close"), date);
         });
+        self.outgoing.push(body.into());
         if self.flush().await.is_ok() {
             self.discard().await;
         }
@@ -395,14 +417,23 @@ enum Gathered {
 }
 
 fn parse(bytes: &[u8], max_head: usize) -> Result<Option<Parsed<request::Parts>>, End> {
+    const TOO_LARGE: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     let refused = |malformed| match malformed {
-        Malformed::TooManyHeaders => End::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
-        _ => End::Refused(StatusCode::BAD_REQUEST),
+        Malformed::TooManyHeaders => End::Refused(TOO_LARGE, "the request has too many headers"),
+        Malformed::Host => {
+            End::Refused(StatusCode::BAD_REQUEST, "the request must have exactly one host header")
+        }
+        Malformed::Length => {
+            End::Refused(StatusCode::BAD_REQUEST, "the length of the request's body is ambiguous")
+        }
+        Malformed::Head | Malformed::Chunk => {
+            End::Refused(StatusCode::BAD_REQUEST, "this is not a well-formed HTTP request")
+        }
     };
     let parsed = http1::request(bytes).map_err(refused)?;
     let head = parsed.as_ref().map_or(bytes.len(), |parsed| parsed.read);
     if head > max_head {
-        return Err(End::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+        return Err(End::Refused(TOO_LARGE, "the request's headers are too large"));
     }
     Ok(parsed)
 }

@@ -251,6 +251,10 @@ async fn a_client_that_is_slow_with_its_headers_is_cut_off() {
         let end = tokio::time::timeout(SOON, stream.read_to_end(&mut seen)).await;
         assert!(end.is_ok(), "{start_of_head:?} was waited for");
         assert!(began.elapsed() >= Duration::from_millis(150), "{start_of_head:?}");
+        // Who has begun a request is told why it ends.
+        let seen = String::from_utf8(seen).unwrap();
+        let is_told = start_of_head.starts_with('G');
+        assert_eq!(seen.starts_with("HTTP/1.1 408 "), is_told, "{start_of_head:?}: {seen}");
     }
     assert_eq!(probe.calls.load(SeqCst), 0);
 }
