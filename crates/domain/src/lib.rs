@@ -50,7 +50,7 @@ pub use id::{
     MalformedId, NodeId, Noun, OrganisationId, SessionId, UserId, VirtualKeyId, WorkspaceId,
 };
 pub use invite::{Invite, InviteStatus, InvitedTo};
-pub use log::{Content, ContentPart, Log, LogState, StoredContent, Timings};
+pub use log::{Log, LogState, StoredContent, Timings};
 pub use member::{Member, WorkspaceMember};
 pub use money::{NanoDollars, PicoDollars};
 pub use organisation::{Organisation, OrganisationSettings};

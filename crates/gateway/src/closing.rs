@@ -5,8 +5,7 @@ use std::{borrow::Cow, future::poll_fn, sync::Arc};
 use bytes::Bytes;
 use http::{Method, StatusCode, Uri, header::USER_AGENT};
 use portcullis_domain::{
-    Clock, Content, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent,
-    Timestamp, Usage,
+    Clock, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent, Timestamp, Usage,
 };
 use portcullis_providers::{Endpoint, adapter::Observed};
 
@@ -238,7 +237,7 @@ impl State {
         } else {
             log.cost = Some(NanoDollars(0));
         }
-        let content = self.kept.take().map_or_else(Content::default, |kept| kept.seal(log));
+        let content = self.kept.take().and_then(|kept| kept.seal(log));
         self.recorder.close(log, content);
     }
 }

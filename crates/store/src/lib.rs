@@ -62,7 +62,7 @@ pub use instance::{Instance, InstanceRow};
 pub use integration::IntegrationFilter;
 pub use invite::InviteFilter;
 pub use kms_connection::{KmsConnection, KmsConnectionState, KmsConnections};
-pub use log::{LogBody, LogRow, Logs, Poison};
+pub use log::{LogRow, Logs, Poison};
 pub use log_query::{LogCursor, LogFilter, LogReach, LogsOf};
 pub use member::{MemberFilter, WorkspaceMemberFilter};
 pub use organisation::Organisations;

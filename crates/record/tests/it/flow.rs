@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use portcullis_domain::{Content, ContentPart, Log, LogState, Recorder as _};
+use portcullis_domain::{Log, LogState, Recorder as _};
 use portcullis_record::{RecordSettings, SegmentRecorder, StartError};
 
 use crate::{sample, support::*};
@@ -20,12 +20,10 @@ async fn a_flush_ships_what_closed_before_it_with_its_content() {
     shipper.flush().await.unwrap();
 
     assert_eq!(sink.numbers(LogState::Finished), [1, 2].into());
-    let bodies = sink.bodies.lock().unwrap();
-    assert_eq!(bodies.len(), 2);
-    assert_eq!(bodies[&body_key(1, ContentPart::Request)], sealed(1, 100_000));
-    assert_eq!(bodies[&body_key(1, ContentPart::Response)], sealed(2, 50_000));
+    let expected = [(sample::log(1).id, sealed(1, 100_000))];
+    assert_eq!(*sink.contents.lock().unwrap(), expected.into());
     let stats = shipper.stats();
-    assert_eq!((stats.shipped, stats.bodies, stats.failures), (2, 2, 0));
+    assert_eq!((stats.shipped, stats.contents, stats.failures), (2, 1, 0));
     assert_eq!((stats.lag_bytes, stats.open_calls), (0, 0));
     assert_eq!((recorder.stats().opened, recorder.stats().closed), (1, 2));
 }
@@ -40,7 +38,7 @@ async fn a_log_too_long_to_be_written_is_cut_and_holds_nothing_up() {
     let endless = Some("x".repeat(70 << 20));
     let log = Log { state: LogState::Finished, model_served: endless.clone(), ..sample::log(1) };
     recorder.open(&Log { model_asked: endless, ..sample::log(1) }).unwrap();
-    recorder.close(&log, Content::default());
+    recorder.close(&log, None);
     open(&recorder, 2);
     close(&recorder, 2);
     shipper.flush().await.unwrap();
