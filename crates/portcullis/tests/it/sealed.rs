@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 use portcullis_domain::Sealed;
 use portcullis_store::SEALED_COLUMNS;
 use portcullis_testkit::{client::Call, kms::Transit};
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use crate::{
     kms::{KMS, until},
     world::{Engine, PATIENCE, World, succeed, until_status},
 };
+
+const MINE: &str = "slug = 'openai'";
 
 /// One value, by table, column and a condition for its row.
 #[derive(Clone, Copy)]
@@ -76,27 +79,22 @@ async fn a_value_opens_where_it_was_sealed_and_as_it_was_sealed_only() {
         let at = |row| At { table, column, row };
         match (table, column) {
             ("integrations", "credential") => {
-                let (mine, other) = (at("slug = 'openai'"), at("slug = 'second'"));
+                let (mine, other) = (at(MINE), at("slug = 'second'"));
                 let others = [other.read(&mut conn).await];
                 let tell = announce("openai");
                 holds(&mut conn, mine, &others, Some(&tell), &|| world.chat("gpt-4o-mini")).await;
             }
-            ("log_bodies", "sealed") => {
-                let ids: Vec<&str> = logs.iter().map(|log| log["id"].as_str().unwrap()).collect();
-                let row = |id: &str, part: &str| {
-                    let id = id.replace('-', "").to_uppercase();
-                    format!("HEX(log_id) = '{id}' AND part = '{part}'")
+            ("log_contents", "sealed") => {
+                let row = |log: &Value| {
+                    let id = log["id"].as_str().unwrap().replace('-', "").to_uppercase();
+                    format!("HEX(log_id) = '{id}'")
                 };
-                let path = format!("/v1/logs/{}", ids[0]);
-                let (request, response) = (row(ids[0], "request"), row(ids[0], "response"));
-                for (mine, other_part) in [(&request, &response), (&response, &request)] {
-                    let part = if mine == &request { "request" } else { "response" };
-                    let others = [
-                        at(other_part).read(&mut conn).await,
-                        at(&row(ids[1], part)).read(&mut conn).await,
-                    ];
-                    holds(&mut conn, at(mine), &others, None, &|| world.get(&path)).await;
-                }
+                let credential = At { table: "integrations", column: "credential", row: MINE };
+                let others =
+                    [at(&row(&logs[1])).read(&mut conn).await, credential.read(&mut conn).await];
+                let path = format!("/v1/logs/{}", logs[0]["id"].as_str().unwrap());
+                let mine = row(&logs[0]);
+                holds(&mut conn, at(&mine), &others, None, &|| world.get(&path)).await;
             }
             // What a node that runs has opened already: with commands, after the rest.
             ("kms_connections", "settings") | ("instance_secrets", "sealed") => {}
