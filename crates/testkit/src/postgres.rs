@@ -85,7 +85,14 @@ impl Postgres {
     pub fn write_ahead_log(&self) -> Vec<u8> {
         let files = fs::read_dir(self.directory.join("data/pg_wal")).expect("the server's folder");
         let paths = files.flatten().map(|file| file.path()).filter(|path| path.is_file());
-        paths.flat_map(|path| fs::read(path).unwrap_or_default()).collect()
+        let mut log = Vec::new();
+        for path in paths {
+            // A segment is made in its full length, of zeros.
+            let segment = fs::read(path).unwrap_or_default();
+            let written = segment.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            log.extend_from_slice(&segment[..written]);
+        }
+        log
     }
 
     fn start() -> Self {

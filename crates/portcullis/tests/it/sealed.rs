@@ -89,11 +89,10 @@ async fn a_value_opens_where_it_was_sealed_and_as_it_was_sealed_only() {
                     let id = log["id"].as_str().unwrap().replace('-', "").to_uppercase();
                     format!("HEX(log_id) = '{id}'")
                 };
+                let (mine, other) = (row(&logs[0]), row(&logs[1]));
                 let credential = At { table: "integrations", column: "credential", row: MINE };
-                let others =
-                    [at(&row(&logs[1])).read(&mut conn).await, credential.read(&mut conn).await];
+                let others = [at(&other).read(&mut conn).await, credential.read(&mut conn).await];
                 let path = format!("/v1/logs/{}", logs[0]["id"].as_str().unwrap());
-                let mine = row(&logs[0]);
                 holds(&mut conn, at(&mine), &others, None, &|| world.get(&path)).await;
             }
             // What a node that runs has opened already: with commands, after the rest.
