@@ -8,6 +8,7 @@
 //! the [`Recorder`](portcullis_domain::Recorder) port. Whatever happens to a call that was
 //! identified, it is settled once and recorded once (`closing.rs`).
 
+mod client_headers;
 mod closing;
 mod content;
 mod header;

@@ -2,12 +2,12 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use http::{HeaderMap, Method, Uri, request};
+use http::{Method, Uri, request};
 use percent_encoding::percent_decode_str;
 use portcullis_domain::{CallId, Fault, FaultKind, Id, Snapshot, Timestamp};
 use portcullis_providers::Endpoint;
 
-use crate::{Parts, trace::Trace};
+use crate::{Parts, client_headers::ClientHeaders, trace::Trace};
 
 /// A call whose head was understood. Its body has not been read.
 pub(crate) struct Accepted {
@@ -17,7 +17,7 @@ pub(crate) struct Accepted {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: ClientHeaders,
     pub(crate) peer: IpAddr,
     pub(crate) trace: Trace,
 }
@@ -25,7 +25,8 @@ pub(crate) struct Accepted {
 pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Box<Accepted> {
     let clock = &*parts.clock;
     let id = Id::mint(clock, &*parts.dice);
-    let trace = Trace::of(&head, id, &*parts.dice);
+    let headers = ClientHeaders::new(head.headers);
+    let trace = Trace::of(&head.method, &head.uri, &headers, id, &*parts.dice);
     // Boxed, as what goes through every stage is.
     Box::new(Accepted {
         id,
@@ -35,7 +36,7 @@ pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Box<A
         method: head.method,
         trace,
         uri: head.uri,
-        headers: head.headers,
+        headers,
         peer,
     })
 }

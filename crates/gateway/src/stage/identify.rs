@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use portcullis_domain::{
     ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Member, Organisation, Scope, Secret,
     Workspace,
@@ -12,7 +12,7 @@ use portcullis_domain::{
 use portcullis_identity::{TokenRefused, key_of_token, resembles_signed_token};
 use portcullis_providers::Endpoint;
 
-use crate::{Parts, header, stage::accept::Accepted};
+use crate::{Parts, client_headers::ClientHeaders, header, stage::accept::Accepted};
 
 /// A call of a known key that may make it. The key itself is no longer among the headers.
 pub(crate) struct Identified {
@@ -104,9 +104,13 @@ impl Identified {
 
 /// Refuses a call for which a saved config or a guardrail is named that this version cannot look up:
 /// a call without it would be another call than the one that was meant.
-fn refuse_unsaved(key: &ApiKey, workspace: &Workspace, headers: &HeaderMap) -> Result<(), Fault> {
+fn refuse_unsaved(
+    key: &ApiKey,
+    workspace: &Workspace,
+    headers: &ClientHeaders,
+) -> Result<(), Fault> {
     let refuse = |text: String| Err(Fault::client(FaultKind::BadRequest, text));
-    let names_config = headers.contains_key(header::CONFIG);
+    let names_config = headers.contains_key(&header::CONFIG);
     if !key.defaults.allow_config_override && names_config {
         return refuse("The API Key does not allow a call to name a config".to_owned());
     }
@@ -129,7 +133,7 @@ struct Presented {
 
 /// Takes every credential out of the headers, so that none can be passed on by accident, and tells
 /// our key from the provider's.
-fn take_credentials(headers: &mut HeaderMap) -> Presented {
+fn take_credentials(headers: &mut ClientHeaders) -> Presented {
     let own = take(headers, header::API_KEY);
     let authorization =
         take(headers, AUTHORIZATION).filter(|authorization| text(authorization) != PLACEHOLDER);
@@ -162,8 +166,8 @@ fn take_credentials(headers: &mut HeaderMap) -> Presented {
 }
 
 /// Takes a header that says something.
-fn take(headers: &mut HeaderMap, name: HeaderName) -> Option<HeaderValue> {
-    headers.remove(name).filter(|value| !text(value).is_empty())
+fn take(headers: &mut ClientHeaders, name: HeaderName) -> Option<HeaderValue> {
+    headers.remove(&name).filter(|value| !text(value).is_empty())
 }
 
 /// What a credential's header says: `Bearer x` or plain `x`, since one SDK sends the value without
@@ -180,13 +184,14 @@ fn text(value: &HeaderValue) -> &str {
 mod tests {
     use http::HeaderMap;
 
-    use super::take_credentials;
+    use super::{ClientHeaders, take_credentials};
 
     const OURS: &str = "pck_production_key";
 
     fn told(pairs: &[(&'static str, &str)]) -> (Option<String>, Option<String>) {
-        let mut headers: HeaderMap =
+        let headers: HeaderMap =
             pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+        let mut headers = ClientHeaders::new(headers);
         let presented = take_credentials(&mut headers);
         assert!(headers.is_empty(), "credentials left behind: {headers:?}");
         let key = presented.key.as_ref().map(|key| super::text(key).to_owned());

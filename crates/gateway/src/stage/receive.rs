@@ -47,7 +47,7 @@ where
     let settings = &parts.settings;
     let accepted = &identified.accepted;
     check_upgrade(&identified)?;
-    let content_type = accepted.headers.get(CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
+    let content_type = accepted.headers.get(&CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
     let Ok(content_type) = content_type else {
         return Err(Fault::client(FaultKind::BadRequest, "the content-type header is not text"));
     };
@@ -99,7 +99,7 @@ impl<B> Received<B> {
             ReceivedBody::Json(json) => json.model(),
             ReceivedBody::Whole(bytes) => {
                 let headers = &self.identified.accepted.headers;
-                let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+                let content_type = headers.get(&CONTENT_TYPE)?.to_str().ok()?;
                 let span = multipart::field(bytes, content_type, "model").ok()??;
                 std::str::from_utf8(&bytes[span]).ok()
             }
@@ -179,14 +179,14 @@ fn is_opaque(media_type: &str) -> bool {
 fn is_searched(identified: &Identified) -> bool {
     let accepted = &identified.accepted;
     let names_target = header::provider(&accepted.headers).is_some()
-        || accepted.headers.contains_key(header::VIRTUAL_KEY)
-        || accepted.headers.contains_key(header::CONFIG)
+        || accepted.headers.contains_key(&header::VIRTUAL_KEY)
+        || accepted.headers.contains_key(&header::CONFIG)
         || accepted.query().is_some_and(|query| query.contains("model="));
     !names_target || (accepted.endpoint.uses_model() && accepted.endpoint != Endpoint::Proxy)
 }
 
 fn declared_length(identified: &Identified) -> Result<Option<u64>, Fault> {
-    let Some(value) = identified.accepted.headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    let Some(value) = identified.accepted.headers.get(&CONTENT_LENGTH) else { return Ok(None) };
     let length = value.to_str().ok().and_then(|text| text.parse().ok());
     length.map(Some).ok_or_else(|| {
         Fault::client(FaultKind::BadRequest, "the content-length header is not a number")

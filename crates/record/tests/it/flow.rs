@@ -1,6 +1,14 @@
 //! Recording and shipping when nothing breaks.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Wake},
+    thread,
+    time::Duration,
+};
 
 use portcullis_domain::{Log, LogState, Recorder as _};
 use portcullis_record::{RecordSettings, SegmentRecorder, StartError};
@@ -26,6 +34,46 @@ async fn a_flush_ships_what_closed_before_it_with_its_content() {
     assert_eq!((stats.shipped, stats.contents, stats.failures), (2, 1, 0));
     assert_eq!((stats.lag_bytes, stats.open_calls), (0, 0));
     assert_eq!((recorder.stats().opened, recorder.stats().closed), (1, 2));
+}
+
+#[tokio::test]
+async fn a_turns_facts_are_written_together_when_it_ends() {
+    let data = directory();
+    let recorder = recorder(data.path(), 1);
+    let sink = MemorySink::willing();
+    let shipper = shipper(&recorder, &sink);
+    recorder.flush();
+
+    let opened: Vec<_> = (1..=50).map(|n| recorder.open(&sample::log(n)).unwrap()).collect();
+    let asked = Arc::new(Asked::default());
+    for opened in &opened {
+        let waker = Arc::clone(&asked).into();
+        assert!(recorder.poll_opened(*opened, &mut Context::from_waker(&waker)).is_pending());
+    }
+    assert_eq!(segments(data.path(), 1).len(), 0, "nothing is written before the turn ends");
+    recorder.flush();
+    assert_eq!(asked.0.load(Ordering::Relaxed), 1, "who waits is woken, once");
+    for opened in opened {
+        assert!(is_open(&recorder, opened).unwrap().is_ok());
+    }
+    close_with_content(&recorder, 1, 1000);
+    close_with_content(&recorder, 2, 100_000); // Too large to wait.
+    let [segment] = &segments(data.path(), 1)[..] else { panic!("there is one writer") };
+    assert!(segment.metadata().unwrap().len() > 100_000);
+    recorder.flush();
+    shipper.flush().await.unwrap();
+    assert_eq!(sink.numbers(LogState::Finished), [1, 2].into());
+    assert_eq!(sink.contents.lock().unwrap().len(), 2);
+    assert_eq!(shipper.stats().open_calls, 48);
+}
+
+#[derive(Default)]
+struct Asked(AtomicU64);
+
+impl Wake for Asked {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[tokio::test]

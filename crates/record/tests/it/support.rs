@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -179,6 +180,17 @@ pub(crate) async fn flush_patiently(shipper: &Shipper) {
 
 pub(crate) fn open(recorder: &SegmentRecorder, n: u128) {
     recorder.open(&sample::log(n)).unwrap();
+}
+
+/// Whether an opening survives the process by now, and if it ever will.
+pub(crate) fn is_open(
+    recorder: &SegmentRecorder,
+    opened: Opened,
+) -> Option<Result<(), RecordUnavailable>> {
+    match recorder.poll_opened(opened, &mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(written) => Some(written),
+        Poll::Pending => None,
+    }
 }
 
 pub(crate) fn close(recorder: &SegmentRecorder, n: u128) {
