@@ -79,7 +79,7 @@ impl Subject {
         let transit = serving.block_on(Transit::start("a-token", KMS_LATENCY));
         let mut subject = Self::portcullis(provider)?;
         subject.name = "portcullis, own key";
-        let runtime = self::runtime()?;
+        let runtime = runtime()?;
         let url = format!("http://{}/v1/admin/organisation/kms", subject.address);
         let key = subject.headers.lines().find_map(|line| line.strip_prefix("authorization: "));
         let key = key.unwrap_or_default().to_owned();
