@@ -6,10 +6,14 @@ import { Portkey } from "portkey-ai";
 import {
   KEY, PROVIDER_KEY, UPSTREAM, URL, calls, failsWith, finish, step,
 } from "./common.mjs";
+import { watch } from "./every-method.mjs";
 
 const BASE = `${URL}/v1`;
 const client = new Portkey({ apiKey: KEY, baseURL: BASE });
 const { admin } = client;
+const everyMethodWasCalled = watch(
+  client, "admin.users", "admin.workspaces", "integrations.models", "integrations.workspaces",
+);
 const holds = (value, text) => JSON.stringify(value).includes(text);
 
 // What the console does with an invite's link.
@@ -129,4 +133,5 @@ await client.integrations.delete({ slug: "node-shared" });
 await admin.workspaces.delete({ workspaceId: made.id, name: "Node Team" });
 await failsWith(404, () => admin.workspaces.retrieve({ workspaceId: made.id }));
 
+everyMethodWasCalled();
 finish();

@@ -9,10 +9,14 @@ from portkey_ai.api_resources import exceptions
 from portkey_ai.api_resources.utils import GenericResponse
 
 from common import KEY, PROVIDER_KEY, UPSTREAM, URL, WORKSPACE, calls, eventually, fails_with, finish, step
+from every_method import watch
 
 BASE = URL + "/v1"
 APIStatusError = (exceptions.APIStatusError, openai.APIStatusError)
 admin = Portkey(api_key=KEY, base_url=BASE)
+every_method_was_called = watch(
+    admin, "admin.users", "admin.workspaces", "integrations.models", "integrations.workspaces"
+)
 
 
 def plain(value):
@@ -160,4 +164,5 @@ admin.admin.workspaces.delete(workspace_id=made.id, name="Python Team")
 fails_with(404, APIStatusError, lambda: admin.admin.workspaces.retrieve(workspace_id=made.id))
 assert admin.admin.workspaces.list().total == 1
 
+every_method_was_called()
 finish()

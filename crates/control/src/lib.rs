@@ -68,7 +68,7 @@ pub use authenticate::Refused;
 pub use bootstrap::{Initialised, InstanceKeys, Prepared, bootstrap, prepare};
 pub use caller::Caller;
 pub use compiler::{Compiler, load_snapshot};
-pub use credential::CredentialChange;
+pub use credential::{CredentialChange, provider_names};
 pub use data_keys::StoredDataKeys;
 pub use environment::{EnvironmentChange, Environments};
 pub use error::{ControlError, Result};

@@ -204,7 +204,8 @@ pub struct Timings {
     pub request_parsing: u64,
     /// Identifying, planning and preparing, up to sending.
     pub pre_processing: u64,
-    /// From sending to the provider's response head.
+    /// From sending to the provider's response head: of several requests, from sending the first to
+    /// the head of the last, and waits between them are part of it.
     pub upstream: u64,
     /// From accepting the call to the first byte of body for the client.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -30,6 +30,11 @@ impl Kept {
         }
     }
 
+    /// Bytes of each body that are kept.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Without a key ring nothing is kept.
     pub(crate) fn seal_with(&mut self, key_ring: Arc<KeyRing>) {
         self.key_ring = Some(key_ring);

@@ -19,6 +19,7 @@ pub(crate) const SPAN_ID: HeaderName = HeaderName::from_static("x-portkey-span-i
 pub(crate) const PARENT_SPAN_ID: HeaderName = HeaderName::from_static("x-portkey-parent-span-id");
 pub(crate) const SPAN_NAME: HeaderName = HeaderName::from_static("x-portkey-span-name");
 pub(crate) const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-portkey-request-timeout");
+pub(crate) const RETRY_COUNT: HeaderName = HeaderName::from_static("x-portkey-retry-count");
 pub(crate) const CUSTOM_HOST: HeaderName = HeaderName::from_static("x-portkey-custom-host");
 pub(crate) const FORWARD_HEADERS: HeaderName = HeaderName::from_static("x-portkey-forward-headers");
 pub(crate) const DEBUG: HeaderName = HeaderName::from_static("x-portkey-debug");
@@ -69,6 +70,12 @@ pub(crate) fn flag(headers: &ClientHeaders, name: HeaderName) -> Option<bool> {
     }
 }
 
+/// Says how often the provider was tried again.
+pub(crate) fn set_retry_count(headers: &mut HeaderMap, count: i32) {
+    let value = if count == 0 { HeaderValue::from_static("0") } else { count.into() };
+    headers.insert(OUT_RETRY_COUNT, value);
+}
+
 /// Whether the body is coded (RFC 9110 §8.4): compressed, most often.
 pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(CONTENT_ENCODING).iter();
@@ -96,6 +103,8 @@ fn is_hop_by_hop(name: &str) -> bool {
 fn stays_here(name: &str) -> bool {
     is_hop_by_hop(name)
         || name.starts_with("x-portkey-")
+        // A browser's key may be among the subprotocols.
+        || name.starts_with("sec-websocket-")
         || matches!(
             name,
             "authorization"

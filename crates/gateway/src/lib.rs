@@ -19,6 +19,7 @@ mod models;
 mod multipart;
 mod pipeline;
 mod refusal;
+mod session;
 mod settings;
 mod settle;
 mod stage;

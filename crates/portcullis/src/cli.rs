@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Check(Common),
     /// Bring the database's schema up to date. `serve` does so by itself.
     Migrate(Common),
+    /// Find, redact and measure personal data and secrets in texts.
+    Pii(Pii),
     /// Look after the vault's keys.
     Vault(Vault),
     /// Delete an organisation for good: its keys, configuration and logs.
@@ -181,6 +183,123 @@ pub(crate) struct VaultStatus {
     /// Print one JSON array instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pii {
+    #[command(subcommand)]
+    pub(crate) command: PiiCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PiiCommand {
+    /// Find what a text holds: marked in colour on a terminal, as JSON otherwise.
+    Scan(PiiScan),
+    /// Print a text with what was found replaced.
+    Redact(PiiRedact),
+    /// List the types, with their validators and an example of each.
+    Types {
+        /// Print one JSON array instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure against marked texts: precision, recall, F1 and F2 per type.
+    ///
+    /// GOLD has a line for each text: {"text": "...", "spans": [{"start": 0, "end": 4, "type":
+    /// "EMAIL"}]}, offsets in code points, end exclusive. Names of types are ours or those of common
+    /// data sets; types that nothing in GOLD is marked with do not count.
+    Eval(PiiEval),
+}
+
+/// What to look for; shared by the commands that scan.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PiiDetector {
+    /// Only these types, separated by commas; `all` for every one. [default: those that are on]
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    pub(crate) types: Vec<String>,
+    /// The least score of a finding, from 0 to 1: for all types, or TYPE=SCORE for one. May be given
+    /// several times.
+    #[arg(long, value_name = "SCORE")]
+    pub(crate) threshold: Vec<String>,
+}
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PiiFormat {
+    /// Plain text.
+    #[default]
+    Text,
+    /// JSON: strings and numbers are read decoded, keys name them.
+    Json,
+    /// Form data (application/x-www-form-urlencoded).
+    Form,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PiiScan {
+    #[command(flatten)]
+    pub(crate) detector: PiiDetector,
+    /// FILE has a JSON object on each line, {"id", "text"}; print one for each, {"id", "spans":
+    /// [{"start", "end", "type", "score"}]}, offsets in code points.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) jsonl: bool,
+    /// Print JSON also on a terminal.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How the text is written.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: PiiFormat,
+    /// The file to read; - for standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// What takes the place of a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PiiMode {
+    /// {{EMAIL_1}}, the same for a value wherever it occurs.
+    #[default]
+    Placeholder,
+    /// ****1111: the last four characters stay where that is usual.
+    Mask,
+    /// A keyed hash; needs --key-file.
+    Hash,
+    /// An invented value of the same form; needs --key-file.
+    Substitute,
+    /// Nothing.
+    Drop,
+    /// Fail if anything is found.
+    Block,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PiiRedact {
+    #[command(flatten)]
+    pub(crate) detector: PiiDetector,
+    /// What takes the place of a value.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) mode: PiiMode,
+    /// A file with the key of hashes and substitutes, 16 bytes at least.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// How the text is written.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: PiiFormat,
+    /// The file to read; - for standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PiiEval {
+    #[command(flatten)]
+    pub(crate) detector: PiiDetector,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The marked texts.
+    #[arg(value_name = "GOLD")]
+    pub(crate) gold: PathBuf,
 }
 
 #[derive(Debug, Args)]

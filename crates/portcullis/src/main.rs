@@ -7,6 +7,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod checkpoints;
 mod cli;
+mod client_address;
 mod command;
 mod config;
 mod demo;
@@ -42,6 +43,11 @@ pub(crate) mod out {
 
     pub(crate) fn line(text: impl Display) {
         println!("{text}");
+    }
+
+    /// A text as it is, with no line end of ours.
+    pub(crate) fn text(text: impl Display) {
+        print!("{text}");
     }
 
     pub(crate) fn error(text: impl Display) {

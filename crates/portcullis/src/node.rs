@@ -184,6 +184,7 @@ impl Node {
             role,
             gateway,
             api: portcullis_api::router(control),
+            proxies: config.trusted_proxies.clone(),
             control: Handle::current(),
             draining: tasks.shutdown_signal(),
         };

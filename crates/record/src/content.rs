@@ -11,7 +11,10 @@
 //! repeat themselves, some so much that packing them takes less time than anything else that is
 //! done with them; a look at a part tells which.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
+use lz4_flex::block;
 
 const NONE: u8 = 0;
 const PLAIN: u8 = 1;
@@ -67,11 +70,17 @@ fn write_body(pieces: &[Bytes], out: &mut Vec<u8>) {
         _ => None,
     };
     if let Some(body) = body.filter(|body| is_promising(body)) {
-        let packed = lz4_flex::block::compress(body);
-        out.push(PACKED);
-        out.extend_from_slice(&(packed.len() as u64).to_le_bytes());
-        out.extend_from_slice(&(len as u64).to_le_bytes());
-        return out.extend_from_slice(&packed);
+        let written = with_room(block::get_maximum_output_size(len), |room| {
+            let packed = block::compress_into(body, room).ok()?;
+            out.push(PACKED);
+            out.extend_from_slice(&(packed as u64).to_le_bytes());
+            out.extend_from_slice(&(len as u64).to_le_bytes());
+            out.extend_from_slice(&room[..packed]);
+            Some(())
+        });
+        if written.is_some() {
+            return;
+        }
     }
     out.push(PLAIN);
     out.extend_from_slice(&(len as u64).to_le_bytes());
@@ -93,8 +102,8 @@ fn read_body(stored: &[u8]) -> Result<(Option<Vec<u8>>, &[u8]), Malformed> {
         }
         PACKED => {
             let (unpacked, rest) = read_len(rest)?;
-            let (block, rest) = rest.split_at_checked(len).ok_or(Malformed)?;
-            let body = lz4_flex::block::decompress(block, unpacked).map_err(|_| Malformed)?;
+            let (packed, rest) = rest.split_at_checked(len).ok_or(Malformed)?;
+            let body = block::decompress(packed, unpacked).map_err(|_| Malformed)?;
             if body.len() == unpacked { Ok((Some(body), rest)) } else { Err(Malformed) }
         }
         _ => Err(Malformed),
@@ -112,9 +121,27 @@ fn is_promising(body: &[u8]) -> bool {
         return false;
     }
     let middle = body.len() / 2;
-    let mut room = [0; lz4_flex::block::get_maximum_output_size(SAMPLE)];
-    let len = lz4_flex::block::compress_into(&body[middle..middle + SAMPLE], &mut room);
+    let mut room = [0; block::get_maximum_output_size(SAMPLE)];
+    let len = block::compress_into(&body[middle..middle + SAMPLE], &mut room);
     len.is_ok_and(|len| len < SAMPLE / PROMISING)
+}
+
+/// Room of this size is kept by each thread: to make it anew is to have it filled with zeros.
+const KEPT_ROOM: usize = 256 << 10;
+
+fn with_room<R>(size: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
+    thread_local! {
+        static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    if size > KEPT_ROOM {
+        return work(&mut vec![0; size]);
+    }
+    ROOM.with_borrow_mut(|room| {
+        if room.len() < size {
+            room.resize(size, 0);
+        }
+        work(&mut room[..size])
+    })
 }
 
 #[cfg(test)]

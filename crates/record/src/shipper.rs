@@ -93,12 +93,12 @@ pub enum FlushError {
 }
 
 impl Default for ShipperSettings {
-    /// Every 100 ms, 500 logs or 1 MiB, half a minute for the sink, 100 ms to 10 s between tries.
+    /// Every 100 ms, 250 logs or 512 KiB, half a minute for the sink, 100 ms to 10 s between tries.
     fn default() -> Self {
         Self {
             interval: Duration::from_millis(100),
-            batch_logs: 500,
-            batch_bytes: 1 << 20,
+            batch_logs: 250,
+            batch_bytes: 512 << 10,
             sink_timeout: Duration::from_secs(30),
             retry_first: Duration::from_millis(100),
             retry_most: Duration::from_secs(10),

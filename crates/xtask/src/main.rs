@@ -5,11 +5,13 @@
 mod acceptance;
 mod bench;
 mod ci;
+mod pii_report;
 mod prices;
 mod step;
 mod test;
 mod tidy;
 mod tools;
+mod train_pii;
 
 use std::process::ExitCode;
 
@@ -36,8 +38,12 @@ enum Task {
     Ci,
     /// Measures the release binary beside nginx and a direct call, and prints the ratios.
     Bench(bench::Arguments),
+    /// Measures the detection of personal data on data that nothing was trained on.
+    PiiReport(pii_report::Arguments),
     /// Compiles the model price table from its sources.
     Prices(prices::Arguments),
+    /// Trains the model of the name tagger.
+    TrainPii(train_pii::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -53,7 +59,9 @@ fn main() -> ExitCode {
         Task::Acceptance(arguments) => acceptance::run(&arguments),
         Task::Ci => ci::run(),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::PiiReport(arguments) => pii_report::run(&arguments),
         Task::Prices(arguments) => prices::run(arguments),
+        Task::TrainPii(arguments) => train_pii::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,6 +18,7 @@ use crate::{
         CURRENT_PAGE, CURRENT_PAGE_CAMEL, Kind, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, WORKSPACE_ID,
     },
     route::{Route, admin},
+    schema,
 };
 
 const TYPES: &[&str] = &["workspace", "organisation", "all"];
@@ -102,13 +103,17 @@ pub(crate) fn routes() -> Vec<Route> {
 /// An integration to create.
 #[derive(Deserialize, JsonSchema)]
 struct NewIntegrationBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: String,
     /// Made from the name when not given.
+    #[schemars(regex(pattern = schema::SLUG))]
     slug: Option<String>,
     /// The provider's name, `openai` for one.
+    #[schemars(schema_with = "schema::provider")]
     ai_provider_id: String,
     /// The provider's key. It is sealed, and never shown again.
     key: Option<String>,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     /// The workspace that owns it, by id or slug; the organisation does when not given.
     workspace_id: Option<String>,
@@ -116,6 +121,7 @@ struct NewIntegrationBody {
     configurations: Option<ProviderSettings>,
     /// Whether a provider of it is made at once; true when not given.
     create_default_provider: Option<bool>,
+    #[schemars(regex(pattern = schema::SLUG))]
     default_provider_slug: Option<String>,
     /// Prices of one's own: not applied by this version, and refused unless empty.
     #[serde(default)]
@@ -128,8 +134,10 @@ struct NewIntegrationBody {
 /// What to change of an integration; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 struct IntegrationChangeBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
     key: Option<String>,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     #[schemars(with = "Option<Map<String, Value>>")]
     configurations: Option<ProviderSettings>,
@@ -171,6 +179,7 @@ struct PutWorkspace {
     /// The workspace, by id or slug.
     id: String,
     enabled: bool,
+    #[schemars(regex(pattern = schema::SLUG))]
     default_provider_slug: Option<String>,
     #[serde(flatten)]
     unenforced: Unenforced,

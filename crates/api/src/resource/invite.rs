@@ -20,6 +20,7 @@ use crate::{
         workspace_member::WorkspaceRoleBody,
     },
     route::{Route, admin},
+    schema,
 };
 
 const STATUSES: &[&str] = &["pending", "cancelled", "accepted", "expired"];
@@ -85,6 +86,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Somebody to invite.
 #[derive(Deserialize, JsonSchema)]
 struct NewInviteBody {
+    #[schemars(length(max = 254), regex(pattern = schema::EMAIL))]
     email: String,
     /// What they will be in the organisation.
     role: OrganisationRoleBody,
@@ -104,6 +106,7 @@ struct InvitedToBody {
 
 #[derive(Deserialize, JsonSchema)]
 struct KeyDetailsBody {
+    #[schemars(schema_with = "schema::scopes")]
     scopes: Vec<String>,
 }
 

@@ -15,6 +15,7 @@ use crate::{
     body::NoBody,
     error::ApiError,
     route::{Route, admin},
+    schema,
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -59,6 +60,7 @@ struct IssuerBody {
     /// What must be among `aud`.
     audience: Option<String>,
     /// What its tokens can hold at most; none can be granted that the caller does not hold.
+    #[schemars(schema_with = "schema::scopes")]
     scopes: Vec<String>,
 }
 

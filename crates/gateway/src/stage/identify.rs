@@ -193,7 +193,7 @@ mod tests {
             pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
         let mut headers = ClientHeaders::new(headers);
         let presented = take_credentials(&mut headers);
-        assert!(headers.is_empty(), "credentials left behind: {headers:?}");
+        assert!(headers.is_empty(), "credentials left behind: {:?}", *headers);
         let key = presented.key.as_ref().map(|key| super::text(key).to_owned());
         (key, presented.provider_secret.map(|secret| secret.danger_expose().clone()))
     }

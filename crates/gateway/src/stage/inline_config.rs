@@ -1,6 +1,7 @@
 //! `x-portkey-config` as far as it names one target. A routing or caching rule is refused by name
 //! rather than dropped: one that is silently not followed would be worse. `retry` is passed over,
-//! for a call that is not repeated does no harm; so are keys that nobody knows.
+//! for a call that is not repeated does no harm (a header asks for it, `retry.rs`); so are keys that
+//! nobody knows.
 
 use portcullis_domain::{Fault, FaultKind};
 use serde_json::Value;

@@ -15,7 +15,7 @@ use crate::{
     BoxError, Parts, header,
     idle::Idle,
     multipart::{self, MalformedForm},
-    stage::identify::Identified,
+    stage::{accept::Accepted, identify::Identified, realtime},
 };
 
 /// A call with its body.
@@ -46,7 +46,7 @@ where
 {
     let settings = &parts.settings;
     let accepted = &identified.accepted;
-    check_upgrade(&identified)?;
+    check_upgrade(accepted)?;
     let content_type = accepted.headers.get(&CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
     let Ok(content_type) = content_type else {
         return Err(Fault::client(FaultKind::BadRequest, "the content-type header is not text"));
@@ -133,15 +133,14 @@ fn parse<B>(bytes: Bytes, endpoint: Endpoint) -> Result<ReceivedBody<B>, Fault> 
     }
 }
 
-/// A WebSocket would be opened as a plain GET, its upgrade belonging to the connection.
-fn check_upgrade(identified: &Identified) -> Result<(), Fault> {
-    let accepted = &identified.accepted;
+/// A WebSocket is opened by what looks like a plain GET, its upgrade belonging to the connection.
+fn check_upgrade(accepted: &Accepted) -> Result<(), Fault> {
+    if accepted.endpoint == Endpoint::Realtime {
+        return realtime::check(accepted);
+    }
     let upgrade = header::text(&accepted.headers, UPGRADE);
-    if accepted.endpoint == Endpoint::Realtime
-        || upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
-    {
-        let text = "realtime is not served by this version: there are no WebSockets, use \
-                    '/v1/chat/completions' or '/v1/responses'";
+    if upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        let text = "there is no WebSocket at this path: realtime is at '/v1/realtime'";
         return Err(Fault::client(FaultKind::BadRequest, text));
     }
     Ok(())

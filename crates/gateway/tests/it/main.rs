@@ -5,6 +5,7 @@
 mod addressing;
 mod ask;
 mod authentication;
+mod batch_output;
 mod bodies;
 mod closings;
 mod content;
@@ -13,6 +14,10 @@ mod hygiene;
 mod models;
 mod outages;
 mod person;
+mod realtime;
+mod realtime_ends;
+mod retries;
+mod socket;
 mod streaming;
 mod support;
 mod token;

@@ -1,5 +1,7 @@
 //! `portcullis apply`.
 
+mod lines;
+
 use std::{
     env,
     fs::{self, File, OpenOptions},
@@ -36,7 +38,9 @@ pub(crate) async fn run(args: &Apply) -> Result<(), Failure> {
     instance.db.close().await;
     let applied = applied?.map_err(|failed| {
         let detail = failed.error.detail().map(|text| format!(": {text}")).unwrap_or_default();
-        Failure::new(format!("{failed}{detail}"))
+        let line = lines::line(&text, &failed.what);
+        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        Failure::new(format!("{name}{line}: {failed}{detail}"))
     })?;
     out::line(match (applied.changes, args.dry_run) {
         (0, _) => "everything is as the document says".to_owned(),

@@ -8,6 +8,7 @@ mod erase;
 mod first_start;
 pub(crate) mod init;
 mod migrate;
+mod pii;
 mod serve;
 mod vault;
 
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(args) => runtime()?.block_on(demo::run(&args)),
         Command::Check(common) => check::run(&common),
         Command::Migrate(common) => runtime()?.block_on(migrate::run(&common)),
+        Command::Pii(args) => pii::run(&args.command),
         Command::Erase(args) => runtime()?.block_on(erase::run(&args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
         Command::Apply(args) => runtime()?.block_on(apply::run(&args)),

@@ -192,6 +192,12 @@ async fn a_document_that_makes_no_sense_is_refused_with_its_place() {
         ("organisations: [{slug: acme, nme: x}]".to_owned(), "nme"),
         ("organisations: [{slug: Not A Slug}]".to_owned(), "organisation Not A Slug: slug"),
         ("organisations: [{slug: other}]".to_owned(), "needs a workspace"),
+        (
+            "organisations:\n- slug: acme\n  workspaces:\n  - slug: ws-a\n    api_keys:\n    \
+             - {name: a, scopes: [x]}"
+                .to_owned(),
+            "document.yaml:6: organisation acme: workspace ws-a: API key a: scopes",
+        ),
         (key("virtual_keys: [{slug: a, provider: openai, key: sk-plain}]"), "key"),
         (key("virtual_keys: [{slug: a, provider: openai, key: {env: NOT_SET_1}}]"), "NOT_SET_1"),
         (key("virtual_keys: [{slug: a, provider: no, key: {env: HOME}}]"), "known provider"),

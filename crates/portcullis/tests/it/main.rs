@@ -17,6 +17,8 @@ mod journey;
 mod key;
 mod kms;
 mod kms_kill;
+mod pii;
+mod proxy;
 mod readme;
 mod scale;
 mod sealed;

@@ -180,7 +180,7 @@ async fn threads_may_open_and_close_each_others_calls() {
 
     let all: std::collections::BTreeSet<_> = (1..=THREADS * CALLS).collect();
     assert_eq!(sink.numbers(LogState::Finished), all);
-    assert_eq!(sink.repeats.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(sink.repeats.load(Ordering::Relaxed), 0);
     assert_eq!(shipper.stats().open_calls, 0, "every closing met its opening");
     assert_eq!(recorder.stats().closed, shipper.stats().shipped);
     assert_eq!(segments(data.path(), 1).len(), 0, "all threads ended and all is shipped");

@@ -13,7 +13,9 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use portcullis_domain::{CallId, Dice, Log, LogState, NodeId, Recorder, Sealed, StoredContent};
+use portcullis_domain::{
+    CallId, Dice, Log, LogState, NodeId, Opened, RecordUnavailable, Recorder, Sealed, StoredContent,
+};
 use portcullis_record::{
     Batch, LogSink, RecordSettings, SegmentRecorder, Shipper, ShipperSettings, SinkError,
 };

@@ -111,7 +111,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     println!("\n{text}");
     if arguments.write {
         let file = step::root().join("docs/performance.md");
-        fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+        // The section of another task stays.
+        let old = fs::read_to_string(&file).unwrap_or_default();
+        let kept = old.find("\n## Personal data").map_or("", |at| &old[at..]);
+        fs::write(&file, text + kept).map_err(|error| format!("{}: {error}", file.display()))?;
         println!("written to docs/performance.md");
     }
     Ok(())

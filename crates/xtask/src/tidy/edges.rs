@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "gateway",
             "identity",
             "kms",
+            "pii",
             "providers",
             "record",
             "runtime",
@@ -37,8 +38,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("runtime", &["domain"]),
     ("domain", &[]),
+    ("pii", &[]),
     ("testkit", &[]),
-    ("xtask", &["testkit"]),
+    ("xtask", &["pii", "testkit"]),
 ];
 
 /// What tests of any crate may use on top.

@@ -125,3 +125,38 @@ async fn published_keys_are_followed() {
     assert_eq!(told.len(), before);
     assert_eq!(told[0]["actor"]["kind"], "system");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invite_of_a_token_is_worth_what_its_issuer_may_give() {
+    let admin = Admin::start().await;
+    let signer = TokenSigner::p256("k");
+    let set = async |scopes: &[&str]| {
+        let body = json!({"jwks": signer.jwks(), "scopes": scopes});
+        admin.ok(&format!("PUT {PATH}"), body).await
+    };
+    let all = ["organisation_users.create", "workspaces.list"];
+    set(&all).await;
+    let token = signer.sign(&json!({
+        "portkey_oid": admin.workspace.organisation_id, "scope": "organisation_users.create",
+        "exp": admin.clock.now().micros() / 1_000_000 + 3600,
+    }));
+    let invite = async |name: &str| {
+        let body = json!({"email": format!("{name}@people.test"), "role": "member"});
+        let made = admin.call(&token, "POST /v1/admin/users/invites", &body).await;
+        assert_eq!(made.status, 200, "{}", made.body);
+        made.body["invite_link"].as_str().unwrap().split_once('#').unwrap().1.to_owned()
+    };
+    let accept = async |invite: &str| {
+        let body = json!({"token": invite, "password": super::auth::PASSWORD});
+        let call = "POST /auth/invites/accept";
+        admin.call_as(&super::Credential::Nobody, call, &body).await.status
+    };
+    let (one, two, three) = (invite("one").await, invite("two").await, invite("three").await);
+    assert_eq!(accept(&one).await, 200);
+    set(&["workspaces.list"]).await;
+    assert_eq!(accept(&two).await, 404, "its issuer may not invite any more");
+    set(&all).await;
+    assert_eq!(accept(&two).await, 200);
+    admin.ok(&format!("DELETE {PATH}"), Value::Null).await;
+    assert_eq!(accept(&three).await, 404, "nobody answers for it any more");
+}

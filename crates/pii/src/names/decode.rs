@@ -1,0 +1,234 @@
+//! From features to names: a linear-chain conditional random field, read from left to right.
+//!
+//! The label of a candidate is decided when the features of the next few are known: it is the one
+//! with the highest probability, given the label before it. The probability of a name is the product
+//! of the probabilities of its steps, brought to scale by the calibration learned in training.
+
+use super::{
+    NameKind, NameSpan,
+    features::COUNT,
+    front::{Judge, Word},
+    memory::Memory,
+    model::{LABELS, LANES, Model, OUTSIDE},
+    mood::Mood,
+    words::Gap,
+};
+
+/// Candidates that are looked at together; the first of a full window is decided.
+const WINDOW: usize = 4;
+
+/// A name of more words is cut, so that none is held back without end.
+const LONGEST_NAME: usize = 12;
+
+/// A person's name of at least this probability supports later mentions.
+const MEMORABLE: f32 = 0.9;
+
+/// What is taken from the log odds of a doubtful word that stands alone.
+const DOUBT: f32 = 1.5;
+
+#[derive(Clone, Copy, Default)]
+struct Step {
+    start: usize,
+    end: usize,
+    hash: u64,
+    memorable: bool,
+    doubtful: bool,
+    /// Of each label, relative to the best.
+    weights: [f32; LABELS],
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    start: usize,
+    end: usize,
+    kind: usize,
+    words: usize,
+    doubtful: bool,
+    probability: f32,
+    hashes: [u64; LONGEST_NAME],
+}
+
+/// The back half of the tagger.
+pub(super) struct Decoder {
+    model: Model,
+    /// `exp` of the transitions.
+    transitions: [[f32; LABELS]; LABELS],
+    window: [Step; WINDOW],
+    waiting: usize,
+    label: usize,
+    open: Option<Open>,
+    found: Vec<NameSpan>,
+}
+
+impl Decoder {
+    pub(super) fn new(model: Model) -> Self {
+        let transitions = model.parameters.transitions.map(|row| row.map(exp));
+        Self {
+            model,
+            transitions,
+            window: [Step::default(); WINDOW],
+            waiting: 0,
+            label: OUTSIDE,
+            open: None,
+            found: Vec::new(),
+        }
+    }
+
+    pub(super) fn start(&mut self) {
+        self.waiting = 0;
+        self.label = OUTSIDE;
+        self.open = None;
+        self.found.clear();
+    }
+
+    /// Hands out what was found.
+    pub(super) fn drain(&mut self, into: &mut Vec<NameSpan>) {
+        into.append(&mut self.found);
+    }
+
+    /// Decides the first `count` of the waiting steps.
+    fn decide(&mut self, count: usize, memory: &mut Memory) {
+        let mut messages = [[1.0; LABELS]; WINDOW];
+        for at in (0..self.waiting.saturating_sub(1)).rev() {
+            let ahead = &self.window[at + 1].weights;
+            let product: [f32; LABELS] = std::array::from_fn(|y| ahead[y] * messages[at + 1][y]);
+            let mut sums: [f32; LABELS] =
+                std::array::from_fn(|y| dot(&self.transitions[y], &product));
+            let largest = sums.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+            sums.iter_mut().for_each(|sum| *sum /= largest);
+            messages[at] = sums;
+        }
+        for (at, message) in messages.iter().enumerate().take(count) {
+            let step = self.window[at];
+            let row = &self.transitions[self.label];
+            let odds: [f32; LABELS] =
+                std::array::from_fn(|y| row[y] * step.weights[y] * message[y]);
+            let total: f32 = odds.iter().sum();
+            let mut best = OUTSIDE;
+            for label in 0..LABELS {
+                if odds[label] > odds[best] {
+                    best = label;
+                }
+            }
+            let inside = self.open.map_or(0.0, |open| odds[2 * open.kind + 1] / total);
+            self.step(&step, best, odds[best] / total, inside, memory);
+        }
+        self.window.copy_within(count..self.waiting, 0);
+        self.waiting -= count;
+    }
+
+    /// Goes on by one labelled word; `inside` is the probability that the open name goes on.
+    fn step(
+        &mut self,
+        step: &Step,
+        label: usize,
+        probability: f32,
+        inside: f32,
+        memory: &mut Memory,
+    ) {
+        self.label = label;
+        if label < LANES && label % 2 == 1 {
+            if let Some(open) = &mut self.open {
+                open.end = step.end;
+                open.probability *= probability;
+                if let Some(place) = open.hashes.get_mut(open.words) {
+                    *place = if step.memorable { step.hash } else { 0 };
+                }
+                open.words += 1;
+                if open.words == LONGEST_NAME {
+                    self.close(1.0, memory);
+                    self.label = OUTSIDE;
+                }
+            }
+            return;
+        }
+        self.close(1.0 - inside, memory);
+        if label < LANES {
+            let mut hashes = [0; LONGEST_NAME];
+            hashes[0] = if step.memorable { step.hash } else { 0 };
+            let (start, end) = (step.start, step.end);
+            let doubtful = step.doubtful;
+            let kind = label / 2;
+            self.open = Some(Open { start, end, kind, words: 1, doubtful, probability, hashes });
+        }
+    }
+
+    fn close(&mut self, ends: f32, memory: &mut Memory) {
+        let Some(open) = self.open.take() else { return };
+        let [slope, offset] = self.model.parameters.calibration[open.kind];
+        let probability = (open.probability * ends).clamp(1e-6, 1.0 - 1e-6);
+        let mut log_odds = (probability / (1.0 - probability)).ln();
+        if open.doubtful && open.words == 1 {
+            log_odds -= DOUBT;
+        }
+        let score = 1.0 / (1.0 + (-(slope * log_odds + offset)).exp());
+        if open.kind == NameKind::Person as usize && score >= MEMORABLE {
+            for hash in open.hashes.iter().take(open.words).filter(|hash| **hash != 0) {
+                memory.learn(*hash);
+            }
+        }
+        let kind = NameKind::ALL[open.kind];
+        self.found.push(NameSpan { start: open.start, end: open.end, kind, score });
+    }
+}
+
+impl Judge for Decoder {
+    fn candidate(&mut self, word: &Word, keys: &[u64; COUNT], memory: &mut Memory) {
+        let sums = self.model.sum(keys);
+        let scale = self.model.parameters.scale;
+        let scores: [f32; LANES] = std::array::from_fn(|lane| sums[lane] as f32 * scale);
+        let best = scores.iter().copied().fold(0.0, f32::max);
+        let mut weights = [0.0; LABELS];
+        for (weight, score) in weights.iter_mut().zip(scores) {
+            *weight = exp(score - best);
+        }
+        weights[OUTSIDE] = exp(-best);
+        let Word { start, end, hash, .. } = *word;
+        let memorable = word.shape.capital()
+            && end - start > 2
+            && !word.entry.ordinary()
+            && !word.entry.never()
+            && word.entry.cue() == 0;
+        // Products and types have names too: in technical texts a single word that no list of first
+        // names has needs more to speak for it, unless it is the value of a label.
+        let labelled = [Gap::KeyValue, Gap::Equals, Gap::Colon];
+        let doubtful = Mood::technical(word.mood)
+            && (word.entry.first() == 0 || word.entry.product())
+            && !labelled.iter().any(|gap| *gap as u8 == word.gap);
+        self.window[self.waiting] = Step { start, end, hash, memorable, doubtful, weights };
+        self.waiting += 1;
+        if self.waiting == WINDOW {
+            self.decide(1, memory);
+        }
+    }
+
+    fn rest(&mut self, memory: &mut Memory) {
+        self.decide(self.waiting, memory);
+        self.close(1.0, memory);
+        self.label = OUTSIDE;
+    }
+
+    fn open(&self) -> Option<usize> {
+        let waiting = (self.waiting > 0).then(|| self.window[0].start);
+        self.open.map(|open| open.start).or(waiting)
+    }
+}
+
+fn dot(left: &[f32; LABELS], right: &[f32; LABELS]) -> f32 {
+    left.iter().zip(right).map(|(left, right)| left * right).sum()
+}
+
+/// `e` to the power of a number, to about seven digits and the same on every machine.
+pub(super) fn exp(power: f32) -> f32 {
+    if power < -80.0 {
+        return 0.0;
+    }
+    let scaled = power.min(80.0) * std::f32::consts::LOG2_E;
+    let whole = scaled.round_ties_even();
+    let part = (scaled - whole) * std::f32::consts::LN_2;
+    let series = 1.0
+        + part
+            * (1.0
+                + part * (0.5 + part * (1.0 / 6.0 + part * (1.0 / 24.0 + part * (1.0 / 120.0)))));
+    f32::from_bits(((whole as i32 + 127) as u32) << 23) * series
+}

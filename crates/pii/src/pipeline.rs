@@ -1,0 +1,146 @@
+//! The layers together, over one text: patterns, custom types, names.
+
+use crate::{
+    Entity,
+    context::Key,
+    custom::Custom,
+    detector::Detector,
+    finding::Finding,
+    names::{Claim, Input, NameKind, NameSpan, Tagger},
+    scan::{BACK, Candidate, Engine, Sink},
+};
+
+/// Where the scan of one text stands, with the scratch it needs. All offsets are from the start of
+/// the text that is read.
+#[derive(Default)]
+pub(crate) struct Pipeline {
+    engine: Engine,
+    sink: Sink,
+    key: Key,
+    custom_from: usize,
+    custom: Vec<Candidate>,
+    /// No further candidate is taken that starts before this.
+    taken: usize,
+    tagger: Tagger,
+    /// Everything before this is tagged.
+    tagged: usize,
+    claims: Vec<Claim>,
+    spans: Vec<NameSpan>,
+    /// What is found but not given out yet, in order.
+    found: Vec<Finding>,
+}
+
+impl Pipeline {
+    /// A new text begins; `key` names it from outside, if anything does.
+    pub(crate) fn begin(&mut self, detector: &Detector, key: &str) {
+        self.engine.clear();
+        self.sink.begin(&detector.thresholds);
+        self.key.set(key);
+        self.custom_from = 0;
+        self.custom.clear();
+        self.taken = 0;
+        self.tagged = 0;
+        self.claims.clear();
+        self.spans.clear();
+        self.found.clear();
+        if detector.names {
+            self.tagger.begin(key);
+        }
+    }
+
+    /// Goes on over `text`, whose first byte is at `base` and which has all from [`Self::keep_from`]
+    /// on. Findings that are final are appended to `out`. Returns the offset before which all is.
+    pub(crate) fn advance(
+        &mut self,
+        detector: &Detector,
+        (text, base): (&[u8], usize),
+        end: bool,
+        out: &mut Vec<Finding>,
+    ) -> usize {
+        let mut open =
+            self.engine.advance(&detector.plan, &self.key, (text, base), end, &mut self.sink);
+        if let Some(custom) = &detector.custom {
+            open = open.min(self.advance_custom(custom, (text, base), end));
+        }
+        let ready = if end { base + text.len() } else { open.max(self.tagged) };
+        self.take_candidates((text, base));
+        let done =
+            if detector.names { self.tag(detector, (text, base), ready, end) } else { ready };
+        self.give_out(done, out);
+        done
+    }
+
+    /// From where on the text is still needed.
+    pub(crate) fn keep_from(&self, detector: &Detector) -> usize {
+        let mut from = self.engine.at().saturating_sub(BACK);
+        if detector.custom.is_some() {
+            // A look at the character before.
+            from = from.min(self.custom_from.saturating_sub(4));
+        }
+        if detector.names { from.min(self.tagged) } else { from }
+    }
+
+    /// What was looked at, bytes; a word that may be part of a name counts as one.
+    pub(crate) fn work(&self) -> u64 {
+        self.engine.work() + self.tagger.work()
+    }
+
+    fn advance_custom(&mut self, custom: &Custom, text: (&[u8], usize), end: bool) -> usize {
+        self.custom_from = custom.offer(text, self.custom_from, end, &mut self.custom);
+        self.custom_from
+    }
+
+    /// Candidates of both kinds become claims and findings. Of two that overlap the earlier stands,
+    /// and of two that start together the custom one.
+    fn take_candidates(&mut self, (text, base): (&[u8], usize)) {
+        self.sink.done.append(&mut self.custom);
+        self.sink.done.sort_by_key(|it| (it.start, it.entity.index() < Entity::BUILT_IN));
+        for mut candidate in self.sink.done.drain(..) {
+            // Spans end where characters do; what is not UTF-8 has bytes that belong to none.
+            let inside = |at: usize| text.get(at - base).is_some_and(|byte| byte & 0xc0 == 0x80);
+            for _ in 0..3 {
+                candidate.start -= usize::from(candidate.start > base && inside(candidate.start));
+                candidate.end += usize::from(inside(candidate.end));
+            }
+            let Candidate { start, end, entity, .. } = candidate;
+            if start >= self.taken {
+                self.taken = end;
+                self.claims.push(Claim { start, end, entity });
+                self.found.push(candidate.into());
+            }
+        }
+    }
+
+    fn tag(
+        &mut self,
+        detector: &Detector,
+        (text, base): (&[u8], usize),
+        ready: usize,
+        end: bool,
+    ) -> usize {
+        let from = self.tagged;
+        let input = Input { text: &text[from - base..], from, ready, end, claimed: &self.claims };
+        self.tagged = self.tagger.advance(&input, &mut self.spans);
+        let tagged = self.tagged;
+        self.claims.retain(|claim| claim.end > tagged);
+        for span in self.spans.drain(..) {
+            let entity = match span.kind {
+                NameKind::Person => Entity::PERSON,
+                NameKind::Address => Entity::ADDRESS,
+                NameKind::Location => Entity::LOCATION,
+                NameKind::Organization => Entity::ORGANIZATION,
+            };
+            let free = !self.found.iter().any(|it| it.start < span.end && span.start < it.end);
+            if free && span.score >= detector.name_thresholds[span.kind as usize] {
+                let at = self.found.partition_point(|it| it.start < span.start);
+                self.found.insert(at, Finding::of_name(span, entity));
+            }
+        }
+        self.tagged
+    }
+
+    fn give_out(&mut self, done: usize, out: &mut Vec<Finding>) {
+        let count = self.found.partition_point(|it| it.start < done);
+        out.extend(self.found.drain(..count));
+    }
+}

@@ -1,0 +1,120 @@
+//! What stands for what: the values of one request or conversation and what took their places.
+
+use std::{collections::HashMap, fmt};
+
+use super::{Mode, Policy, replace};
+use crate::{Detector, Entity};
+
+/// The most values a ledger remembers. Values beyond get a placeholder that cannot be restored.
+pub const MOST_VALUES: usize = 100_000;
+
+/// The values of one request or conversation and what took their places. It is never shared between
+/// two: what one caller said must not come back to another.
+#[derive(Clone, Default)]
+pub struct Ledger {
+    /// By type and value: what takes its place.
+    places: HashMap<(Entity, String), String>,
+    /// By what took a value's place: the value.
+    values: HashMap<String, String>,
+    /// By type: how many values have a number.
+    counts: HashMap<Entity, u32>,
+}
+
+impl Ledger {
+    /// A ledger that remembers nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many values are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The value that something took the place of.
+    #[must_use]
+    pub fn value(&self, place: &str) -> Option<&str> {
+        self.values.get(place).map(String::as_str)
+    }
+
+    /// All of it, in clear: what took a place, and the value. For sealing, so that a conversation goes
+    /// on elsewhere.
+    pub fn danger_entries(&self) -> impl Iterator<Item = (Entity, &str, &str)> {
+        self.places.iter().map(|((entity, value), place)| (*entity, place.as_str(), value.as_str()))
+    }
+
+    /// A ledger as it was when [`Self::danger_entries`] gave these.
+    pub fn from_entries<'e>(entries: impl Iterator<Item = (Entity, &'e str, &'e str)>) -> Self {
+        let mut ledger = Self::default();
+        for (entity, place, value) in entries.take(MOST_VALUES) {
+            let number =
+                place.trim_end_matches('}').rsplit('_').next().and_then(|it| it.parse().ok());
+            let count = ledger.counts.entry(entity).or_default();
+            *count = number.unwrap_or(0).max(*count);
+            ledger.remember(entity, value, place.to_owned());
+        }
+        ledger
+    }
+
+    /// What takes the place of a value, which is remembered.
+    pub(super) fn place(
+        &mut self,
+        detector: &Detector,
+        policy: &Policy,
+        entity: Entity,
+        value: &str,
+    ) -> String {
+        let mode = policy.mode(entity);
+        if mode == Mode::Mask {
+            return replace::mask(entity, value);
+        }
+        if matches!(mode, Mode::Drop | Mode::Block) {
+            return String::new();
+        }
+        if let Some(place) = self.places.get(&(entity, value.to_owned())) {
+            return place.clone();
+        }
+        let id = detector.id(entity);
+        if self.values.len() >= MOST_VALUES {
+            return format!("{{{{{id}}}}}");
+        }
+        let key = policy.key.as_ref().map_or(&[][..], |key| &key.0);
+        let place = match mode {
+            Mode::Hash => replace::hash(key, id, value),
+            Mode::Substitute => (0..64)
+                .map(|attempt| replace::substitute(key, entity, value, attempt))
+                .find(|place| !self.values.contains_key(place) && place != value)
+                .unwrap_or_else(|| replace::hash(key, id, value)),
+            _ => {
+                let count = self.counts.entry(entity).or_default();
+                *count += 1;
+                format!("{{{{{id}_{count}}}}}")
+            }
+        };
+        self.remember(entity, value, place.clone());
+        place
+    }
+
+    pub(super) fn places(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    fn remember(&mut self, entity: Entity, value: &str, place: String) {
+        self.places.insert((entity, value.to_owned()), place.clone());
+        self.values.insert(place, value.to_owned());
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("values", &self.values.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! Redacting what comes in pieces.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{Blocked, Ledger, Mode, Policy};
+use crate::{
+    Detector, Finding, Format,
+    layers::{self, Found, Layered},
+    stream::Reading,
+};
+
+/// Redacts bytes as they come, cut anywhere. What leaves is, all together, what redacting the whole
+/// would give.
+pub struct StreamRedactor {
+    detector: Arc<Detector>,
+    policy: Arc<Policy>,
+    ledger: Ledger,
+    layered: Layered<Reading<Arc<Detector>>>,
+    /// What has come and not left.
+    held: Vec<u8>,
+    /// The offset of the first byte held.
+    base: usize,
+    found: Vec<Found<Finding>>,
+    waiting: VecDeque<Found<Finding>>,
+    findings: Vec<Finding>,
+    blocked: Option<Blocked>,
+}
+
+impl StreamRedactor {
+    /// A redactor of one stream.
+    #[must_use]
+    pub fn new(
+        detector: Arc<Detector>,
+        policy: Arc<Policy>,
+        ledger: Ledger,
+        format: Format,
+    ) -> Self {
+        let layered = Layered::new(format, Reading::new(Arc::clone(&detector)), "");
+        Self {
+            detector,
+            policy,
+            ledger,
+            layered,
+            held: Vec::new(),
+            base: 0,
+            found: Vec::new(),
+            waiting: VecDeque::new(),
+            findings: Vec::new(),
+            blocked: None,
+        }
+    }
+
+    /// Takes the next piece and appends to `out` what may leave. Fails, now and from now on, when a
+    /// value is blocked; nothing of it has left then.
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Blocked> {
+        self.read(piece, false, out)
+    }
+
+    /// Nothing follows: the rest leaves.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Blocked> {
+        self.read(&[], true, out)
+    }
+
+    /// How many bytes are held back.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// What was found since the last call, by its place in what came.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        let mut findings = std::mem::take(&mut self.findings);
+        findings.retain(|finding| self.detector.reports(finding.entity));
+        findings
+    }
+
+    /// What took the places of which values, so far.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The ledger, for what comes next of the conversation.
+    #[must_use]
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+
+    fn read(&mut self, piece: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Blocked> {
+        if let Some(blocked) = self.blocked {
+            return Err(blocked);
+        }
+        self.held.extend_from_slice(piece);
+        let released = self.layered.push(piece, end, &mut self.found);
+        for found in self.found.drain(..) {
+            self.findings.push(found.into_finding());
+            self.waiting.push_back(found);
+        }
+        while let Some(found) = self.waiting.pop_front() {
+            let entity = found.what.entity;
+            if self.policy.mode(entity) == Mode::Block {
+                self.held.clear();
+                let blocked = Blocked { entity };
+                self.blocked = Some(blocked);
+                return Err(blocked);
+            }
+            self.let_go(found.start, out);
+            let start = found.start.max(self.base) - self.base;
+            let length = (found.end - self.base).min(self.held.len());
+            let value = layers::decode(&self.held[start..length], found.wrap);
+            let place = self.ledger.place(&self.detector, &self.policy, entity, &value);
+            out.extend_from_slice(layers::encode(&place, found.wrap).as_bytes());
+            self.held.drain(..length);
+            self.base += length;
+        }
+        self.let_go(if end { self.base + self.held.len() } else { released }, out);
+        Ok(())
+    }
+
+    /// What is held before `offset` leaves as it came.
+    fn let_go(&mut self, offset: usize, out: &mut Vec<u8>) {
+        let count = offset.saturating_sub(self.base).min(self.held.len());
+        out.extend(self.held.drain(..count));
+        self.base += count;
+    }
+}

@@ -1,0 +1,231 @@
+//! Any bytes are survived, and work grows as the text does.
+
+use std::sync::Arc;
+
+use portcullis_pii::{CustomType, Detector, Entity, Format, Scanner, StreamScanner};
+use proptest::prelude::*;
+
+use crate::{checks::survive, texts};
+
+/// Texts that try to make every look-around as long as it may be, over and over.
+const HARD: &[&str] = &[
+    "1",
+    "1 ",
+    "12 ",
+    "1-",
+    "1.",
+    "a1",
+    "a_1",
+    "1a1a ",
+    "4111 1111 1111 1111 ",
+    "@",
+    "a@",
+    "a@b.",
+    "a.b@",
+    ":",
+    "::",
+    "a:1",
+    "://",
+    "http://a",
+    "https://a.com/",
+    "<<",
+    "A<<1",
+    "{{",
+    "{{A_1}}",
+    "pass",
+    "password: ",
+    "user ",
+    "eyJ",
+    "eyJhbGciOiJub25lIn0.",
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN",
+    " dot ",
+    "a at b dot ",
+    "A ",
+    "Aa Bb ",
+    "12 Aa ",
+    "12 Main Street, ",
+    "Street 1, ",
+    "phone ",
+    "ssn ",
+    "ssn 1",
+    "DOB: 1 ",
+    "\"",
+    "\\",
+    "\n",
+    "é",
+    "\u{200b}",
+    "%41",
+    "&#65;",
+    "[at]",
+    "٤",
+    "а",
+    "sk-",
+    "AKIA",
+    "QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+    "aGVsbG8",
+    "a,b,c\n1,2,3\n",
+    "|1|",
+    "52.5200, 13.4050 ",
+    "00:1A:2B:3C:4D:5E ",
+    "1.2.3.4 ",
+    "IMEI, NHS, order: ",
+    "DE89 3704 0044 0532 0130 00 ",
+    "身份证号码",
+];
+
+/// What one scan looked at, bytes.
+fn work(detector: &Detector, text: &str) -> u64 {
+    let mut scanner = Scanner::new();
+    scanner.scan(detector, text);
+    scanner.work()
+}
+
+#[test]
+fn work_is_linear_in_the_text() {
+    let names = [Entity::PERSON, Entity::LOCATION, Entity::ORGANIZATION];
+    let all: Vec<Entity> = Entity::all().filter(|it| !names.contains(it)).collect();
+    let detector = Detector::builder().only(&all).build().expect("valid");
+    for piece in HARD {
+        let length = |bytes: usize| piece.repeat(1 + bytes / piece.len());
+        let (small, large) = (length(1 << 15), length(1 << 16));
+        let (less, more) = (work(&detector, &small), work(&detector, &large));
+        // Twice the text is twice the work, and a byte never costs more than a window's worth.
+        assert!(more <= less * 21 / 10 + 8192, "{piece:?}: {less} for half, {more} for all");
+        assert!(more / large.len() as u64 <= 4096, "{piece:?}: {more} for {} bytes", large.len());
+    }
+}
+
+/// The hardest only as far as the rest of the suite leaves time.
+#[test]
+fn work_stays_linear_up_to_sixteen_megabytes() {
+    let detector = Detector::default();
+    for (piece, most) in [
+        ("The river had been rising. ", 1 << 24),
+        ("x", 1 << 24),
+        ("Jane Doe ", 1 << 22),
+        ("a@b.com 4111 1111 1111 1111, ", 1 << 21),
+        ("1 ", 1 << 19),
+    ] {
+        let mut before = work(&detector, &piece.repeat((most >> 3) / piece.len()));
+        for bytes in [most >> 2, most >> 1, most] {
+            let now = work(&detector, &piece.repeat(bytes / piece.len()));
+            assert!(
+                now <= before * 21 / 10,
+                "{piece:?}: {before} for half, {now} for {bytes} bytes"
+            );
+            before = now;
+        }
+    }
+}
+
+#[test]
+fn a_stream_holds_back_no_more_than_is_stated() {
+    let detector = Arc::new(Detector::default());
+    let stated = Entity::all().map(Entity::hold).max().expect("types");
+    for piece in HARD {
+        let text = piece.repeat(1 + 3 * stated / piece.len());
+        let mut stream = StreamScanner::new(Arc::clone(&detector), Format::Text, "");
+        let (mut found, mut fed, mut most) = (Vec::new(), 0, 0);
+        for bytes in text.as_bytes().chunks(61) {
+            fed += bytes.len();
+            let released = stream.push(bytes, &mut found);
+            most = most.max(fed - released);
+        }
+        assert!(most <= stated + 61, "{piece:?}: {most} bytes held back");
+    }
+}
+
+#[test]
+fn clean_prose_waits_for_one_word_at_most() {
+    let detector = Arc::new(Detector::default());
+    let text = "the river had been rising since early morning, and by noon the water stood level with the old stone \
+        steps behind the mill. nobody in the village seemed surprised: every spring the snow in the hills melted \
+        within a week or two, and the same three families carried their furniture up to the attic. ";
+    let mut stream = StreamScanner::new(detector, Format::Text, "");
+    let mut found = Vec::new();
+    for (at, byte) in text.bytes().enumerate() {
+        let released = stream.push(&[byte], &mut found);
+        let held = &text[released..=at];
+        // A word, and the one that comes.
+        assert!(held.split_whitespace().count() <= 2, "{held:?}");
+    }
+    assert!(found.is_empty());
+}
+
+#[test]
+fn custom_types_that_are_wrong_are_refused_by_name() {
+    let custom = |patterns: &[&str], words: &[&str]| CustomType {
+        id: "PROJECT".to_owned(),
+        patterns: patterns.iter().map(|it| (*it).to_owned()).collect(),
+        words: words.iter().map(|it| (*it).to_owned()).collect(),
+        allow: Vec::new(),
+    };
+    let error = |custom: CustomType| match Detector::builder().custom(custom).build() {
+        Ok(_) => panic!("accepted"),
+        Err(error) => error.to_string(),
+    };
+    assert!(error(custom(&["a("], &[])).contains("pattern 1 does not parse"));
+    assert!(error(custom(&["a", "b*"], &[])).contains("pattern 2 matches the empty text"));
+    assert!(error(custom(&["x+"], &[])).contains("bound its repetitions"));
+    assert!(error(custom(&["^x"], &[])).contains("anchor"));
+    assert!(error(custom(&[], &[])).contains("neither patterns nor words"));
+    assert!(error(custom(&[], &["a", " "])).contains("word 2"));
+    assert!(error(CustomType { id: "email".to_owned(), ..custom(&["a"], &[]) }).contains("id"));
+    assert!(
+        error(CustomType { id: "EMAIL".to_owned(), ..custom(&["a"], &[]) })
+            .contains("another type")
+    );
+}
+
+#[test]
+fn custom_types_are_found_with_the_rest() {
+    let custom = CustomType {
+        id: "PROJECT".to_owned(),
+        patterns: vec![r"\bPRJ-\d{4}\b".to_owned()],
+        words: vec!["Operation Heron".to_owned()],
+        allow: vec!["prj-0000".to_owned()],
+    };
+    let detector = Detector::builder().custom(custom).build().expect("valid");
+    let text = "PRJ-1234 and PRJ-0000 of operation heron, a@b.com, PRJ-12345, operation herons";
+    let mut scanner = Scanner::new();
+    let found: Vec<(&str, &str)> = scanner
+        .scan(&detector, text)
+        .iter()
+        .map(|it| (detector.id(it.entity), &text[it.start..it.end]))
+        .collect();
+    assert_eq!(
+        found,
+        [("PROJECT", "PRJ-1234"), ("PROJECT", "operation heron"), ("EMAIL", "a@b.com")]
+    );
+    let detector = Arc::new(detector);
+    let mut stream = StreamScanner::new(Arc::clone(&detector), Format::Text, "");
+    let mut streamed = Vec::new();
+    for byte in text.as_bytes().chunks(1) {
+        stream.push(byte, &mut streamed);
+    }
+    stream.finish(&mut streamed);
+    assert_eq!(streamed, Scanner::new().scan(&detector, text));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 160, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600), json in any::<bool>()) {
+        survive(&bytes, if json { Format::Json } else { Format::Text });
+    }
+
+    #[test]
+    fn hard_pieces_in_any_order_are_survived(pieces in prop::collection::vec(prop::sample::select(HARD.to_vec()), 0..60)) {
+        for format in [Format::Text, Format::Json, Format::Form] {
+            survive(pieces.concat().as_bytes(), format);
+        }
+    }
+
+    #[test]
+    fn cut_texts_are_survived(text in texts::text(), at in any::<prop::sample::Index>()) {
+        let bytes = text.as_bytes();
+        survive(&bytes[at.index(bytes.len() + 1)..], Format::Text);
+    }
+}

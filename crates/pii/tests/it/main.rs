@@ -1,0 +1,11 @@
+//! The engine from outside: what it finds, on streams, in JSON, redacted and restored.
+
+mod bounds;
+mod checks;
+mod fixtures;
+mod json;
+mod names;
+mod redaction;
+mod silence;
+mod streams;
+mod texts;

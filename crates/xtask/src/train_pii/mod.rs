@@ -1,0 +1,238 @@
+//! `cargo xtask train-pii`: trains the model of the name tagger, `crates/pii/data/names.bin`.
+//!
+//! 1. `corpus` reads the annotated sets, `generate` makes texts from our own templates (prompts,
+//!    mails, forms, JSON, logs, code, in seven languages, with names and without), and `augment` puts
+//!    other people's names into annotated sentences.
+//! 2. Part 0 of five of all that is held back: see [`corpus::fold`]. Nothing is learned, listed or
+//!    chosen from it; it is what reports measure on. So are the prompts of
+//!    `crates/pii/fixtures/names/prompts.txt`, written by hand.
+//! 3. `lexicon` makes one table of the lists of names, places and frequent words, and of how the
+//!    texts write each word.
+//! 4. `collect` sends each text through the tagger's own front half, so that training sees what the
+//!    tagger will see, and `examples` numbers the features.
+//! 5. `crf` learns a conditional random field; the features that find no place in the model are
+//!    dropped and the rest learn again; `pack` writes the file.
+//!
+//! The same data give the same file: one thread, fixed order, dice with fixed seeds. It takes half
+//! a minute of one core and 0.8 GB of memory. The data are not part of the repository:
+//! `licenses/name-model/README.md` lists them.
+
+mod augment;
+mod bank;
+mod collect;
+pub(crate) mod corpus;
+mod crf;
+mod dice;
+mod examples;
+mod generate;
+mod lexicon;
+mod measure;
+mod pack;
+mod patterns;
+pub(crate) mod prompts;
+mod report;
+mod template;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use corpus::Text;
+use crf::Plan;
+use dice::Dice;
+use examples::Examples;
+use lexicon::Lists;
+use portcullis_pii::names::{Tagger, front::Front, lexicon::Lexicon, model::Model};
+
+use crate::step::Outcome;
+
+/// Where the data lie and where the model goes.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The folder of annotated sets and lists
+    #[arg(long, value_name = "DIR", default_value = "../shared/data/pii")]
+    data: PathBuf,
+    /// Where to write the model
+    #[arg(long, value_name = "FILE", default_value = "crates/pii/data/names.bin")]
+    out: PathBuf,
+    /// The part of the data, 0 to 4, that is measured on and never learned from; reports expect 0
+    #[arg(long, value_name = "PART", default_value_t = 0)]
+    fold: u64,
+    /// Only measure this model, which must not have learned from the part measured on
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Show the errors in this set
+    #[arg(long, value_name = "SET")]
+    errors: Option<String>,
+    /// Show the persons found in these texts, lines {"kind","text"}, which hold none
+    #[arg(long, value_name = "FILE")]
+    clean: Option<PathBuf>,
+}
+
+/// How a model is made.
+struct Recipe {
+    /// How many texts are made, in units of some 150.
+    made: usize,
+    /// How often each annotated text with names comes again with other names.
+    copies: usize,
+    /// How much an annotated text counts, and a made one without names; a made one with names
+    /// counts 1.
+    annotated: f32,
+    /// Lines of the lexicon, 64 bytes and nine words each.
+    lexicon: usize,
+    /// Lines of the table of features, 64 bytes and six features each.
+    features: usize,
+    plan: Plan,
+}
+
+/// The recipe of the model in the repository: 2.9 MB.
+const RECIPE: Recipe = Recipe {
+    made: 200,
+    copies: 1,
+    annotated: 2.0,
+    lexicon: 20_000,
+    features: 26_000,
+    plan: Plan { epochs: 8, rate: 0.06 },
+};
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let mut texts = corpus::read(&arguments.data)?;
+    let held = |text: &&Text| text.fold == arguments.fold;
+    if let Some(path) = &arguments.model {
+        let model = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let held: Vec<&Text> = texts.iter().filter(held).collect();
+        return measure_model(model, &held, arguments);
+    }
+    let clock = Instant::now();
+    let bank = bank::Bank::read(&arguments.data)?;
+    let mut lists = Lists::read(&arguments.data)?;
+    let generator = generate::Generator::new(&bank, &lists);
+    texts.extend(generator.texts(RECIPE.made, &mut Dice::new("made texts")));
+    let (held, learned): (Vec<&Text>, Vec<&Text>) = texts.iter().partition(held);
+    println!("{} texts to learn from, {} held back", learned.len(), held.len());
+    let model = train(&learned, &bank, &mut lists, &RECIPE);
+    write(&arguments.out, &model)?;
+    let seconds = clock.elapsed().as_secs();
+    println!("{}: {} bytes, made in {seconds} s", arguments.out.display(), model.len());
+    measure_model(model, &held, arguments)
+}
+
+/// The model that some texts and lists give.
+fn train(texts: &[&Text], bank: &bank::Bank, lists: &mut Lists, recipe: &Recipe) -> Vec<u8> {
+    lists.observe(texts);
+    lists.settle();
+    let lexicon = lists.table(recipe.lexicon);
+    let mut dice = Dice::new("other names");
+    let mut copies = Vec::new();
+    for _ in 0..recipe.copies {
+        for text in texts.iter().filter(|text| annotated(text) && text.set != "pii-anon") {
+            copies.extend(augment::renamed(text, bank, &mut dice));
+        }
+    }
+    let mut front = Front::new(Lexicon::new(lexicon.clone().leak()));
+    let all = texts.iter().copied().chain(&copies);
+    let made = |text: &Text| !annotated(text) && text.set != "made-clean";
+    let weight = |text: &Text| if made(text) { 1.0 } else { recipe.annotated };
+    let mut examples = Examples::new(&mut front, all, weight);
+    println!(
+        "{} sequences, {} candidates, {} of {} persons out of reach, {} features",
+        examples.sequences.len(),
+        examples.candidates,
+        examples.missed,
+        examples.persons,
+        examples.keys.len()
+    );
+    let learn = |examples: &Examples| {
+        crf::learn(&examples.sequences, examples.keys.len(), &recipe.plan, |epoch, loss| {
+            println!("epoch {epoch}: loss {loss:.0}");
+        })
+    };
+    let weights = learn(&examples);
+    examples.keep_placed(&weights, recipe.features);
+    let weights = learn(&examples);
+    pack::pack(&lexicon, &examples, &weights, recipe.features)
+}
+
+/// Whether people marked the names, rather than a template.
+fn annotated(text: &Text) -> bool {
+    !text.set.starts_with("made")
+}
+
+fn write(path: &Path, model: &[u8]) -> Outcome {
+    let failed = |error| format!("{}: {error}", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    fs::write(path, model).map_err(failed)
+}
+
+/// Reports what a model makes of the texts that were held back, and of the prompts.
+fn measure_model(model: Vec<u8>, held: &[&Text], arguments: &Arguments) -> Outcome {
+    let model = Model::parse(model.leak()).map_err(|error| error.to_string())?;
+    let mut tagger = Tagger::with(model);
+    let prompts = prompts::read();
+    let held: Vec<&Text> = held.iter().copied().chain(&prompts).collect();
+    report::sets(&mut tagger, &held);
+    if let Some(path) = &arguments.clean {
+        report::clean(&mut tagger, path)?;
+    }
+    if let Some(set) = &arguments.errors {
+        report::errors(&mut tagger, &held, set);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_pii::names::NameKind;
+
+    use super::*;
+
+    const SMALL: Recipe = Recipe {
+        made: 0,
+        copies: 1,
+        annotated: 1.0,
+        lexicon: 64,
+        features: 256,
+        plan: Plan { epochs: 6, rate: 0.06 },
+    };
+
+    fn small(texts: &[&Text]) -> Vec<u8> {
+        train(texts, &bank::Bank::embedded(), &mut Lists::embedded().unwrap(), &SMALL)
+    }
+
+    #[test]
+    fn the_same_texts_give_the_same_model() {
+        let prompts = prompts::read();
+        let texts: Vec<&Text> = prompts.iter().collect();
+        let (model, again) = (small(&texts), small(&texts));
+        assert_eq!(model, again);
+        let other = small(&texts[..texts.len() / 2]);
+        assert_ne!(model, other, "other texts give another model");
+    }
+
+    #[test]
+    fn what_was_learned_is_found() {
+        let prompts = prompts::read();
+        let texts: Vec<&Text> = prompts.iter().collect();
+        let model = Model::parse(small(&texts).leak()).unwrap();
+        let table = measure::measure(&mut Tagger::with(model), &texts, 0.5);
+        let mut right = 0;
+        let mut marked = 0;
+        for counts in table.iter().filter(|(row, _)| row.1 == NameKind::Person).map(|it| it.1) {
+            right += counts.right;
+            marked += counts.true_names;
+        }
+        assert!(right * 10 > marked * 8, "{right} of {marked}");
+    }
+
+    #[test]
+    fn texts_of_one_template_stay_together() {
+        let texts: Vec<u64> = ["a", "b", "c", "d", "e", "f", "g"].map(corpus::fold).to_vec();
+        assert!(texts.iter().all(|fold| *fold < corpus::FOLDS));
+        assert_eq!(corpus::fold("presidio 7"), corpus::fold("presidio 7"));
+        assert!(texts.iter().any(|fold| *fold != texts[0]));
+    }
+}
