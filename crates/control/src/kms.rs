@@ -7,8 +7,7 @@ use portcullis_domain::{
 };
 use portcullis_store::{Act, KmsConnection, KmsConnectionState, Note};
 use portcullis_vault::{
-    EncryptionContext, KeyStatus, Kms, KmsDescription, KmsError, KmsFailure, KmsOperation,
-    StatusDepth, Vault, VaultError,
+    KeyStatus, Kms, KmsDescription, StatusDepth, Vault, VaultError,
     kms::{ConnectionSettings, KmsGuide, KmsProvider, KmsSettingsError},
 };
 use serde_json::{Map, Value, json};
@@ -28,9 +27,6 @@ pub struct KmsDetail {
     /// Why its data keys cannot be had now, if they cannot.
     pub failure: Option<VaultError>,
 }
-
-/// How long all that is asked of a KMS before its key is accepted may take.
-const VERIFY_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl KmsKeys<'_> {
     /// What can be connected.
@@ -115,7 +111,7 @@ impl KmsKeys<'_> {
             let mut settings = self.parts().vault.connection_settings(&shown(connection)).await?;
             settings.pinned_key = None;
             let kms = self.client(&settings)?;
-            let described = kms.describe().await;
+            let described = self.parts().vault.look_at(&*kms, organisation).await;
             if let Ok(described) = described
                 && described.key_id != key_id
             {
@@ -177,19 +173,13 @@ impl KmsKeys<'_> {
         mut settings: ConnectionSettings,
     ) -> Result<KmsDescription> {
         let organisation = self.0.organisation();
-        let context = EncryptionContext::sealed_fields(Some(organisation));
+        let vault = &self.parts().vault;
         let named = self.client(&settings)?;
-        let described = named.describe().await.map_err(ControlError::Kms)?;
-        settings.pinned_key = Some(described.key_id.clone());
+        let described = vault.look_at(&*named, Some(organisation)).await;
+        settings.pinned_key = Some(described.map_err(ControlError::Kms)?.key_id);
         let pinned = self.client(&settings)?;
-        let verified = portcullis_vault::kms::verify(&*pinned, context);
-        let described = tokio::time::timeout(VERIFY_WITHIN, verified)
-            .await
-            .unwrap_or_else(|_| {
-                let detail = format!("not done within {} s", VERIFY_WITHIN.as_secs());
-                Err(KmsError::new(KmsOperation::Describe, KmsFailure::Unreachable, detail))
-            })
-            .map_err(ControlError::Kms)?;
+        let described = vault.try_out(&*pinned, Some(organisation)).await;
+        let described = described.map_err(ControlError::Kms)?;
         let now = self.parts().clock.now();
         let id = KmsConnectionId::mint(&*self.parts().clock, &*self.parts().dice);
         let place = Vault::connection_place(id);

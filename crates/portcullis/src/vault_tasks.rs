@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn start(tasks: &Tasks, vault: &Arc<Vault>) {
     });
     tasks.spawn("vault refresh", refresh(tasks.clone(), Arc::clone(vault), shutdown.clone()));
     tasks.spawn("vault maintenance", maintain(Arc::clone(vault), shutdown.clone()));
-    tasks.spawn("vault work", work(Arc::clone(vault), shutdown));
+    tasks.spawn("vault work", work(tasks.clone(), Arc::clone(vault), shutdown));
 }
 
 async fn refresh(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
@@ -68,40 +68,69 @@ async fn maintain(vault: Arc<Vault>, shutdown: ShutdownSignal) {
 
 type Piece = (Option<OrganisationId>, WorkKind);
 
-async fn work(vault: Arc<Vault>, shutdown: ShutdownSignal) {
-    // Work that could not be done, when to try again, and how long to wait after that.
-    let mut stuck: HashMap<Piece, (Instant, Duration)> = HashMap::new();
+/// Where a piece of work stands with this node.
+enum Standing {
+    /// It is being done.
+    Begun,
+    /// It could not be done: when to try again, and how long to wait after that.
+    Stuck(Instant, Duration),
+}
+
+async fn work(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
+    let standings: Arc<Mutex<HashMap<Piece, Standing>>> = Arc::default();
+    // Sealing anew is bounded in its rate by the node.
+    let resealing = Arc::new(tokio::sync::Mutex::new(()));
     loop {
         tokio::select! {
             () = shutdown.clone() => return,
             () = vault.rung() => {}
             () = tokio::time::sleep(WORK) => {}
         }
-        let all = match vault.work().await {
-            Ok(all) => all,
-            // The database does not answer, which others tell of.
-            Err(_) => continue,
-        };
+        // The database does not answer, which others tell of.
+        let Ok(all) = vault.work().await else { continue };
         for work in all {
             let piece = (work.organisation, work.kind);
-            if stuck.get(&piece).is_some_and(|(again, _)| Instant::now() < *again) {
-                continue;
-            }
-            let ended = shutdown.clone();
-            let state = vault.perform(work, Arc::new(move || !ended.is_raised())).await;
-            match state {
-                Ok(WorkState::Finished | WorkState::Elsewhere | WorkState::Stopped) => {
-                    stuck.remove(&piece);
+            let Some(pause) = begin(&standings, piece) else { continue };
+            let (vault, ended) = (Arc::clone(&vault), shutdown.clone());
+            let (standings, resealing) = (Arc::clone(&standings), Arc::clone(&resealing));
+            // Each on its own: neither a KMS that does not answer nor a long piece of work holds
+            // up another organisation's, and a key is taken into use while values are sealed anew.
+            tasks.spawn("vault work of an organisation", async move {
+                let _turn = match work.kind {
+                    WorkKind::Rewrap => None,
+                    WorkKind::Reseal => tokio::select! {
+                        turn = resealing.lock_owned() => Some(turn),
+                        () = ended.clone() => return,
+                    },
+                };
+                let state = vault.perform(work, Arc::new(move || !ended.is_raised())).await;
+                let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
+                match state {
+                    Ok(WorkState::Finished | WorkState::Elsewhere | WorkState::Stopped) => {
+                        standings.remove(&piece);
+                    }
+                    Ok(WorkState::Stuck) | Err(_) => {
+                        let next = (pause * 2).min(STUCK_AT_MOST);
+                        standings.insert(piece, Standing::Stuck(Instant::now() + pause, next));
+                    }
                 }
-                Ok(WorkState::Stuck) | Err(_) => {
-                    let pause = stuck.get(&piece).map_or(STUCK, |(_, pause)| *pause);
-                    let next = (pause * 2).min(STUCK_AT_MOST);
-                    stuck.insert(piece, (Instant::now() + pause, next));
-                }
-            }
-            told(state.map(drop));
+                told(state.map(drop));
+            });
         }
     }
+}
+
+/// Notes that a piece of work is being done, unless it is already or its time has not come. How long
+/// it is left alone if it cannot be done.
+fn begin(standings: &Mutex<HashMap<Piece, Standing>>, piece: Piece) -> Option<Duration> {
+    let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
+    let pause = match standings.get(&piece) {
+        None => STUCK,
+        Some(Standing::Stuck(again, pause)) if Instant::now() >= *again => *pause,
+        Some(_) => return None,
+    };
+    standings.insert(piece, Standing::Begun);
+    Some(pause)
 }
 
 fn told(outcome: Result<(), VaultError>) {

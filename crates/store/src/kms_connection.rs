@@ -86,6 +86,8 @@ impl KmsConnections<'_, Tx> {
     pub async fn connect(&mut self, permit: &Permit, connection: &KmsConnection) -> Result<()> {
         tenant::check(permit, connection.organisation_id, None)?;
         self.leave(permit.organisation()).await?;
+        // However often another is connected before the first has wrapped anything.
+        self.forget_former(permit.organisation()).await?;
         self.0
             .execute(
                 concat!(

@@ -21,6 +21,7 @@ use std::{
 /// not wait for the disk: not for tests of durability.
 pub struct Postgres {
     binaries: PathBuf,
+    directory: PathBuf,
     port: u16,
     databases: AtomicU32,
     /// Its standard input is the server's life line: when this process ends, however it ends, the
@@ -76,6 +77,24 @@ impl Postgres {
         dumped.stdout
     }
 
+    /// The server's write-ahead log, all databases together: what was ever written, also where it
+    /// was written over.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn write_ahead_log(&self) -> Vec<u8> {
+        let files = fs::read_dir(self.directory.join("data/pg_wal")).expect("the server's folder");
+        let paths = files.flatten().map(|file| file.path()).filter(|path| path.is_file());
+        let mut log = Vec::new();
+        for path in paths {
+            // A segment is made in its full length, of zeros.
+            let segment = fs::read(path).unwrap_or_default();
+            let written = segment.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            log.extend_from_slice(&segment[..written]);
+        }
+        log
+    }
+
     fn start() -> Self {
         let binaries = find_binaries();
         let directory = tempfile::Builder::new().prefix("portcullis-postgres-").tempdir();
@@ -100,12 +119,13 @@ impl Postgres {
             command.uid(NOBODY).gid(NOBODY);
         }
         let watchdog = command.spawn().expect("sh runs");
-        let server = Self { binaries, port, databases: AtomicU32::new(0), _watchdog: watchdog };
-        server.wait_until_ready(&directory);
+        let databases = AtomicU32::new(0);
+        let server = Self { binaries, directory, port, databases, _watchdog: watchdog };
+        server.wait_until_ready();
         server
     }
 
-    fn wait_until_ready(&self, directory: &Path) {
+    fn wait_until_ready(&self) {
         for _ in 0..600 {
             let ready = self.client("pg_isready").args(["-q", "-d", "postgres"]).status();
             if ready.expect("pg_isready runs").success() {
@@ -113,7 +133,7 @@ impl Postgres {
             }
             thread::sleep(Duration::from_millis(50));
         }
-        let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
+        let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
         panic!("PostgreSQL did not start within 30 seconds:\n{log}");
     }
 

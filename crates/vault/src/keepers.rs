@@ -1,6 +1,9 @@
 //! Who wraps an organisation's data keys: its own connected KMS key, or the instance's.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, MutexGuard, PoisonError},
+};
 
 use portcullis_domain::{KmsConnectionId, OrganisationId, Sealed, SealedPlace};
 
@@ -13,6 +16,7 @@ use crate::{
 
 /// A connection's client, kept while its settings stay the same.
 pub(crate) struct Client {
+    organisation: OrganisationId,
     settings: Sealed,
     kms: Arc<dyn Kms>,
 }
@@ -95,7 +99,10 @@ impl Vault {
         let instance = std::iter::once(&self.kms).chain(&self.former_kms).cloned().collect();
         let mut current = Ok(Keeper { connection: None, kms: Arc::clone(&self.kms) });
         let mut former = Vec::new();
-        if organisation.is_some() {
+        if let Some(organisation) = organisation {
+            // Who was left keeps no credentials here.
+            let held = |id: &KmsConnectionId| holdings.connections.iter().any(|c| c.id == *id);
+            self.clients().retain(|id, client| client.organisation != organisation || held(id));
             for connection in &holdings.connections {
                 let keeper = self
                     .client(connection)
@@ -113,7 +120,7 @@ impl Vault {
     /// The client of a connection.
     async fn client(&self, connection: &KmsConnection) -> Result<Arc<dyn Kms>, VaultError> {
         {
-            let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+            let clients = self.clients();
             if let Some(client) = clients.get(&connection.id)
                 && client.settings == connection.settings
             {
@@ -122,10 +129,19 @@ impl Vault {
         }
         let settings = self.connection_settings(connection).await?;
         let kms = self.factory.connect(&settings)?;
-        let client = Client { settings: connection.settings.clone(), kms: Arc::clone(&kms) };
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.insert(connection.id, client);
+        let (organisation, settings) = (connection.organisation, connection.settings.clone());
+        let client = Client { organisation, settings, kms: Arc::clone(&kms) };
+        self.clients().insert(connection.id, client);
         Ok(kms)
+    }
+
+    /// Drops the clients of an organisation's connections.
+    pub(crate) fn forget_clients(&self, organisation: OrganisationId) {
+        self.clients().retain(|_, client| client.organisation != organisation);
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<KmsConnectionId, Client>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens the settings of a connection, and makes sure that they are this connection's.

@@ -53,6 +53,7 @@ mod rewrap;
 mod sealed_store;
 mod status;
 pub mod testing;
+mod told;
 mod vault;
 mod work;
 

@@ -1,6 +1,7 @@
 //! Loading key rings: on first use, and before they are past their time.
 
 use std::{
+    collections::HashSet,
     ops::Range,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -96,12 +97,25 @@ impl Vault {
         Some(failure.error.clone())
     }
 
-    /// Persists use counts and drops data keys whose time, grace included, is over. To be called
-    /// every minute or so, and at shutdown.
+    /// Persists use counts and drops data keys whose time, grace included, is over, or whose
+    /// organisation was erased. To be called every minute or so, and at shutdown.
     pub async fn maintain(&self) {
         let slots = self.slots.load_full();
-        for (organisation, slot) in slots.iter() {
-            let Some(live) = slot.live.load_full() else { continue };
+        let live = slots
+            .iter()
+            .filter_map(|(organisation, slot)| Some((*organisation, slot, slot.live.load_full()?)));
+        let live: Vec<_> = live.collect();
+        // After the rings were looked up, so that the keys of each are there.
+        let stored: Option<HashSet<_>> = match self.keys.list_all().await {
+            Ok(all) => Some(all.keys.iter().map(|key| key.organisation).collect()),
+            Err(_) => None,
+        };
+        for (organisation, slot, live) in live {
+            if stored.as_ref().is_some_and(|stored| !stored.contains(&organisation)) {
+                self.forget(organisation);
+                tracing::info!(?organisation, "dropped data keys that are destroyed");
+                continue;
+            }
             self.persist_uses(&live.ring).await;
             // Who is loading now will replace the ring anyway.
             let Ok(_loading) = slot.loading.try_lock() else { continue };
@@ -113,18 +127,19 @@ impl Vault {
     }
 
     fn is_due(&self, slot: &Slot, now: Timestamp) -> bool {
-        if !slot.used.load(Ordering::Relaxed) {
-            return false;
-        }
+        let is_used = slot.used.load(Ordering::Relaxed);
         match (&*slot.failure.load(), &*slot.live.load()) {
-            (Some(failure), _) => !failure.pause.contains(&now),
-            (None, Some(live)) => now >= live.refresh_at,
+            // Within the grace the KMS is asked whether or not somebody asks for the keys: it may
+            // have come to refuse them, and whoever asks then must not be served unasked.
+            (Some(failure), live) => (is_used || live.is_some()) && !failure.pause.contains(&now),
+            (None, Some(live)) => is_used && now >= live.refresh_at,
             (None, None) => false,
         }
     }
 
     /// Loads the organisation's keys unless, once it is our turn, what is there suffices: it is
-    /// fresh, and holds the data key that is wanted, or that key was looked for a moment ago.
+    /// fresh, or was loaded since we came, and holds the data key that is wanted, or that key was
+    /// looked for a moment ago.
     pub(crate) async fn load_unless_held(
         &self,
         organisation: Option<OrganisationId>,
@@ -132,6 +147,7 @@ impl Vault {
     ) -> Result<Arc<KeyRing>, VaultError> {
         let slot = self.slot(organisation);
         slot.used.store(true, Ordering::Relaxed);
+        let came = self.clock.now();
         let mut loading = match slot.loading.try_lock() {
             Ok(loading) => loading,
             // A load that follows a failure may hang as that did: nobody else waits for it.
@@ -142,7 +158,7 @@ impl Vault {
         };
         let now = self.clock.now();
         if let Some(live) = &*slot.live.load()
-            && live.fresh.contains(&now)
+            && (live.fresh.contains(&now) || live.ring.loaded_at > came)
             && wanted.is_none_or(|id| {
                 // A damaged row asks for a key that exists nowhere: not at every call.
                 live.ring.key(id).is_some() || loading.has_missed(id, now)

@@ -1,11 +1,12 @@
 //! Wrapping data keys under another KMS key. No sealed value changes.
 
-use portcullis_domain::OrganisationId;
+use portcullis_domain::{OrganisationId, Secret};
+use subtle::ConstantTimeEq as _;
 
 use crate::{
-    Vault, VaultError, VaultEvent, WrappedDataKey, Wrapping,
+    KmsError, KmsFailure, Vault, VaultError, VaultEvent, WrappedDataKey, Wrapping,
     keepers::{Keeper, Keepers},
-    kms::{EncryptionContext, KmsOperation},
+    kms::{DATA_KEY_LEN, EncryptionContext, KmsOperation},
     work::{Work, WorkState},
 };
 
@@ -82,16 +83,22 @@ impl Vault {
         keeps_bytes: bool,
     ) -> Result<(), VaultError> {
         let keeper = keepers.current()?;
-        let to = if keeps_bytes && keeper.kms.opens(&key.wrapping) {
-            keeper.wrapping(key.wrapping.bytes.clone())
+        let (to, plaintext) = if keeps_bytes && keeper.kms.opens(&key.wrapping) {
+            (keeper.wrapping(key.wrapping.bytes.clone()), None)
         } else {
             self.wrapped_anew(key, keepers, keeper).await?
         };
-        // A data key that does not unwrap is lost with all it sealed: it is seen to before the old
-        // wrapping goes.
+        // A data key that does not unwrap, or to something else, is lost with all it sealed: it is
+        // seen to before the old wrapping goes.
         let context = EncryptionContext::sealed_fields(key.organisation);
         let answer = keeper.kms.unwrap(context, &to.bytes);
-        self.ask(&*keeper.kms, key.organisation, KmsOperation::Unwrap, answer).await?;
+        let opened = self.ask(&*keeper.kms, key.organisation, KmsOperation::Unwrap, answer).await?;
+        let opened = opened.danger_expose();
+        let is_same = plaintext.is_none_or(|key| bool::from(key.danger_expose().ct_eq(opened)));
+        if !is_same || opened.len() != DATA_KEY_LEN {
+            let detail = "it does not give back the data key that it wrapped";
+            return Err(KmsError::new(KmsOperation::Unwrap, KmsFailure::Unexpected, detail).into());
+        }
         let (kms, kms_key_id) = (to.kms.clone(), to.kms_key_id.clone());
         let from = key.wrapping.clone();
         if self.keys.rewrapped(key.organisation, key.id, from, to).await? {
@@ -106,18 +113,19 @@ impl Vault {
         Ok(())
     }
 
+    /// With the data key, if it had to be shown.
     async fn wrapped_anew(
         &self,
         key: &WrappedDataKey,
         keepers: &Keepers,
         keeper: &Keeper,
-    ) -> Result<Wrapping, VaultError> {
+    ) -> Result<(Wrapping, Option<Secret<Vec<u8>>>), VaultError> {
         let context = EncryptionContext::sealed_fields(key.organisation);
         if let Some(answer) = keeper.kms.rewrap(context, &key.wrapping) {
             let answered =
                 self.ask(&*keeper.kms, key.organisation, KmsOperation::Rewrap, answer).await;
             match answered {
-                Ok(bytes) => return Ok(keeper.wrapping(bytes)),
+                Ok(bytes) => return Ok((keeper.wrapping(bytes), None)),
                 Err(error) if error.failure.is_transient() => return Err(error.into()),
                 // The two keys' policies need not let one caller move between them.
                 Err(error) => tracing::debug!(id = %key.id, %error, "unwrapping to wrap anew"),
@@ -126,6 +134,6 @@ impl Vault {
         let plaintext = self.unwrap(key, keepers).await?;
         let answer = keeper.kms.wrap(context, &plaintext);
         let bytes = self.ask(&*keeper.kms, key.organisation, KmsOperation::Wrap, answer).await?;
-        Ok(keeper.wrapping(bytes))
+        Ok((keeper.wrapping(bytes), Some(plaintext)))
     }
 }

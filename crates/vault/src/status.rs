@@ -6,10 +6,7 @@ use portcullis_domain::{DataKeyId, KmsConnectionId, OrganisationId, Timestamp};
 
 use crate::{
     ConnectionState, DataKeyState, Holdings, KeyRing, KmsDescription, SealedCount, Vault,
-    VaultError, WrappedDataKey,
-    keepers::Keepers,
-    kms::{EncryptionContext, KmsOperation},
-    work::Work,
+    VaultError, WrappedDataKey, keepers::Keepers, kms::KmsOperation, work::Work,
 };
 
 /// The state of one organisation's keys.
@@ -179,22 +176,27 @@ impl Vault {
         let holdings = self.keys.list(organisation).await?;
         let keepers = self.keepers(organisation, &holdings).await;
         let keeper = keepers.current()?;
-        let context = EncryptionContext::sealed_fields(organisation);
-        let answer = Box::pin(crate::kms::verify(&*keeper.kms, context));
-        let verified = self.ask(&*keeper.kms, organisation, KmsOperation::Describe, answer).await;
         let slot = self.slot(organisation);
-        match verified {
+        match self.try_out(&*keeper.kms, organisation).await {
             Ok(description) => {
                 if let (Some(organisation), Some(connection)) = (organisation, keeper.connection) {
                     self.keys.verified(organisation, connection, self.clock.now()).await?;
                 }
-                // Whoever was refused before need not wait for the pause.
-                slot.failure.store(None);
+                // Whoever was refused before need not wait for the pause; who was served within the
+                // grace is served as ever.
+                if slot.failure.load().is_some()
+                    && let Err(error) = self.reload(organisation).await
+                {
+                    tracing::warn!(?organisation, %error, "the key works, but is not in use yet");
+                }
                 Ok(description)
             }
             Err(error) => {
-                if !error.failure.is_transient() {
-                    let _loading = slot.loading.lock().await;
+                let loading = slot.loading.lock().await;
+                // Another key may have been connected meanwhile, which this does not concern.
+                let known = loading.known.connection().map(|connection| connection.id);
+                let is_current = loading.known.keys.is_empty() || known == keeper.connection;
+                if is_current && !error.failure.is_transient() {
                     let _ring = self.after_failure(&slot, organisation, error.clone().into());
                 }
                 Err(error.into())

@@ -43,6 +43,15 @@ impl MemoryDataKeys {
         });
     }
 
+    /// Destroys all that is kept of an organisation but its sealed values.
+    pub fn erase(&self, organisation: OrganisationId) {
+        self.with(|kept| {
+            kept.keys.retain(|key| key.organisation != Some(organisation));
+            kept.connections.retain(|connection| connection.organisation != organisation);
+            kept.work.retain(|(work, _)| work.organisation != Some(organisation));
+        });
+    }
+
     /// Puts a sealed value somewhere, in place of what is there.
     pub fn put(&self, value: SealedValue) {
         self.with(|kept| {

@@ -245,6 +245,9 @@ impl Vault {
 
     /// Drops what is held of an organisation that is being deleted.
     pub fn forget(&self, organisation: Option<OrganisationId>) {
+        if let Some(organisation) = organisation {
+            self.forget_clients(organisation);
+        }
         self.slots.rcu(|slots| {
             let mut slots = Shards::clone(slots);
             slots.remove(&organisation);

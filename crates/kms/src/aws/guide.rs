@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     identity::{Role, principal},
-    key::{KeyName, region},
+    key::{KeyName, is_region, region},
 };
 use crate::Surroundings;
 
@@ -20,9 +20,7 @@ pub(super) async fn guide(
     settings: &ConnectionSettings,
 ) -> Result<KmsGuide, KmsError> {
     let key = settings.get("key_arn").and_then(|text| KeyName::parse(text).ok());
-    let region = key.as_ref().and_then(|key| region(key, settings.get("region")).ok());
-    let region = region.as_deref().or(settings.get("region")).unwrap_or("us-east-1");
-    let own = principal(surroundings, region).await;
+    let own = principal(surroundings, &asked_region(key.as_ref(), settings)).await;
     let us = own.as_deref().unwrap_or(UNKNOWN);
     // A role that is not written as one is told when it is connected; here it is left out.
     let role = Role::of(settings).ok().flatten();
@@ -47,6 +45,15 @@ pub(super) async fn guide(
         });
     }
     Ok(KmsGuide { principal: Some(user.to_owned()).filter(|user| user != UNKNOWN), documents })
+}
+
+/// Where AWS is asked who we are. A region becomes a part of a host's name: a text that is none is
+/// not used here, and told when the key is connected.
+fn asked_region(key: Option<&KeyName>, settings: &ConnectionSettings) -> String {
+    let given = settings.get("region");
+    let of_key = key.and_then(|key| region(key, given).ok());
+    let alone = given.filter(|text| is_region(text)).map(str::to_owned);
+    of_key.or(alone).unwrap_or_else(|| "us-east-1".to_owned())
 }
 
 const USES: [&str; 5] =
@@ -109,4 +116,37 @@ fn identity_policy(settings: &ConnectionSettings) -> Value {
 
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_domain::Secret;
+    use portcullis_vault::kms::ConnectionSettings;
+
+    use super::{KeyName, asked_region};
+
+    #[test]
+    fn nobody_is_asked_whom_a_region_smuggles_in() {
+        let arn = "arn:aws:kms:eu-west-1:111122223333:key/k";
+        for (key, region, expected) in [
+            (None, None, "us-east-1"),
+            (None, Some("eu-central-1"), "eu-central-1"),
+            (Some(arn), None, "eu-west-1"),
+            (Some("alias/x"), Some("eu-central-1"), "eu-central-1"),
+            (None, Some("x@169.254.169.254/?"), "us-east-1"),
+            (Some("alias/x"), Some("evil.test/?"), "us-east-1"),
+            (Some("alias/x"), Some("x@10.0.0.1:8443/#"), "us-east-1"),
+            (Some(arn), Some("evil.test"), "us-east-1"),
+        ] {
+            let named = key.and_then(|key| KeyName::parse(key).ok());
+            let region = region.map(|text| ("region".to_owned(), Secret::new(text.to_owned())));
+            let settings = ConnectionSettings {
+                provider: "aws".to_owned(),
+                organisation: None,
+                parameters: region.into_iter().collect(),
+                pinned_key: None,
+            };
+            assert_eq!(asked_region(named.as_ref(), &settings), expected, "{key:?}");
+        }
+    }
 }

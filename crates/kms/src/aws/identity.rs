@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_credential_types::Credentials;
 use aws_sdk_kms::config::SharedCredentialsProvider;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use portcullis_domain::Secret;
+use portcullis_domain::{OrganisationId, Secret};
 use portcullis_vault::kms::{ConnectionSettings, KmsSettingsError};
 
 use super::http;
@@ -41,6 +41,8 @@ pub(super) struct Role {
 
 /// The name under which our sessions show in the customer's trail.
 const SESSION: &str = "portcullis";
+/// The external id with which the operator's own role is assumed.
+const INSTANCE: &str = "instance";
 
 impl Role {
     /// The role of a connection. Its external id is the organisation's id unless another was
@@ -62,13 +64,18 @@ impl Role {
             return Err(KmsSettingsError::new("role_arn", message));
         }
         let external_id = match (external_id, settings.organisation) {
+            // What another organisation's role asks for unless it chose something else.
+            (Some(id), own) if is_anothers(id, own) => {
+                let message = "is another organisation's id: leave it out, or give one of your own";
+                return Err(KmsSettingsError::new("external_id", message));
+            }
             (Some(id), _) if is_external_id(id) => id.to_owned(),
             (Some(_), _) => {
                 let message = "must have 2 to 1224 letters, digits or _+=,.@:/-";
                 return Err(KmsSettingsError::new("external_id", message));
             }
             (None, Some(organisation)) => organisation.to_string(),
-            (None, None) => "instance".to_owned(),
+            (None, None) => INSTANCE.to_owned(),
         };
         Ok(Some(Self { arn: arn.to_owned(), external_id }))
     }
@@ -165,9 +172,42 @@ fn is_external_id(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
 }
 
+/// Whether a text could be an organisation's id, and is not that one's: ours are UUIDs of version
+/// 7, which nobody draws as a secret. `instance` is what stands for the operator's own.
+fn is_anothers(text: &str, own: Option<OrganisationId>) -> bool {
+    let own_text = own.map_or_else(|| INSTANCE.to_owned(), |own| own.to_string());
+    let uuid = OrganisationId::parse(text).map(|id| id.uuid());
+    let is_one = text == INSTANCE || uuid.is_ok_and(|uuid| uuid.get_version_num() == 7);
+    is_one && !text.eq_ignore_ascii_case(&own_text)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_external_id, is_role_arn, role_of_session};
+    use portcullis_domain::OrganisationId;
+
+    use super::{is_anothers, is_external_id, is_role_arn, role_of_session};
+
+    #[test]
+    fn nobody_has_a_role_assumed_that_trusts_another_organisation() {
+        let own = "0190b7a2-3f4c-7d8e-9a1b-2c3d4e5f6a7b";
+        let other = "0190b7a2-3f4c-7d8e-9a1b-2c3d4e5f6a7c";
+        let of = OrganisationId::parse(own).unwrap();
+        for (text, of, expected) in [
+            (own, Some(of), false),
+            (&*own.to_uppercase(), Some(of), false),
+            (other, Some(of), true),
+            (&*other.to_uppercase(), Some(of), true),
+            (&*other.replace('-', ""), Some(of), true),
+            ("instance", Some(of), true),
+            ("instance", None, false),
+            (other, None, true),
+            // Drawn by the customer.
+            ("7f2c1a52-6c3e-4b0e-9d6c-0a1b2c3d4e5f", Some(of), false),
+            ("our-secret", Some(of), false),
+        ] {
+            assert_eq!(is_anothers(text, of), expected, "{text} {of:?}");
+        }
+    }
 
     #[test]
     fn a_session_is_named_by_its_role() {

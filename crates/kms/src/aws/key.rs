@@ -108,7 +108,7 @@ pub(super) fn region(key: &KeyName, given: Option<&str>) -> Result<String, KmsSe
 }
 
 /// A region's name becomes a part of a host name: nothing else may pass.
-fn is_region(text: &str) -> bool {
+pub(super) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let Some((number, words)) = parts.split_last() else { return false };
     let is_word = |word: &&str| {

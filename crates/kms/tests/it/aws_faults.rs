@@ -117,6 +117,16 @@ async fn settings_that_make_no_sense_or_lead_astray_are_refused() {
         (&[("key_arn", key), ("role_arn", "r")], "role_arn"),
         (&[("key_arn", key), ("external_id", "abc")], "external_id"),
         (&[("key_arn", key), ("role_arn", role), ("external_id", "a b")], "external_id"),
+        (
+            &[
+                ("key_arn", key),
+                ("role_arn", role),
+                // Another organisation's id, which its role's trust policy asks for.
+                ("external_id", "0190b7a2-3f4c-7d8e-9a1b-2c3d4e5f6a7c"),
+            ],
+            "external_id",
+        ),
+        (&[("key_arn", key), ("role_arn", role), ("external_id", "instance")], "external_id"),
         (&[("key_arn", key), ("endpoint", "kms.test")], "endpoint"),
         (&[("key_arn", key), ("endpoint", "http://kms.example.com")], "endpoint"),
         (&[("key_arn", key), ("endpoint", "https://kms.example.com/path")], "endpoint"),

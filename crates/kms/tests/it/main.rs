@@ -6,3 +6,4 @@ mod aws_faults;
 mod contract;
 mod recorded;
 mod support;
+mod transit;

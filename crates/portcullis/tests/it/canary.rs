@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use crate::world::{CREDENTIAL, PATIENCE, Via as _, World, on_both_engines, succeed};
 
 /// Has characters that JSON, URLs and base64 write differently.
-const CREDENTIAL_CANARY: &str = "sk-Kanarienvogel/~+?=\"4711\\Schluessel";
-const PROMPT_CANARY: &str = "Zaunkönig \"unter\"\tdem \\ Dach? ~~ÿ";
+pub(crate) const CREDENTIAL_CANARY: &str = "sk-Kanarienvogel/~+?=\"4711\\Schluessel";
+pub(crate) const PROMPT_CANARY: &str = "Zaunkönig \"unter\"\tdem \\ Dach? ~~ÿ";
 /// Not secret: shows that the search finds what is there.
-const MARKER: &str = "marker-of-a-call-that-is-not-secret";
+pub(crate) const MARKER: &str = "marker-of-a-call-that-is-not-secret";
 
 on_both_engines! {
     async fn with_content_off_nothing_is_found_anywhere(engine) {
@@ -109,7 +109,7 @@ fn prompt_body(model: &str) -> Value {
     json!({"model": model, "max_tokens": 99, "messages": [{"role": "user", "content": content}]})
 }
 
-fn prompt(world: &World, model: &str, stream: bool) -> Call {
+pub(crate) fn prompt(world: &World, model: &str, stream: bool) -> Call {
     let mut body = prompt_body(model);
     body["stream"] = json!(stream);
     world.post("/v1/chat/completions", &body).via("canary")
@@ -223,12 +223,15 @@ async fn seen_by_admins(world: &World) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Every byte the gate left anywhere.
-fn everything(world: &World, answers: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn everything(world: &World, answers: &[(String, Vec<u8>)]) -> Vec<(String, Vec<u8>)> {
     let mut places = answers.to_vec();
     files(&world.gate.setup().data_dir(), &mut places);
     places.push(("the process's log".to_owned(), world.gate.output().into_bytes()));
     if let Some(url) = &world.database_url {
         places.push(("PostgreSQL".to_owned(), Postgres::shared().dump(url)));
+        let log = Postgres::shared().write_ahead_log();
+        assert!(contains(&log, MARKER.as_bytes()), "what is written is in it: the search works");
+        places.push(("PostgreSQL's write-ahead log".to_owned(), log));
     }
     let found = |name: &str| {
         places
@@ -253,12 +256,23 @@ fn files(directory: &Path, places: &mut Vec<(String, Vec<u8>)>) {
 }
 
 #[track_caller]
-fn assert_clean(places: Vec<(String, Vec<u8>)>, secrets: &[&str]) {
+pub(crate) fn assert_clean(places: Vec<(String, Vec<u8>)>, secrets: &[&str]) {
     for secret in secrets {
-        for (encoding, needle) in encodings(secret) {
-            for (place, bytes) in &places {
-                assert!(!contains(bytes, &needle), "{secret} as {encoding} in {place}");
-            }
+        assert_absent(&places, secret, &encodings(secret));
+    }
+}
+
+/// As [`assert_clean`], for a secret that is no text.
+#[track_caller]
+pub(crate) fn assert_no_bytes(places: &[(String, Vec<u8>)], what: &str, secret: &[u8]) {
+    assert_absent(places, what, &encodings_of_bytes(secret));
+}
+
+#[track_caller]
+fn assert_absent(places: &[(String, Vec<u8>)], what: &str, encodings: &[(String, Vec<u8>)]) {
+    for (encoding, needle) in encodings {
+        for (place, bytes) in places {
+            assert!(!contains(bytes, needle), "{what} as {encoding} in {place}");
         }
     }
 }
@@ -266,7 +280,6 @@ fn assert_clean(places: Vec<(String, Vec<u8>)>, secrets: &[&str]) {
 /// The secret in every encoding that something may have written it in.
 fn encodings(secret: &str) -> Vec<(String, Vec<u8>)> {
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let escaped = json!(secret).to_string().trim_matches('"').to_owned();
     let ascii: String = escaped
         .chars()
@@ -279,13 +292,28 @@ fn encodings(secret: &str) -> Vec<(String, Vec<u8>)> {
             if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }
         })
         .collect();
-    let mut all = vec![
-        ("text".to_owned(), bytes.to_vec()),
+    let mut all = encodings_of_bytes(bytes);
+    all.extend([
         ("JSON".to_owned(), escaped.clone().into_bytes()),
         ("ASCII JSON".to_owned(), ascii.into_bytes()),
         ("JSON in JSON".to_owned(), json!(escaped).to_string().trim_matches('"').into()),
         ("debug text".to_owned(), debug.into_bytes()),
         ("a URL".to_owned(), percent.into_bytes()),
+    ]);
+    // Any recognisable part of it, too: a truncated secret is still one.
+    let middle = secret.char_indices().nth(3).map_or(0, |(at, _)| at);
+    let end = secret.char_indices().nth(13).map_or(secret.len(), |(at, _)| at);
+    all.push(("a part".to_owned(), secret.as_bytes()[middle..end].to_vec()));
+    all
+}
+
+fn encodings_of_bytes(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let numbers = format!("{bytes:?}").trim_matches(['[', ']']).to_owned();
+    let mut all = vec![
+        ("bytes".to_owned(), bytes.to_vec()),
+        ("numbers".to_owned(), numbers.replace(' ', "").into_bytes()),
+        ("debug numbers".to_owned(), numbers.into_bytes()),
         ("upper-case hex".to_owned(), hex.to_uppercase().into_bytes()),
         ("hex".to_owned(), hex.into_bytes()),
     ];
@@ -300,10 +328,6 @@ fn encodings(secret: &str) -> Vec<(String, Vec<u8>)> {
             all.push((format!("{name} at {shift}"), text.as_bytes()[start..whole].to_vec()));
         }
     }
-    // Any recognisable part of it, too: a truncated secret is still one.
-    let middle = secret.char_indices().nth(3).map_or(0, |(at, _)| at);
-    let end = secret.char_indices().nth(13).map_or(secret.len(), |(at, _)| at);
-    all.push(("a part".to_owned(), secret.as_bytes()[middle..end].to_vec()));
     all
 }
 

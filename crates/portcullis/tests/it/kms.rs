@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Engine, PATIENCE, World, refused, succeed, until_status};
 
-const KMS: &str = "/v1/admin/organisation/kms";
+pub(crate) const KMS: &str = "/v1/admin/organisation/kms";
 
 /// A gate that is that account's user, whose key rings live for a second, and a proxy before the
 /// emulator.
@@ -32,7 +32,7 @@ async fn gate(emulator: Emulator, engine: Engine) -> (World, Account, FaultProxy
 }
 
 /// Asks again and again until the organisation's keys stand so.
-async fn until(world: &World, status: &str) -> Value {
+pub(crate) async fn until(world: &World, status: &str) -> Value {
     let begun = Instant::now();
     loop {
         let answer = succeed(world.get(KMS)).await;

@@ -5,7 +5,12 @@ mod ops;
 
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    layer::{Context, SubscriberExt as _},
+    util::SubscriberInitExt as _,
+};
 
 pub use metrics::Metrics;
 pub use ops::{Ops, Readiness};
@@ -79,11 +84,26 @@ pub fn init(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let set = match settings.format {
         LogFormat::Text => {
-            lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
+            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            lines.with_ansi(is_terminal).finish().with(Discreet).try_init()
         }
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).finish().with(Discreet).try_init(),
     };
     set.map_err(|_| TelemetryError::AlreadySet)
+}
+
+/// Keeps back lines that hold secrets, whatever the filter asks for.
+struct Discreet;
+
+/// Crates, by the beginning of their names, that write whole bodies of requests and answers in lines
+/// below `info`. The AWS SDK's have data keys in the clear.
+const INDISCREET: [&str; 1] = ["aws_"];
+
+impl<S: Subscriber> Layer<S> for Discreet {
+    fn enabled(&self, line: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        *line.level() <= Level::INFO
+            || !INDISCREET.iter().any(|name| line.target().starts_with(name))
+    }
 }
 
 #[cfg(test)]

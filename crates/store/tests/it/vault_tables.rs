@@ -107,7 +107,12 @@ on_both_engines! {
             let stale = DataKey { connection_id: None, id: world.id(), ..key.clone() };
             let refused = tx.data_keys().insert(&stale, Some(key.id), false).await;
             assert!(matches!(refused, Err(Error::Superseded)), "{refused:?}");
+            // Of those that follow each other, the ones that came to wrap nothing do not stay.
+            for _ in 0..3 {
+                tx.kms_connections().connect(&permit, &connection(world, organisation)).await?;
+            }
             tx.kms_connections().connect(&permit, &second).await?;
+            assert_eq!(tx.reader().kms_connections().list(organisation).await?.len(), 2);
             assert_eq!(tx.kms_connections().forget_former(organisation).await?, 0, "it wraps");
             let wrapping = |connection: Option<KmsConnectionId>| DataKeyWrapping {
                 connection_id: connection,

@@ -73,6 +73,7 @@ pub struct FaultProxy {
 struct State {
     behind: String,
     seen: Mutex<Vec<Seen>>,
+    answers: Mutex<Vec<String>>,
     faults: Mutex<Faults>,
 }
 
@@ -119,6 +120,7 @@ impl FaultProxy {
         let state = Arc::new(State {
             behind: behind.to_owned(),
             seen: Mutex::default(),
+            answers: Mutex::default(),
             faults: Mutex::default(),
         });
         #[expect(clippy::disallowed_methods, reason = "aborted when the proxy is dropped")]
@@ -149,6 +151,11 @@ impl FaultProxy {
     /// Every call that came, oldest first.
     pub fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the service answered to the calls that were passed on, as text.
+    pub fn answers(&self) -> Vec<String> {
+        self.state.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many calls of that operation came.
@@ -284,6 +291,7 @@ async fn pass(
         }
     }
     let answer = call.body(body).send().await.map_err(|_| Dropped)?;
+    state.answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer.text());
     let mut passed = plain(answer.status, answer.body);
     for (name, value) in &answer.headers {
         if name != http::header::CONTENT_LENGTH && name != http::header::TRANSFER_ENCODING {

@@ -69,6 +69,8 @@ pub(crate) const PROMPT_16: Load =
 const LOADS: [Load; 7] =
     [CHAT_64, CHAT_1, CHAT_STEADY, STREAM_16, STREAM_1, STREAM_STEADY, PROMPT_16];
 
+const OWN_KEY_LOADS: [Load; 3] = [CHAT_1, CHAT_STEADY, CHAT_64];
+
 /// One subject under one load.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Measured {
@@ -103,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         report.finish(&subject)?;
     }
+    own_key(provider.address, arguments, &folder, &mut report)?;
     report.cold_start(&subject::cold_starts(10)?);
     let text = report.text();
     println!("\n{text}");
@@ -114,6 +117,29 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         fs::write(&file, text + kept).map_err(|error| format!("{}: {error}", file.display()))?;
         println!("written to docs/performance.md");
     }
+    Ok(())
+}
+
+/// What a key of the organisation's own costs a call: two gates side by side, load by load, so that
+/// both meet the machine in the same state.
+fn own_key(
+    provider: SocketAddr,
+    arguments: &Arguments,
+    folder: &Path,
+    report: &mut Report,
+) -> Outcome {
+    let local = Subject::portcullis(provider)?;
+    let own = Subject::own_key(provider)?;
+    println!("\nportcullis, with the instance's key and with one of the organisation's own");
+    let before = own.unwraps();
+    for load in OWN_KEY_LOADS {
+        for (which, subject) in [(report::LOCAL_KEY, &local), (report::OWN_KEY, &own)] {
+            let measured = median(subject, &load, arguments, folder)?;
+            println!("  {:<24} {which:<12} {}", load.name, report::line(&measured));
+            report.add(which, load.name, measured);
+        }
+    }
+    report.unwraps(own.unwraps() - before);
     Ok(())
 }
 

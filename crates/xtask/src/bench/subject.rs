@@ -10,6 +10,7 @@ use std::{
 
 use portcullis_testkit::{
     client,
+    kms::Transit,
     process::{Portcullis, Setup, free_address},
 };
 use serde_json::json;
@@ -24,7 +25,18 @@ pub(crate) struct Subject {
     pub(crate) address: SocketAddr,
     headers: String,
     process: Process,
+    /// The organisation's own key service, if it has one.
+    kms: Option<KeyService>,
 }
+
+/// A key service on this machine that answers as slowly as one at the other end of a region, so that
+/// a call which waited for it would show.
+struct KeyService {
+    transit: Transit,
+    _runtime: Runtime,
+}
+
+const KMS_LATENCY: Duration = Duration::from_millis(20);
 
 enum Process {
     /// Nothing between the load and the provider.
@@ -36,7 +48,7 @@ enum Process {
 impl Subject {
     pub(crate) fn direct(provider: SocketAddr) -> Self {
         let headers = "authorization: Bearer sk-load\r\n".to_owned();
-        Self { name: "direct", address: provider, headers, process: Process::None }
+        Self { name: "direct", address: provider, headers, process: Process::None, kms: None }
     }
 
     /// nginx with one worker as a plain reverse proxy that keeps its connections.
@@ -52,9 +64,47 @@ impl Subject {
         let child = nginx.spawn().map_err(|error| format!("nginx: {error}"))?;
         let process = Process::Nginx(child);
         let headers = "authorization: Bearer sk-load\r\n".to_owned();
-        let subject = Self { name: "nginx", address, headers, process };
+        let subject = Self { name: "nginx", address, headers, process, kms: None };
         until_connectable(address, Duration::from_secs(5))?;
         Ok(subject)
+    }
+
+    /// The same, for an organisation that has connected a key of its own, in a service that takes
+    /// [`KMS_LATENCY`] for each answer.
+    pub(crate) fn own_key(provider: SocketAddr) -> Outcome<Self> {
+        // It serves from a thread of its own for as long as the subject lives.
+        let mut serving = tokio::runtime::Builder::new_multi_thread();
+        let serving = serving.worker_threads(1).enable_all().build();
+        let serving = serving.map_err(|error| format!("no runtime: {error}"))?;
+        let transit = serving.block_on(Transit::start("a-token", KMS_LATENCY));
+        let mut subject = Self::portcullis(provider)?;
+        subject.name = "portcullis, own key";
+        let runtime = runtime()?;
+        let url = format!("http://{}/v1/admin/organisation/kms", subject.address);
+        let key = subject.headers.lines().find_map(|line| line.strip_prefix("authorization: "));
+        let key = key.unwrap_or_default().to_owned();
+        let mut call = client::put(&url).json(&transit.settings());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let call = std::mem::replace(&mut call, client::get(&url));
+            let answer = runtime.block_on(call.header("authorization", &key).send());
+            let answer = answer.map_err(|error| error.to_string())?;
+            if answer.status == 200 && answer.json()["status"] == "active" {
+                break;
+            }
+            if answer.status != 200 || Instant::now() > deadline {
+                return Err(format!("the key was not connected: {}", answer.text()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        subject.kms = Some(KeyService { transit, _runtime: serving });
+        subject.until_known(&runtime)?;
+        Ok(subject)
+    }
+
+    /// How often the key service was asked to unwrap a data key; none without a service.
+    pub(crate) fn unwraps(&self) -> usize {
+        self.kms.as_ref().map_or(0, |kms| kms.transit.count("decrypt"))
     }
 
     /// The release binary with its defaults: key authentication, vault and record on.
@@ -77,7 +127,7 @@ impl Subject {
         let headers = format!("authorization: Bearer {key}\r\nx-portkey-provider: @load\r\n");
         let address = gate.address();
         let process = Process::Portcullis(Box::new(gate));
-        let subject = Self { name: "portcullis", address, headers, process };
+        let subject = Self { name: "portcullis", address, headers, process, kms: None };
         subject.until_known(&runtime)?;
         Ok(subject)
     }
