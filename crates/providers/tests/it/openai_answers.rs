@@ -105,6 +105,12 @@ fn streams() -> Vec<(&'static str, Call, &'static str, Observed)> {
         (
             "deepseek",
             chat("deepseek"),
+            "deepseek.hidden",
+            observed("d-1", "deepseek-reasoner", "stop", 5, deepseek),
+        ),
+        (
+            "deepseek",
+            open_chat("deepseek"),
             "",
             observed("d-1", "deepseek-reasoner", "stop", 5, deepseek),
         ),
@@ -129,6 +135,12 @@ fn streams() -> Vec<(&'static str, Call, &'static str, Observed)> {
         (
             "openrouter",
             chat("openrouter"),
+            "openrouter.hidden",
+            observed("gen-1", "meta-llama/llama-3.1-8b-instruct", "stop", 2, router),
+        ),
+        (
+            "openrouter",
+            open_chat("openrouter"),
             "",
             observed("gen-1", "meta-llama/llama-3.1-8b-instruct", "stop", 2, router),
         ),

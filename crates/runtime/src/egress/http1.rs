@@ -41,7 +41,7 @@ pub(super) struct H1 {
     idle_timeout: Duration,
     max_idle: usize,
     idle_since: Instant,
-    /// Whether its one call asks for another protocol.
+    /// Whether the call that it makes now asks for another protocol.
     upgrades: bool,
     /// With the answer that is waited for.
     patience: Patience,
@@ -327,6 +327,8 @@ impl Incoming {
         let is_clean = self.keeps_alive && self.first.is_empty() && self.outgoing.is_sent();
         if is_clean {
             self.h1.idle_since = Instant::now();
+            // The next call's protocol is the usual one.
+            self.h1.upgrades = false;
             let max_idle = self.h1.max_idle;
             pool::put_h1(self.key, self.h1, max_idle);
         }

@@ -162,6 +162,28 @@ async fn a_provider_that_does_not_switch_has_answered() {
 }
 
 #[tokio::test]
+async fn the_connection_of_a_refused_switch_serves_ordinary_calls() {
+    let upstream = Upstream::start(|mut stream, _| async move {
+        for switches in [true, false] {
+            let request = read_request(&mut stream).await.unwrap().to_ascii_lowercase();
+            assert_eq!(request.contains("\r\nconnection: upgrade\r\n"), switches, "{request}");
+            stream.write_all(HELLO).await.unwrap();
+        }
+        read_request(&mut stream).await.unwrap();
+        stream.write_all(SWITCHING).await.unwrap();
+    })
+    .await;
+    let egress = egress();
+    let (refused, _) = egress.upgrade(get(&upstream.url()), "shout", SOON).await.unwrap();
+    assert_eq!(text(refused.into_body()).await, "hello");
+    let ordinary = egress.send(get(&upstream.url()), SOON).await.unwrap();
+    assert_eq!(text(ordinary.into_body()).await, "hello");
+    let error = egress.send(get(&upstream.url()), SOON).await.err().unwrap();
+    assert!(error.to_string().contains("without having been asked"), "{error}");
+    assert_eq!(upstream.opened(), 1);
+}
+
+#[tokio::test]
 async fn nobody_switches_without_having_been_asked_to() {
     let upstream = Upstream::start(|mut stream, _| async move {
         while read_request(&mut stream).await.is_some() {

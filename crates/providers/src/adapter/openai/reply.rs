@@ -163,10 +163,10 @@ impl OpenAiReply {
             return Fate::Keep;
         }
         let Some((before, usage)) = told.usage else { return Fate::Keep };
-        if &text[usage.clone()] != "null" {
-            // Usage beside a choice comes unasked from some: nothing to hide.
-            let is_bare = told.choices.is_some_and(is_empty_list);
-            return if is_bare { Fate::Drop } else { Fate::Keep };
+        // An event that came for its usage alone goes with it; some have it beside a choice.
+        let is_bare = told.choices.is_some_and(is_empty_list);
+        if is_bare && &text[usage.clone()] != "null" {
+            return Fate::Drop;
         }
         let Some(data_at) = event.data_range().map(|range| range.start) else { return Fate::Keep };
         let span = member_span(text.as_bytes(), Walk::inside(text), before, usage);
