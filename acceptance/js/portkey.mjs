@@ -7,9 +7,12 @@ import {
   KEY, PROVIDER_KEY, UPSTREAM, URL, WEATHER, WORKSPACE,
   all, calls, eventually, failsWith, finish, step,
 } from "./common.mjs";
+import { watch } from "./every-method.mjs";
 
 const BASE = `${URL}/v1`;
 const admin = new Portkey({ apiKey: KEY, baseURL: BASE });
+// What lies below integrations is another journey's.
+const everyMethodWasCalled = watch(admin, "virtualKeys", "apiKeys", "providers", "integrations.");
 const hello = [{ role: "user", content: "hello" }];
 const holds = (value, text) => JSON.stringify(value).includes(text);
 
@@ -41,6 +44,9 @@ await admin.providers.create({
 assert.ok(holds(await admin.providers.list({ workspace_id: WORKSPACE }), "node-provider"));
 const provider = await admin.providers.retrieve({ slug: "node-provider", workspace_id: WORKSPACE });
 assert.equal(provider.name, "Node provider");
+await admin.providers.update({ slug: "node-provider", workspace_id: WORKSPACE, name: "Other name" });
+const renamed = await admin.providers.retrieve({ slug: "node-provider", workspace_id: WORKSPACE });
+assert.equal(renamed.name, "Other name");
 
 step("API keys");
 const key = await admin.apiKeys.create({
@@ -128,4 +134,5 @@ await admin.providers.delete({ slug: "node-provider", workspace_id: WORKSPACE })
 await admin.integrations.delete({ slug: "node-admin" });
 await failsWith(404, () => admin.integrations.retrieve({ slug: "node-admin" }));
 
+everyMethodWasCalled();
 finish();

@@ -6,11 +6,14 @@ from portkey_ai.api_resources import exceptions
 from portkey_ai.api_resources.utils import GenericResponse
 
 from common import KEY, PROVIDER_KEY, UPSTREAM, URL, WORKSPACE, calls, eventually, fails_with, finish, step
+from every_method import watch
 
 BASE = URL + "/v1"
 # The client's own calls and those of the OpenAI client inside it fail with different types.
 APIStatusError = (exceptions.APIStatusError, openai.APIStatusError)
 admin = Portkey(api_key=KEY, base_url=BASE)
+# What lies below integrations is another journey's.
+every_method_was_called = watch(admin, "virtual_keys", "api_keys", "providers", "integrations.")
 
 
 def chat(key, provider):
@@ -133,4 +136,5 @@ fails_with(404, APIStatusError, lambda: admin.providers.retrieve(slug="python-pr
 admin.integrations.delete(slug="python-admin")
 fails_with(404, APIStatusError, lambda: admin.integrations.retrieve(slug="python-admin"))
 
+every_method_was_called()
 finish()

@@ -61,11 +61,18 @@ pub(crate) fn refuse_forms(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// The longest body in which the field that is wrong is looked for: looking takes reading it again
+/// and again, and anybody may send one.
+const EXAMINED: usize = 64 << 10;
+
 /// Says which field is wrong and what it should be, without repeating what it holds: that may be a
 /// secret in the wrong place.
 fn complaint<T: DeserializeOwned>(text: &[u8], error: &serde_json::Error) -> String {
     if !error.is_data() {
         return format!("the request body is not valid JSON: {error}");
+    }
+    if text.len() > EXAMINED {
+        return "a field of the request body cannot be read".to_owned();
     }
     let Ok(Value::Object(members)) = serde_json::from_slice(text) else {
         return "the request body must be a JSON object".to_owned();
@@ -168,7 +175,12 @@ impl JsonSchema for MetadataBody {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object", "additionalProperties": {"type": "string"}})
+        json_schema!({
+            "type": "object",
+            "maxProperties": 64,
+            "propertyNames": {"minLength": 1, "maxLength": 128},
+            "additionalProperties": {"type": "string", "maxLength": 128},
+        })
     }
 }
 

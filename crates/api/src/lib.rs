@@ -19,6 +19,7 @@ mod query;
 mod resource;
 mod route;
 mod routes;
+mod schema;
 mod serve;
 mod trace;
 

@@ -8,6 +8,7 @@ pub(crate) fn all() -> Vec<Route> {
         resource::openapi::routes(),
         resource::organisation::routes(),
         resource::kms::routes(),
+        resource::token_issuer::routes(),
         resource::workspace::routes(),
         resource::environment::routes(),
         resource::workspace_member::routes(),

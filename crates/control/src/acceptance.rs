@@ -143,11 +143,12 @@ impl Control {
                            in first";
             return Err(ControlError::invalid("password", message));
         };
-        self.count_attempt(origin, user.email.as_str()).await?;
+        let attempt = self.count_attempt(origin, user.email.as_str()).await?;
         if !self.is_password(Some(user), password).await? {
+            self.tell_failure(origin, Some(user), user.email.as_str()).await?;
             return Err(ControlError::SignInFailed);
         }
-        self.forget_attempts(user.email.as_str()).await
+        self.forgive(attempt).await
     }
 
     /// Whoever invited must still be able to give what the invite gives: somebody who was made
@@ -156,9 +157,12 @@ impl Control {
         let Some(inviter) = invite.invited_by else { return Ok(()) };
         let snapshot = self.0.live.current();
         let organisation = invite.organisation_id;
-        let held = match snapshot.member(organisation, UserId::from_uuid(inviter)) {
-            Some(member) => member.role.scopes(),
-            None => key_scopes(&snapshot, ApiKeyId::from_uuid(inviter), invite),
+        let issuer = snapshot.token_issuer(organisation);
+        let issuer = issuer.filter(|_| inviter == organisation.uuid());
+        let held = match (issuer, snapshot.member(organisation, UserId::from_uuid(inviter))) {
+            (Some(issuer), _) => issuer.scopes,
+            (None, Some(member)) => member.role.scopes(),
+            (None, None) => key_scopes(&snapshot, ApiKeyId::from_uuid(inviter), invite),
         };
         let mut given = invite.role.scopes().with(&[Scope::OrganisationUsersCreate]);
         if let Some(roles) = snapshot.roles(organisation) {

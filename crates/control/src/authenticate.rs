@@ -1,6 +1,9 @@
 //! Who presents an API key.
 
+use std::sync::Arc;
+
 use portcullis_domain::{Actor, ApiKeyToken, AuditOrigin};
+use portcullis_identity::{TokenRefused, key_of_token, resembles_signed_token};
 
 use crate::{Caller, Control, ControlError, Result};
 
@@ -17,15 +20,26 @@ impl Control {
     /// outage never turns a good key away.
     pub fn authenticate(&self, token: &str, origin: AuditOrigin) -> Result<Caller, Refused> {
         let unknown = || Refused { error: ControlError::KeyUnknown, caller: None };
-        ApiKeyToken::check(token).map_err(|_| unknown())?;
         let parts = &*self.0;
         let now = parts.clock.now();
         let snapshot = parts.live.current();
-        let digest = parts.pepper.digest(token);
-        let key = snapshot.api_key_by_digest(&digest, now).ok_or_else(unknown)?;
-        let (scopes, own_data_only) = snapshot.scopes_of(key);
+        let key = if resembles_signed_token(token) {
+            key_of_token(token, &snapshot, now).map_err(|refused| match refused {
+                TokenRefused::Expired => Refused { error: ControlError::KeyExpired, caller: None },
+                TokenRefused::Unenforced(_) => {
+                    let error = ControlError::invalid("x-portkey-api-key", refused.to_string());
+                    Refused { error, caller: None }
+                }
+                _ => unknown(),
+            })?
+        } else {
+            ApiKeyToken::check(token).map_err(|_| unknown())?;
+            let digest = parts.pepper.digest(token);
+            Arc::clone(snapshot.api_key_by_digest(&digest, now).ok_or_else(unknown)?)
+        };
+        let (scopes, own_data_only) = snapshot.scopes_of(&key);
         let address = origin.client;
-        let caller = Caller { actor: Actor::from_api_key(key, scopes, own_data_only), origin };
+        let caller = Caller { actor: Actor::from_api_key(&key, scopes, own_data_only), origin };
         let refused = |error| Refused { error, caller: Some(Box::new(caller.clone())) };
         if key.is_expired(now) {
             return Err(refused(ControlError::KeyExpired));

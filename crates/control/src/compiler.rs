@@ -30,6 +30,7 @@ pub async fn load_snapshot(db: &Db) -> Result<Snapshot> {
     let mut take = |change| snapshot.apply(revision, [change]);
     reader.load_organisations(&mut |row| take(Change::Organisation(Arc::new(row)))).await?;
     reader.load_members(&mut |row| take(Change::Member(Arc::new(row)))).await?;
+    reader.load_token_issuers(&mut |row| take(Change::TokenIssuer(Arc::new(row)))).await?;
     reader.load_workspaces(&mut |row| take(Change::Workspace(Arc::new(row)))).await?;
     reader.load_api_keys(&mut |row| take(Change::ApiKey(Arc::new(row)))).await?;
     reader.load_integrations(&mut |row| take(Change::Integration(Arc::new(row)))).await?;
@@ -139,6 +140,12 @@ async fn changes(reader: &mut Reader, events: &[Event]) -> Result<Vec<Change>> {
                 Some(row) => Change::VirtualKey(Arc::new(row)),
                 None => Change::VirtualKeyGone(id),
             },
+            Subject::TokenIssuer(id) => {
+                match sound(event, tenant.token_issuers().find(id).await)? {
+                    Some(row) => Change::TokenIssuer(Arc::new(row)),
+                    None => Change::TokenIssuerGone(id),
+                }
+            }
         });
     }
     Ok(changes)

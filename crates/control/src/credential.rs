@@ -30,6 +30,12 @@ pub(crate) fn provider(name: &str, field: &'static str) -> Result<&'static Provi
     })
 }
 
+/// The names by which providers are known, the older spellings of clients included.
+pub fn provider_names() -> Vec<&'static str> {
+    let names = catalog::all().iter().map(|provider| provider.name);
+    names.chain(catalog::OLDER_NAMES.iter().map(|(older, _)| *older)).collect()
+}
+
 /// The masked key, to recognise a credential by.
 pub(crate) fn hint(credential: &Credential) -> String {
     credential.key.as_ref().map(|key| mask(key.danger_expose())).unwrap_or_default()

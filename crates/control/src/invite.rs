@@ -184,12 +184,13 @@ impl Invites<'_> {
     }
 }
 
-/// By whom: that they may still give what they gave is asked when the invite is accepted. An
-/// organisation's issuer of tokens answers for its tokens.
+/// By whom: that they may still give what they gave is asked when the invite is accepted. For a
+/// token its issuer answers, of which an organisation has one, known by the organisation's id.
 fn inviter(actor: &Actor) -> Option<Uuid> {
     match actor.kind() {
         ActorKind::ApiKey(id, _) => Some(id.uuid()),
         ActorKind::User(id, _) => Some(id.uuid()),
-        ActorKind::Token(_) | ActorKind::Operator => None,
+        ActorKind::Token(_) => Some(actor.organisation().uuid()),
+        ActorKind::Operator => None,
     }
 }

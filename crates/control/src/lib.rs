@@ -11,6 +11,8 @@
 
 mod acceptance;
 mod api_key;
+mod apply;
+mod audit_check;
 mod audit_log;
 mod authenticate;
 mod bootstrap;
@@ -22,6 +24,7 @@ mod data_keys;
 mod desk;
 mod environment;
 mod error;
+mod fetch;
 mod instance;
 mod integration;
 mod invite;
@@ -37,6 +40,7 @@ mod personal_key;
 mod provider;
 mod session;
 mod sign_in;
+mod token_issuer;
 mod vault_trail;
 mod virtual_key;
 mod workspace;
@@ -47,7 +51,7 @@ use std::{sync::Arc, time::Duration};
 use portcullis_domain::{
     AuditActor, AuditOrigin, AuditSigner, CallId, Clock, Dice, Live, Revision, Timestamp, User,
 };
-use portcullis_identity::{PasswordHashing, SessionRules};
+use portcullis_identity::{PasswordHashing, SecretToken, SessionRules};
 use portcullis_store::{Db, Scene};
 use portcullis_vault::{AuditKey, Pepper, Vault};
 use tokio::sync::{Semaphore, watch};
@@ -57,15 +61,18 @@ use mint::Mint;
 
 pub use acceptance::{Acceptance, Accepted, InviteDetail};
 pub use api_key::{ApiKeyChange, ApiKeys, Grant, NewApiKey, Rotated};
+pub use apply::{Applied, Change, ChangeKind, Document, NotApplied, SecretSource, Surroundings};
+pub use audit_check::{AuditReport, audit_checkpoints, check_audit};
 pub use audit_log::{Asked, AuditLogs, AuditPage, EXPORT_STEP, StoredAuditTrail};
 pub use authenticate::Refused;
 pub use bootstrap::{Initialised, InstanceKeys, Prepared, bootstrap, prepare};
 pub use caller::Caller;
 pub use compiler::{Compiler, load_snapshot};
-pub use credential::CredentialChange;
+pub use credential::{CredentialChange, provider_names};
 pub use data_keys::StoredDataKeys;
 pub use environment::{EnvironmentChange, Environments};
 pub use error::{ControlError, Result};
+pub use fetch::{Fetch, Fetching};
 pub use instance::{instance_audit_key, instance_pepper};
 pub use integration::{
     IntegrationChange, IntegrationDetail, IntegrationScope, Integrations, NewIntegration,
@@ -86,6 +93,7 @@ pub use portcullis_store::{
 pub use provider::{NewProvider, ProviderChange, Providers};
 pub use session::{Membership, Own, Person};
 pub use sign_in::{SignIn, SignedIn};
+pub use token_issuer::{NewTokenIssuer, TokenIssuers, TokenKeys};
 pub use vault_trail::{VaultTrail, VaultTrailWriter};
 pub use virtual_key::{NewVirtualKey, VirtualKeyChange, VirtualKeyDetail, VirtualKeys};
 pub use workspace::{NewWorkspace, WorkspaceChange, WorkspaceQuery, Workspaces};
@@ -119,6 +127,8 @@ pub struct Parts {
     pub dice: Arc<dyn Dice>,
     /// Makes and checks passwords' hashes.
     pub passwords: Passwords,
+    /// What comes from outside.
+    pub fetch: Arc<dyn Fetch>,
     /// What the operator decides.
     pub settings: ControlSettings,
 }
@@ -131,6 +141,14 @@ pub struct ControlSettings {
     pub public_url: String,
     /// How long sessions live.
     pub sessions: SessionRules,
+}
+
+impl ControlSettings {
+    /// Where somebody who was invited goes. The token is behind the `#`, so that no server's log
+    /// gets to see it.
+    pub fn invite_link(&self, token: &SecretToken) -> String {
+        format!("{}/console/invite#{}", self.public_url, token.danger_expose())
+    }
 }
 
 /// Makes and checks passwords' hashes, a few at a time: the work is made to be slow, and must not
@@ -170,6 +188,11 @@ impl Control {
     /// The caller's organisation.
     pub fn organisation<'a>(&'a self, caller: &'a Caller) -> Organisations<'a> {
         Organisations(self.desk(caller))
+    }
+
+    /// The organisation's issuer of tokens.
+    pub fn token_issuers<'a>(&'a self, caller: &'a Caller) -> TokenIssuers<'a> {
+        TokenIssuers(self.desk(caller))
     }
 
     /// Workspaces.

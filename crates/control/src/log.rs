@@ -1,10 +1,7 @@
 //! Logs.
 
-use portcullis_domain::{
-    AuditAction, AuditResource, CallId, Content, ContentPart, Log, Reach, Scope, Sealed,
-    SealedPlace,
-};
-use portcullis_record::body;
+use portcullis_domain::{AuditAction, AuditResource, CallId, Log, Reach, Scope, Sealed};
+use portcullis_record::content;
 use portcullis_store::{LogCursor, LogFilter, LogReach, Note};
 use portcullis_vault::Vault;
 
@@ -85,12 +82,13 @@ impl Logs<'_> {
         if !self.sees(Scope::LogsView, &log) {
             return Ok(LogDetail { log, request: None, response: None });
         }
-        let Content { request, response } = tenant.logs().content(id).await?;
+        let content = tenant.logs().content(id).await?;
         drop(reader);
         self.0.note(read_content(&log)).await?;
-        let vault = &self.0.parts.vault;
-        let request = open(vault, &log, ContentPart::Request, request).await?;
-        let response = open(vault, &log, ContentPart::Response, response).await?;
+        let [request, response] = match content {
+            None => [None, None],
+            Some(sealed) => open(&self.0.parts.vault, &log, &sealed).await?,
+        };
         Ok(LogDetail { log, request, response })
     }
 
@@ -124,20 +122,8 @@ fn read_content(log: &Log) -> Note {
     }
 }
 
-async fn open(
-    vault: &Vault,
-    log: &Log,
-    part: ContentPart,
-    sealed: Option<Sealed>,
-) -> Result<Option<Vec<u8>>> {
-    let Some(sealed) = sealed else { return Ok(None) };
-    let place = SealedPlace {
-        organisation: Some(log.organisation_id),
-        table: "log_bodies",
-        row: log.id.uuid(),
-        field: part.name(),
-    };
-    let opened = vault.open(&place, &sealed).await?;
-    let stored = opened.danger_expose().clone();
-    body::unpack(stored).map(Some).map_err(|error| ControlError::Internal(error.to_string()))
+async fn open(vault: &Vault, log: &Log, sealed: &Sealed) -> Result<content::Bodies> {
+    let opened = vault.open(&log.content_place(), sealed).await?;
+    let bodies = content::read(opened.danger_expose());
+    bodies.map_err(|error| ControlError::Internal(error.to_string()))
 }

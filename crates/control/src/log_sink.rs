@@ -1,9 +1,9 @@
 //! Where the record's logs go: the database.
 
-use std::{collections::HashMap, future::Future, pin::Pin};
+use std::{future::Future, pin::Pin};
 
 use portcullis_record::{Batch, LogSink, SinkError};
-use portcullis_store::{Db, Error, LogBody, LogRow, Tx};
+use portcullis_store::{Db, Error, LogRow, Tx};
 
 /// Stores shipped logs in the database.
 pub struct StoredLogs(Db);
@@ -24,25 +24,14 @@ impl LogSink for StoredLogs {
             let rows: Vec<LogRow<'_>> = batch
                 .logs
                 .iter()
-                .map(|shipped| LogRow { log: &shipped.log, fields_json: &shipped.fields })
-                .collect();
-            let instants: HashMap<_, _> =
-                batch.logs.iter().map(|s| (s.log.id, s.log.created_at)).collect();
-            let bodies: Vec<LogBody<'_>> = batch
-                .bodies
-                .iter()
-                .filter_map(|body| {
-                    Some(LogBody {
-                        log_id: body.call_id,
-                        organisation_id: body.organisation_id,
-                        created_at: *instants.get(&body.call_id)?,
-                        part: body.part,
-                        sealed: &body.sealed,
-                    })
+                .map(|shipped| LogRow {
+                    log: &shipped.log,
+                    fields_json: &shipped.fields,
+                    content: shipped.content.as_ref(),
                 })
                 .collect();
             let write = async |tx: &mut Tx| {
-                let poison = tx.logs().insert_batch(&rows, &bodies).await?;
+                let poison = tx.logs().insert_batch(&rows).await?;
                 match poison.into_iter().next() {
                     None => Ok(()),
                     Some(poison) => Err(Failure::Poison(poison.reason)),

@@ -5,6 +5,8 @@ use portcullis_domain::{
     Workspace, WorkspaceRole,
 };
 
+use portcullis_store::Act;
+
 use crate::{ControlError, Result, check, desk::Desk, mint::Mint, workspace};
 
 /// Use cases of the caller's organisation.
@@ -28,6 +30,21 @@ impl Organisations<'_> {
     pub async fn retrieve(&self) -> Result<Organisation> {
         self.0.permit(Scope::OrganisationSettingsRead, self.0.here())?;
         self.load().await
+    }
+
+    /// Writes a new organisation with its default workspace: for the operator, who is told of in
+    /// its trail first.
+    pub(crate) async fn create(
+        &self,
+        organisation: &Organisation,
+        workspace: &Workspace,
+    ) -> Result<()> {
+        let permit = self.0.permit(Scope::OrganisationSettingsUpdate, self.0.here())?;
+        let write = async |act: &mut Act| {
+            act.insert(&permit, organisation).await?;
+            Ok(workspace::insert(act, &permit, workspace).await?)
+        };
+        self.0.act(write).await
     }
 
     /// Changes the organisation.
@@ -75,6 +92,16 @@ impl Organisations<'_> {
             if let Some(scope) = opened.iter().find(|scope| !held.contains(*scope)) {
                 let message =
                     format!("'{scope}' cannot be granted by somebody who does not hold it");
+                return Err(ControlError::invalid("settings.roles", message));
+            }
+            // To see the calls of others is what those scopes are for.
+            let sees_more = before.sees_own_data_only(role) && !after.sees_own_data_only(role);
+            let views = [Scope::LogsView, Scope::LogsList, Scope::AnalyticsView];
+            if let Some(scope) = views.into_iter().find(|scope| sees_more && !held.contains(*scope))
+            {
+                let message = format!(
+                    "'{scope}' of others' calls cannot be granted by somebody who does not hold it"
+                );
                 return Err(ControlError::invalid("settings.roles", message));
             }
         }

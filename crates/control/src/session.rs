@@ -258,11 +258,12 @@ impl Own<'_> {
         let user = &self.person.user;
         check_password(new.danger_expose(), user.email.as_str())
             .map_err(|weak| ControlError::invalid("new_password", weak.to_string()))?;
-        self.control.count_attempt(&self.person.origin, user.email.as_str()).await?;
+        let origin = &self.person.origin;
+        let attempt = self.control.count_attempt(origin, user.email.as_str()).await?;
         if !self.control.is_password(Some(user), current).await? {
             return Err(ControlError::invalid("current_password", "is not your password"));
         }
-        self.control.forget_attempts(user.email.as_str()).await?;
+        self.control.forgive(attempt).await?;
         let hash = self.control.hash_password(new).await?;
         let organisations = self.organisations().await?;
         let session = self.person.session.id;

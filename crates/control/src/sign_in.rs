@@ -36,6 +36,9 @@ pub struct SignedIn {
     pub user: User,
 }
 
+/// An attempt that was counted: under which digests, by which rules, and what is remembered.
+pub(crate) struct Attempt(Vec<([u8; 32], BackOff, Failures)>);
+
 /// How long an attempt waits for its turn: hashing is made to be slow, and two at a time are
 /// enough.
 const TURN: Duration = Duration::from_secs(10);
@@ -45,7 +48,7 @@ impl Control {
     pub async fn sign_in(&self, origin: &AuditOrigin, asked: SignIn) -> Result<SignedIn> {
         let parts = &*self.0;
         let email = EmailAddress::parse(&asked.email).ok();
-        self.count_attempt(origin, &asked.email).await?;
+        let attempt = self.count_attempt(origin, &asked.email).await?;
         let user = match &email {
             None => None,
             Some(email) => parts.db.read().await?.users().find_by_email(email).await?,
@@ -55,7 +58,7 @@ impl Control {
             return Err(ControlError::SignInFailed);
         }
         let user = user.ok_or(ControlError::SignInFailed)?;
-        self.forget_attempts(&asked.email).await?;
+        self.forgive(attempt).await?;
         self.begin_session(origin, user, asked.organisation.as_deref()).await
     }
 
@@ -133,37 +136,51 @@ impl Control {
     }
 
     /// Counts an attempt on an account and from an address, unless either must wait.
-    pub(crate) async fn count_attempt(&self, origin: &AuditOrigin, account: &str) -> Result<()> {
+    pub(crate) async fn count_attempt(
+        &self,
+        origin: &AuditOrigin,
+        account: &str,
+    ) -> Result<Attempt> {
         let parts = &*self.0;
         let now = parts.clock.now();
         let rules = parts.attempts(origin, account);
-        let count = async |tx: &mut Tx| -> Result<()> {
+        let count = async |tx: &mut Tx| -> Result<Attempt> {
             let mut counted = Vec::with_capacity(rules.len());
             for (id, rule) in &rules {
                 let failures = failures(tx.reader().sign_in_attempts().find(id).await?);
                 if let Some(wait_millis) = rule.wait(&failures, now) {
                     return Err(ControlError::TooManyAttempts { wait_millis });
                 }
-                counted.push((id, rule.attempted(&failures, now)));
+                counted.push((*id, *rule, rule.attempted(&failures, now)));
             }
-            for (id, failures) in counted {
-                tx.sign_in_attempts().put(id, &attempts(failures)).await?;
+            for (id, _, failures) in &counted {
+                tx.sign_in_attempts().put(id, &attempts(*failures)).await?;
             }
-            Ok(())
+            Ok(Attempt(counted))
         };
         parts.db.write(count).await
     }
 
-    /// An account whose password is known owes nothing any more.
-    pub(crate) async fn forget_attempts(&self, account: &str) -> Result<()> {
-        let id = self.0.account_id(account);
-        let forget =
-            async |tx: &mut Tx| -> Result<()> { Ok(tx.sign_in_attempts().forget(&id).await?) };
-        self.0.db.write(forget).await
+    /// An attempt did not fail: an account whose password is known owes nothing any more, and its
+    /// address nothing for this one.
+    pub(crate) async fn forgive(&self, attempt: Attempt) -> Result<()> {
+        let forgive = async |tx: &mut Tx| -> Result<()> {
+            for (id, rule, attempted) in &attempt.0 {
+                if *rule == BackOff::ACCOUNT {
+                    tx.sign_in_attempts().forget(id).await?;
+                    continue;
+                }
+                let now = failures(tx.reader().sign_in_attempts().find(id).await?);
+                let left = attempts(rule.succeeded(&now, attempted));
+                tx.sign_in_attempts().put(id, &left).await?;
+            }
+            Ok(())
+        };
+        self.0.db.write(forgive).await
     }
 
     /// Tells every organisation that the person belongs to; of somebody unknown, the instance.
-    async fn tell_failure(
+    pub(crate) async fn tell_failure(
         &self,
         origin: &AuditOrigin,
         user: Option<&User>,

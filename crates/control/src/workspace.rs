@@ -6,7 +6,7 @@ use portcullis_domain::{
 };
 use portcullis_store::{Act, List, Page, WorkspaceFilter};
 
-use crate::{ControlError, Result, check, desk::Desk, mint::Mint};
+use crate::{ControlError, Result, WorkspaceMembers, check, desk::Desk, mint::Mint};
 
 /// Use cases of workspaces.
 pub struct Workspaces<'a>(pub(crate) Desk<'a>);
@@ -72,6 +72,7 @@ impl Workspaces<'_> {
         if !new.users.is_empty() {
             // Whoever lets people in must be able to, and must hold what they get.
             self.0.permit(Scope::WorkspaceUsersCreate, self.0.here())?;
+            WorkspaceMembers(self.0).check_grant(&workspace, WorkspaceRole::Member)?;
             let mut reader = self.0.parts.db.read().await?;
             let mut tenant = reader.tenant(self.0.organisation());
             let known = tenant.members().of_ids(&new.users).await?;

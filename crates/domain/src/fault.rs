@@ -59,6 +59,8 @@ pub enum FaultKind {
     VirtualKeyExpired,
     /// The model is not on the virtual key's list.
     ModelNotAllowed,
+    /// The batch has no output, or none yet.
+    OutputMissing,
     /// The body is larger than allowed.
     BodyTooLarge,
     /// The caller was too slow to send.
@@ -125,7 +127,7 @@ impl FaultKind {
             Self::BadRequest | Self::HostRefused => 400,
             Self::KeyUnknown | Self::KeyExpired | Self::VirtualKeyExpired => 401,
             Self::ScopeMissing | Self::AddressRefused => 403,
-            Self::RouteUnknown => 404,
+            Self::RouteUnknown | Self::OutputMissing => 404,
             Self::ClientTooSlow | Self::UpstreamTimeout => 408,
             Self::ModelNotAllowed => 412,
             Self::BodyTooLarge => 413,
@@ -151,6 +153,7 @@ impl FaultKind {
             Self::AddressRefused => "address_refused",
             Self::VirtualKeyExpired => "virtual_key_expired",
             Self::ModelNotAllowed => "model_not_allowed",
+            Self::OutputMissing => "output_missing",
             Self::BodyTooLarge => "body_too_large",
             Self::ClientTooSlow => "client_too_slow",
             Self::ClientGone => "client_gone",

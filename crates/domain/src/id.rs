@@ -43,6 +43,11 @@ impl<N: Noun> Id<N> {
         Self(uuid, PhantomData)
     }
 
+    /// The id that a hash comes to: a UUID of version 8 (RFC 9562 §5.8), for what is not stored.
+    pub const fn from_hash(hash: [u8; 16]) -> Self {
+        Self::from_uuid(uuid::Builder::from_custom_bytes(hash).into_uuid())
+    }
+
     /// The UUID itself.
     pub const fn uuid(self) -> Uuid {
         self.0

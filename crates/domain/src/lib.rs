@@ -28,6 +28,7 @@ mod shards;
 mod slug;
 mod snapshot;
 mod time;
+mod token_issuer;
 mod usage;
 mod user;
 mod virtual_key;
@@ -38,9 +39,9 @@ pub use api_key::{
     MalformedAddressRange, MalformedApiKey, PreviousDigest,
 };
 pub use audit::{
-    AuditAction, AuditActor, AuditActorKind, AuditEvent, AuditLink, AuditOrigin, AuditOutcome,
-    AuditProof, AuditRecord, AuditResource, AuditSigner, AuditTrail, AuditTrailFuture,
-    AuditUnavailable, ChainCheck, ChainHead, Tampering, canonical,
+    AuditAction, AuditActor, AuditActorKind, AuditCheckpoint, AuditEvent, AuditLink, AuditOrigin,
+    AuditOutcome, AuditProof, AuditRecord, AuditResource, AuditSigner, AuditTrail,
+    AuditTrailFuture, AuditUnavailable, ChainCheck, ChainHead, Tampering, canonical,
 };
 pub use fault::{Fault, FaultKind, Origin, Retry};
 pub use feature::{Feature, Level, MalformedPermissions, Permissions};
@@ -49,7 +50,7 @@ pub use id::{
     MalformedId, NodeId, Noun, OrganisationId, SessionId, UserId, VirtualKeyId, WorkspaceId,
 };
 pub use invite::{Invite, InviteStatus, InvitedTo};
-pub use log::{Content, ContentPart, Log, LogState, StoredContent, Timings};
+pub use log::{Log, LogState, StoredContent, Timings};
 pub use member::{Member, WorkspaceMember};
 pub use money::{NanoDollars, PicoDollars};
 pub use organisation::{Organisation, OrganisationSettings};
@@ -66,6 +67,7 @@ pub use shards::Shards;
 pub use slug::{MalformedSlug, Slug};
 pub use snapshot::{Change, Live, Revision, Snapshot};
 pub use time::{Clock, Dice, MalformedTimestamp, Timestamp};
+pub use token_issuer::{TokenClaims, TokenIssuer, TokenKey, TokenKeyMaterial};
 pub use usage::{Usage, UsageSource};
 pub use user::{EmailAddress, MalformedEmailAddress, User};
 pub use virtual_key::{Integration, IntegrationModel, IntegrationModels, VirtualKey};

@@ -5,8 +5,8 @@ use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApiKeyId, CallId, EnvironmentId, IntegrationId, NanoDollars, NodeId, OrganisationId, Sealed,
-    Timestamp, Usage, UsageSource, UserId, VirtualKeyId, WorkspaceId,
+    ApiKeyId, CallId, EnvironmentId, IntegrationId, NanoDollars, NodeId, OrganisationId,
+    SealedPlace, Timestamp, Usage, UsageSource, UserId, VirtualKeyId, WorkspaceId,
 };
 
 /// The record of one call. Written twice: when the provider is about to be called, with what is
@@ -204,7 +204,8 @@ pub struct Timings {
     pub request_parsing: u64,
     /// Identifying, planning and preparing, up to sending.
     pub pre_processing: u64,
-    /// From sending to the provider's response head.
+    /// From sending to the provider's response head: of several requests, from sending the first to
+    /// the head of the last, and waits between them are part of it.
     pub upstream: u64,
     /// From accepting the call to the first byte of body for the client.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -228,31 +229,14 @@ pub enum StoredContent {
     Truncated,
 }
 
-/// What the client sent and got, sealed under the call's organisation: table `log_bodies`, row the
-/// call's id, field `request` or `response`.
-#[derive(Clone, Debug, Default)]
-pub struct Content {
-    /// The request body as received.
-    pub request: Option<Sealed>,
-    /// The response body as sent.
-    pub response: Option<Sealed>,
-}
-
-/// Which part of a call's content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentPart {
-    /// What the client sent.
-    Request,
-    /// What the client got.
-    Response,
-}
-
-impl ContentPart {
-    /// The field's name in the sealed place.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Response => "response",
+impl Log {
+    /// Where the call's content belongs: what the client sent and got, sealed as one value.
+    pub fn content_place(&self) -> SealedPlace {
+        SealedPlace {
+            organisation: Some(self.organisation_id),
+            table: "log_contents",
+            row: self.id.uuid(),
+            field: "sealed",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use crate::{Content, Log};
+use crate::{Log, Sealed};
 
 /// Where the data plane records its calls. Nothing here waits for a lock that other calls hold, nor
 /// for the database.
@@ -22,10 +22,11 @@ pub trait Recorder: Send + Sync {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), RecordUnavailable>>;
 
-    /// Records how the call ended, with its content when that is to be kept. A call that never
+    /// Records how the call ended, with its content ([`Log::content_place`]) when that is to be
+    /// kept. A call that never
     /// reached a provider may be closed without having been opened. Called from `Drop` too, when a
     /// client hangs up; a failure is counted and reported by the recorder itself.
-    fn close(&self, log: &Log, content: Content);
+    fn close(&self, log: &Log, content: Option<Sealed>);
 
     /// Has what this thread recorded survive the death of this process. A thread that has called
     /// this must go on to do so at the end of each of its turns: from then on its facts wait for it.

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     ApiKey, ApiKeyDigest, ApiKeyId, Integration, IntegrationId, Member, Organisation,
-    OrganisationId, RoleScopes, ScopeSet, Shards, Slug, Timestamp, UserId, VirtualKey,
+    OrganisationId, RoleScopes, ScopeSet, Shards, Slug, Timestamp, TokenIssuer, UserId, VirtualKey,
     VirtualKeyId, Workspace, WorkspaceId,
 };
 
@@ -22,6 +22,7 @@ pub struct Snapshot {
     organisations: Shards<OrganisationId, Arc<Organisation>>,
     roles: Shards<OrganisationId, Arc<RoleScopes>>,
     members: Shards<(OrganisationId, UserId), Arc<Member>>,
+    token_issuers: Shards<OrganisationId, Arc<TokenIssuer>>,
     workspaces: Shards<WorkspaceId, Arc<Workspace>>,
     api_keys: Shards<ApiKeyId, Arc<ApiKey>>,
     digests: Shards<[u8; 32], Arc<ApiKey>>,
@@ -44,6 +45,10 @@ pub enum Change {
     Member(Arc<Member>),
     /// A person has left an organisation.
     MemberGone(OrganisationId, UserId),
+    /// An organisation's issuer of tokens is new or changed.
+    TokenIssuer(Arc<TokenIssuer>),
+    /// An organisation has no issuer of tokens any more.
+    TokenIssuerGone(OrganisationId),
     /// A workspace is new or changed.
     Workspace(Arc<Workspace>),
     /// A workspace is gone.
@@ -108,6 +113,12 @@ impl Snapshot {
             }
             Change::MemberGone(organisation, user) => {
                 self.members.remove(&(organisation, user));
+            }
+            Change::TokenIssuer(issuer) => {
+                self.token_issuers.insert(issuer.organisation_id, issuer);
+            }
+            Change::TokenIssuerGone(id) => {
+                self.token_issuers.remove(&id);
             }
             Change::Workspace(workspace) => {
                 self.workspaces.insert(workspace.id, workspace);
@@ -202,6 +213,30 @@ impl Snapshot {
     /// What the workspace roles of an organisation come to.
     pub fn roles(&self, organisation: OrganisationId) -> Option<&Arc<RoleScopes>> {
         self.roles.get(&organisation)
+    }
+
+    /// Who signs tokens of an organisation.
+    pub fn token_issuer(&self, organisation: OrganisationId) -> Option<&Arc<TokenIssuer>> {
+        self.token_issuers.get(&organisation)
+    }
+
+    /// A workspace of an organisation by id or slug. Looks through all of them when it is a slug:
+    /// not for every call.
+    pub fn workspace_named(
+        &self,
+        organisation: OrganisationId,
+        named: &str,
+    ) -> Option<&Arc<Workspace>> {
+        let found = match WorkspaceId::parse(named) {
+            Ok(id) => self.workspaces.get(&id),
+            Err(_) => {
+                let is_it = |workspace: &&Arc<Workspace>| {
+                    workspace.organisation_id == organisation && workspace.slug.as_str() == named
+                };
+                self.workspaces.iter().map(|(_, workspace)| workspace).find(is_it)
+            }
+        };
+        found.filter(|workspace| workspace.organisation_id == organisation)
     }
 
     /// The API key of that id.

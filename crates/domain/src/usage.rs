@@ -91,6 +91,20 @@ impl Usage {
             characters pages web_searches);
     }
 
+    /// Adds what `other` consumed besides.
+    pub fn add(&mut self, other: &Self) {
+        macro_rules! add { ($($field:ident)*) => {$(
+            if let Some(more) = other.$field {
+                self.$field = Some(self.$field.unwrap_or(0).saturating_add(more));
+            }
+        )*} }
+        add!(input_tokens output_tokens cache_read_tokens cache_write_tokens
+            cache_write_1h_tokens reasoning_tokens input_audio_tokens cached_audio_tokens
+            output_audio_tokens input_image_tokens output_image_tokens
+            accepted_prediction_tokens rejected_prediction_tokens images audio_millis
+            characters pages web_searches);
+    }
+
     /// Input and output tokens together, if either is known.
     pub fn total_tokens(&self) -> Option<u64> {
         match (self.input_tokens, self.output_tokens) {

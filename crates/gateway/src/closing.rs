@@ -5,8 +5,7 @@ use std::{borrow::Cow, future::poll_fn, sync::Arc};
 use bytes::Bytes;
 use http::{Method, StatusCode, Uri, header::USER_AGENT};
 use portcullis_domain::{
-    Clock, Content, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent,
-    Timestamp, Usage,
+    Clock, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent, Timestamp, Usage,
 };
 use portcullis_providers::{Endpoint, adapter::Observed};
 
@@ -40,10 +39,14 @@ struct State {
     /// The request's JSON, to settle from what the provider leaves unsaid.
     request: Option<Bytes>,
     upload: Option<Arc<Progress>>,
+    /// When the first of its requests was sent.
+    first_sent_at: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     answered_at: Option<Timestamp>,
     /// The provider's status.
     status: Option<StatusCode>,
+    /// How often a request was sent again.
+    retries: u8,
     ended: bool,
 }
 
@@ -60,9 +63,11 @@ impl Closing {
             kept: keeps.then(|| Kept::new(parts.settings.max_kept_bytes)),
             request: None,
             upload: None,
+            first_sent_at: None,
             sent_at: None,
             answered_at: None,
             status: None,
+            retries: 0,
             ended: false,
         }))
     }
@@ -128,8 +133,9 @@ impl Closing {
         }
         let log = &mut state.log;
         log.upstream_host = upstream.authority().map(|authority| authority.host().to_owned());
+        let first_sent_at = *state.first_sent_at.get_or_insert(now);
         log.timings.pre_processing =
-            now.micros_since(log.created_at).saturating_sub(log.timings.request_parsing);
+            first_sent_at.micros_since(log.created_at).saturating_sub(log.timings.request_parsing);
         log.attempts += 1;
         let unrecorded = |error| {
             let text = "the call cannot be recorded now, and is therefore not made";
@@ -147,14 +153,63 @@ impl Closing {
         self.0.sent_at = None;
     }
 
+    /// The provider is about to be tried again: what it answered is not the call's answer.
+    pub(crate) fn retry(&mut self) {
+        let state = &mut *self.0;
+        state.retries += 1;
+        (state.sent_at, state.answered_at, state.status) = (None, None, None);
+        state.log.response_status = None;
+    }
+
+    /// How often the provider was tried again.
+    pub(crate) fn retries(&self) -> u8 {
+        self.0.retries
+    }
+
+    /// What `x-portkey-retry-attempt-count` says: 0 where nothing was tried again, else how many
+    /// retries it took, or -1 when they were of no use (data-plane reference §6).
+    pub(crate) fn retry_count(&self) -> i32 {
+        self.0.retry_count()
+    }
+
+    /// How much of each side's content is kept; none when nothing is.
+    pub(crate) fn max_kept_bytes(&self) -> Option<usize> {
+        self.0.kept.as_ref().map(Kept::limit)
+    }
+
+    /// The first of a session's messages comes from the provider.
+    pub(crate) fn first_byte(&mut self) {
+        let log = &mut self.0.log;
+        log.timings.time_to_first_byte = Some(self.0.clock.now().micros_since(log.created_at));
+    }
+
+    /// What passed in a session: bytes from client and provider, the provider's messages, and of
+    /// both the text as far as it is kept.
+    pub(crate) fn session(
+        &mut self,
+        (request_bytes, response_bytes): (u64, u64),
+        messages: u32,
+        (request, response): (Option<Bytes>, Option<Bytes>),
+    ) {
+        let log = &mut self.0.log;
+        log.stream = true;
+        (log.request_bytes, log.response_bytes) = (request_bytes, response_bytes);
+        log.response_chunks = messages;
+        if let Some(kept) = &mut self.0.kept {
+            request.iter().for_each(|text| kept.request(text));
+            response.iter().for_each(|text| kept.response(text));
+        }
+    }
+
     /// The provider's head has come.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         let state = &mut *self.0;
         let now = state.clock.now();
         state.answered_at = Some(now);
         state.status = Some(status);
-        if let Some(sent_at) = state.sent_at {
-            state.log.timings.upstream = now.micros_since(sent_at);
+        // Of several requests, what lies between them is waiting for the provider too.
+        if let Some(first_sent_at) = state.first_sent_at {
+            state.log.timings.upstream = now.micros_since(first_sent_at);
         }
         state.log.response_status = Some(status.as_u16());
     }
@@ -179,7 +234,8 @@ impl Closing {
         log.state = LogState::Finished;
         log.response_status = Some(status.as_u16());
         // A stream can end with the provider's own error event.
-        log.is_success = status.is_success() && observed.error.is_none();
+        let is_session = status == StatusCode::SWITCHING_PROTOCOLS;
+        log.is_success = (status.is_success() || is_session) && observed.error.is_none();
         if !log.is_success {
             log.error = Some(Cow::Borrowed("provider_error"));
         }
@@ -215,8 +271,17 @@ impl State {
         self.log.error_detail = (!fault.detail.is_empty()).then(|| plain(&fault.detail, 500));
     }
 
+    fn retry_count(&self) -> i32 {
+        match self.retries {
+            0 => 0,
+            retries if self.status.is_some_and(|status| status.is_success()) => retries.into(),
+            _ => -1,
+        }
+    }
+
     fn close(&mut self, observed: Option<&mut Observed>) {
         self.ended = true;
+        self.log.retry_success_count = self.retry_count();
         let now = self.clock.now();
         let log = &mut self.log;
         log.timings.total = now.micros_since(log.created_at);
@@ -238,7 +303,7 @@ impl State {
         } else {
             log.cost = Some(NanoDollars(0));
         }
-        let content = self.kept.take().map_or_else(Content::default, |kept| kept.seal(log));
+        let content = self.kept.take().and_then(|kept| kept.seal(log));
         self.recorder.close(log, content);
     }
 }

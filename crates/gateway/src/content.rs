@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use portcullis_domain::{Content, ContentPart, Log, Sealed, SealedPlace, StoredContent};
-use portcullis_record::body;
+use portcullis_domain::{Log, Sealed, StoredContent};
+use portcullis_record::content;
 use portcullis_vault::KeyRing;
 
 /// What is kept of a call's bodies. It holds on to what passes by and copies nothing.
@@ -28,6 +28,11 @@ impl Kept {
             response_len: 0,
             truncated: false,
         }
+    }
+
+    /// Bytes of each body that are kept.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Without a key ring nothing is kept.
@@ -54,33 +59,21 @@ impl Kept {
         }
     }
 
-    /// Seals both bodies for their places and says in the log how much there is.
-    pub(crate) fn seal(self, log: &mut Log) -> Content {
-        let Some(key_ring) = self.key_ring else { return Content::default() };
-        let seal = |part: ContentPart, bytes: &[u8]| -> Option<Sealed> {
-            let place = SealedPlace {
-                organisation: Some(log.organisation_id),
-                table: "log_bodies",
-                row: log.id.uuid(),
-                field: part.name(),
-            };
-            let packed = body::pack(bytes);
-            key_ring
-                .seal(&place, packed.as_deref().unwrap_or(bytes))
-                .inspect_err(|error| tracing::error!(%error, "content could not be sealed"))
-                .ok()
-        };
-        let request = self.request.and_then(|bytes| seal(ContentPart::Request, &bytes));
-        let response = match &*self.response {
-            [] => None,
-            [one] => seal(ContentPart::Response, one),
-            many => seal(ContentPart::Response, &many.concat()),
-        };
-        log.stored_content = match (request.is_some() || response.is_some(), self.truncated) {
-            (false, _) => StoredContent::None,
-            (true, false) => StoredContent::Full,
-            (true, true) => StoredContent::Truncated,
-        };
-        Content { request, response }
+    /// Seals both bodies and says in the log how much there is.
+    pub(crate) fn seal(self, log: &mut Log) -> Option<Sealed> {
+        let (request, response) = (self.request.as_ref(), &*self.response);
+        if request.is_none() && response.is_empty() {
+            return None;
+        }
+        let most = content::most(request, response);
+        let sealed = self.key_ring?.seal_written(&log.content_place(), most, |out| {
+            content::write(request, response, out);
+        });
+        let sealed = sealed
+            .inspect_err(|error| tracing::error!(%error, "content could not be sealed"))
+            .ok()?;
+        log.stored_content =
+            if self.truncated { StoredContent::Truncated } else { StoredContent::Full };
+        Some(sealed)
     }
 }

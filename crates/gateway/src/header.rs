@@ -6,6 +6,8 @@ use http::{
 };
 use portcullis_providers::credential::Credential;
 
+use crate::client_headers::ClientHeaders;
+
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-portkey-api-key");
 pub(crate) const PROVIDER: HeaderName = HeaderName::from_static("x-portkey-provider");
 pub(crate) const MODE: HeaderName = HeaderName::from_static("x-portkey-mode");
@@ -17,6 +19,7 @@ pub(crate) const SPAN_ID: HeaderName = HeaderName::from_static("x-portkey-span-i
 pub(crate) const PARENT_SPAN_ID: HeaderName = HeaderName::from_static("x-portkey-parent-span-id");
 pub(crate) const SPAN_NAME: HeaderName = HeaderName::from_static("x-portkey-span-name");
 pub(crate) const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-portkey-request-timeout");
+pub(crate) const RETRY_COUNT: HeaderName = HeaderName::from_static("x-portkey-retry-count");
 pub(crate) const CUSTOM_HOST: HeaderName = HeaderName::from_static("x-portkey-custom-host");
 pub(crate) const FORWARD_HEADERS: HeaderName = HeaderName::from_static("x-portkey-forward-headers");
 pub(crate) const DEBUG: HeaderName = HeaderName::from_static("x-portkey-debug");
@@ -44,19 +47,19 @@ pub(crate) const OUT_GATEWAY_EXCEPTION: HeaderName =
 pub(crate) const OUT_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The text of a header, if it is there, is text, and is not blank.
-pub(crate) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    let value = headers.get(name)?.to_str().ok()?.trim();
+pub(crate) fn text(headers: &ClientHeaders, name: HeaderName) -> Option<&str> {
+    let value = headers.get(&name)?.to_str().ok()?.trim();
     (!value.is_empty()).then_some(value)
 }
 
 /// The provider that the headers name; `x-portkey-mode: proxy <provider>` is an older form.
-pub(crate) fn provider(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn provider(headers: &ClientHeaders) -> Option<&str> {
     let mode = || text(headers, MODE)?.strip_prefix("proxy ").map(str::trim);
     text(headers, PROVIDER).or_else(mode)
 }
 
 /// A header that says `true` or `false`.
-pub(crate) fn flag(headers: &HeaderMap, name: HeaderName) -> Option<bool> {
+pub(crate) fn flag(headers: &ClientHeaders, name: HeaderName) -> Option<bool> {
     let value = text(headers, name)?;
     if value.eq_ignore_ascii_case("true") {
         Some(true)
@@ -65,6 +68,12 @@ pub(crate) fn flag(headers: &HeaderMap, name: HeaderName) -> Option<bool> {
     } else {
         None
     }
+}
+
+/// Says how often the provider was tried again.
+pub(crate) fn set_retry_count(headers: &mut HeaderMap, count: i32) {
+    let value = if count == 0 { HeaderValue::from_static("0") } else { count.into() };
+    headers.insert(OUT_RETRY_COUNT, value);
 }
 
 /// Whether the body is coded (RFC 9110 §8.4): compressed, most often.
@@ -94,6 +103,8 @@ fn is_hop_by_hop(name: &str) -> bool {
 fn stays_here(name: &str) -> bool {
     is_hop_by_hop(name)
         || name.starts_with("x-portkey-")
+        // A browser's key may be among the subprotocols.
+        || name.starts_with("sec-websocket-")
         || matches!(
             name,
             "authorization"
@@ -123,9 +134,9 @@ fn asks_for_cloud_metadata(name: &str) -> bool {
 }
 
 /// The client's headers for a proxied path: all but those that stay here.
-pub(crate) fn for_proxy(client: &HeaderMap) -> HeaderMap {
+pub(crate) fn for_proxy(client: &ClientHeaders) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(client.len());
-    for (name, value) in client {
+    for (name, value) in client.iter() {
         if !stays_here(name.as_str())
             && !asks_for_cloud_metadata(name.as_str())
             && !is_named_by_connection(client, name.as_str())
@@ -138,7 +149,7 @@ pub(crate) fn for_proxy(client: &HeaderMap) -> HeaderMap {
 
 /// The client's headers for an understood endpoint: what describes the body, and what the caller
 /// asked to have forwarded.
-pub(crate) fn for_understood(client: &HeaderMap) -> HeaderMap {
+pub(crate) fn for_understood(client: &ClientHeaders) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     for name in [CONTENT_TYPE, CONTENT_ENCODING, ACCEPT] {
         if let Some(value) = client.get(&name) {
@@ -172,7 +183,7 @@ pub(crate) fn for_understood(client: &HeaderMap) -> HeaderMap {
 
 /// Takes out the client's provider settings. They go with a credential that the client brought
 /// along; with a vaulted one they could send it to a resource of the client's choice.
-pub(crate) fn remove_provider_settings(client: &mut HeaderMap) {
+pub(crate) fn remove_provider_settings(client: &mut ClientHeaders) {
     let settings: Vec<HeaderName> = client
         .keys()
         .filter(|name| {
@@ -187,7 +198,7 @@ pub(crate) fn remove_provider_settings(client: &mut HeaderMap) {
     for name in settings {
         // What only instructs the gateway has been read by then, except where it forwards.
         if name.as_str() != FORWARD_HEADERS {
-            client.remove(name);
+            client.remove(&name);
         }
     }
 }
@@ -234,7 +245,7 @@ mod tests {
 
     use portcullis_providers::credential::Credential;
 
-    use super::{for_client, for_proxy, for_understood};
+    use super::{ClientHeaders, for_client, for_proxy, for_understood};
 
     fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect()
@@ -252,7 +263,7 @@ mod tests {
             ("metadata-flavor", "google"),
             ("accept-encoding", "gzip"),
         ]);
-        let out = for_proxy(&client);
+        let out = for_proxy(&ClientHeaders::new(client));
         assert_eq!(out.len(), 1);
         assert_eq!(out["x-custom"], "1");
     }
@@ -268,7 +279,7 @@ mod tests {
             ("host", "h"),
             ("content-type", "application/json"),
         ]);
-        let out = for_understood(&client);
+        let out = for_understood(&ClientHeaders::new(client));
         assert_eq!((out.len(), &out["x-one"]), (2, &"1".parse().unwrap()));
     }
 

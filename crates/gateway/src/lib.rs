@@ -8,6 +8,7 @@
 //! the [`Recorder`](portcullis_domain::Recorder) port. Whatever happens to a call that was
 //! identified, it is settled once and recorded once (`closing.rs`).
 
+mod client_headers;
 mod closing;
 mod content;
 mod header;
@@ -18,6 +19,7 @@ mod models;
 mod multipart;
 mod pipeline;
 mod refusal;
+mod session;
 mod settings;
 mod settle;
 mod stage;

@@ -2,11 +2,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use portcullis_domain::{ApiKey, Member, Workspace};
 
-use crate::{header, trace::plain};
+use crate::{client_headers::ClientHeaders, header, trace::plain};
 
 /// Values are strings of at most this many characters; longer ones are cut.
 const MAX_VALUE_CHARS: usize = 128;
@@ -17,7 +16,7 @@ const MAX_PAIRS: usize = 64;
 /// key `_user` is the person. A header that is not a JSON object is ignored, as the contract says;
 /// so are values that are not strings, numbers or booleans.
 pub(crate) fn collect(
-    headers: &HeaderMap,
+    headers: &ClientHeaders,
     key: &ApiKey,
     workspace: &Workspace,
     member: Option<&Member>,
@@ -43,7 +42,7 @@ pub(crate) fn collect(
     metadata
 }
 
-fn collect_own(headers: &HeaderMap, metadata: &mut BTreeMap<String, String>) {
+fn collect_own(headers: &ClientHeaders, metadata: &mut BTreeMap<String, String>) {
     let own = header::text(headers, header::METADATA);
     if let Some(object) = own.and_then(|text| serde_json::from_str::<Object>(text).ok()) {
         for (name, value) in &object {

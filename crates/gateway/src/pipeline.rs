@@ -27,6 +27,7 @@ where
     let (head, body) = request.into_parts();
     let accepted = accept(parts, head, peer);
     let trace_id = accepted.trace.echo.clone();
+    let mut retry_count = 0;
     let served = async {
         accepted.check_path()?;
         // The key first: without one, nobody makes us read a body.
@@ -48,6 +49,7 @@ where
         match answered.await {
             Ok(answered) => relay(parts, answered, closing).await,
             Err(fault) => {
+                retry_count = closing.retry_count();
                 closing.refuse(&fault);
                 Err(fault)
             }
@@ -55,6 +57,6 @@ where
     };
     served.await.unwrap_or_else(|fault: Fault| {
         tracing::debug!(kind = fault.kind.name(), detail = %fault.detail, "call refused");
-        refusal::respond(&fault, &trace_id)
+        refusal::respond(&fault, &trace_id, retry_count)
     })
 }

@@ -8,9 +8,13 @@ use serde_json::json;
 
 use crate::header;
 
-/// The answer to a call that cannot be served. One body serves every client: `error` for the
+/// The answer to a call that cannot be served; `retry_count` as of `Closing`. One body serves every client: `error` for the
 /// OpenAI SDKs, `type` for Anthropic's, `status` and `message` for Portkey's.
-pub(crate) fn respond(fault: &Fault, trace_id: &HeaderValue) -> Response<ResponseBody> {
+pub(crate) fn respond(
+    fault: &Fault,
+    trace_id: &HeaderValue,
+    retry_count: i32,
+) -> Response<ResponseBody> {
     let code = code(fault.kind);
     let message = match code {
         Some(code) => format!("Portkey Error: {}. Error Code: {code}", fault.public),
@@ -34,7 +38,7 @@ pub(crate) fn respond(fault: &Fault, trace_id: &HeaderValue) -> Response<Respons
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Without it, SDKs repeat a failed call (clients reference).
     headers.insert(header::TRACE_ID, trace_id.clone());
-    headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
+    header::set_retry_count(headers, retry_count);
     if fault.origin == Origin::Gateway {
         headers.insert(header::OUT_GATEWAY_EXCEPTION, HeaderValue::from_static("true"));
     }
@@ -60,7 +64,7 @@ const fn error_type(kind: FaultKind) -> &'static str {
         }
         FaultKind::KeyUnknown | FaultKind::KeyExpired => "authentication_error",
         FaultKind::ScopeMissing | FaultKind::AddressRefused => "permission_error",
-        FaultKind::RouteUnknown => "not_found_error",
+        FaultKind::RouteUnknown | FaultKind::OutputMissing => "not_found_error",
         FaultKind::VirtualKeyExpired => "virtual_key_expired_error",
         FaultKind::ModelNotAllowed => "model_not_allowed_error",
         FaultKind::ClientTooSlow | FaultKind::UpstreamTimeout => "timeout_error",

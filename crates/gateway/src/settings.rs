@@ -17,8 +17,13 @@ pub struct GatewaySettings {
     pub upstream_timeout: Duration,
     /// The longest such time that a call may ask for.
     pub upstream_timeout_max: Duration,
+    /// How long to wait before a call's first retry, where it asks for retries; each further wait is
+    /// twice as long.
+    pub retry_wait: Duration,
     /// How long a provider may pause in the middle of its answer.
     pub upstream_idle_timeout: Duration,
+    /// How long neither side of a realtime session may send anything.
+    pub session_idle_timeout: Duration,
     /// How much of a request body and of a response body is kept in the record, each, in bytes.
     pub max_kept_bytes: usize,
 }
@@ -32,7 +37,9 @@ impl Default for GatewaySettings {
             body_idle_timeout: Duration::from_secs(30),
             upstream_timeout: Duration::from_secs(600),
             upstream_timeout_max: Duration::from_secs(3600),
+            retry_wait: Duration::from_secs(1),
             upstream_idle_timeout: Duration::from_secs(300),
+            session_idle_timeout: Duration::from_secs(15 * 60),
             max_kept_bytes: 1 << 20,
         }
     }

@@ -40,7 +40,9 @@ pub(crate) fn settle(log: &mut Log, mut facts: Facts<'_>) {
         log.usage = observed.usage;
     }
     let facts = &facts;
-    let refused = facts.status.is_some_and(|status| !status.is_success());
+    let served =
+        |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
+    let refused = facts.status.is_some_and(|status| !served(status));
     if refused && log.usage.total_tokens().is_none() {
         // An error is not charged for, unless the provider states what it took.
         log.usage = Usage::default();

@@ -1,9 +1,9 @@
 //! Trace and span of a call: ours when given, else W3C Trace Context, else new.
 
-use http::{HeaderValue, request};
+use http::{HeaderValue, Method, Uri};
 use portcullis_domain::{CallId, Dice};
 
-use crate::header;
+use crate::{client_headers::ClientHeaders, header};
 
 /// Where a call stands in its trace.
 pub(crate) struct Trace {
@@ -23,8 +23,13 @@ pub(crate) struct Names {
 }
 
 impl Trace {
-    pub(crate) fn of(head: &request::Parts, call: CallId, dice: &dyn Dice) -> Self {
-        let headers = &head.headers;
+    pub(crate) fn of(
+        method: &Method,
+        uri: &Uri,
+        headers: &ClientHeaders,
+        call: CallId,
+        dice: &dyn Dice,
+    ) -> Self {
         let own = |name| header::text(headers, name).map(bounded);
         let context = header::text(headers, header::TRACEPARENT).and_then(trace_context);
         let trace_id = own(header::TRACE_ID)
@@ -38,7 +43,7 @@ impl Trace {
         let parent_span_id =
             own(header::PARENT_SPAN_ID).or_else(|| context.map(|(_, parent)| parent.to_owned()));
         // A span of somebody's own trace has a name there.
-        let named = || context.map(|_| bounded(&format!("{} {}", head.method, head.uri.path())));
+        let named = || context.map(|_| bounded(&format!("{method} {}", uri.path())));
         let span_name = own(header::SPAN_NAME).or_else(named);
         let echo = HeaderValue::from_str(&trace_id)
             .expect("it came in a header value, or is hexadecimal with hyphens");

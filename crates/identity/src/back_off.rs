@@ -49,6 +49,17 @@ impl BackOff {
         };
         Failures { count, last_at: now, blocked_until: now.plus_millis(wait) }
     }
+
+    /// What is remembered once an attempt is known not to have failed: as if that one had not been
+    /// made. `attempted` is what was remembered of it; a wait that others have earned since stays.
+    pub fn succeeded(&self, failures: &Failures, attempted: &Failures) -> Failures {
+        let is_last = failures == attempted;
+        Failures {
+            count: failures.count.saturating_sub(1),
+            last_at: failures.last_at,
+            blocked_until: if is_last { failures.last_at } else { failures.blocked_until },
+        }
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +91,27 @@ mod tests {
         assert_eq!(BackOff::ADDRESS.wait(&failures, now), Some(1500));
         assert_eq!(BackOff::ADDRESS.wait(&failures, now.plus_millis(1499)), Some(1));
         assert_eq!(BackOff::ADDRESS.wait(&failures, now.plus_millis(1500)), None);
+    }
+
+    #[test]
+    fn what_succeeds_costs_nothing_and_forgives_nothing() {
+        let rule = BackOff { free: 1, longest_millis: 60_000 };
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+        let mut failures = Failures::default();
+        for _ in 0..100 {
+            let attempted = rule.attempted(&failures, now);
+            failures = rule.succeeded(&attempted, &attempted);
+            assert_eq!((failures.count, rule.wait(&failures, now)), (0, None));
+        }
+        // A good sign-in between two bad ones is no way to be free again.
+        failures = rule.attempted(&failures, now);
+        let good = rule.attempted(&failures, now);
+        failures = rule.succeeded(&good, &good);
+        let now = now.plus_millis(1);
+        failures = rule.attempted(&failures, now);
+        assert_eq!((failures.count, rule.wait(&failures, now)), (2, Some(1000)));
+        // Nor does one that was under way end the wait of another.
+        let waiting = rule.succeeded(&failures, &good);
+        assert_eq!((waiting.count, rule.wait(&waiting, now)), (1, Some(1000)));
     }
 }

@@ -56,6 +56,14 @@ pub(crate) enum Command {
     /// in a backup, only with what wrapped them. For an organisation with a KMS key of its own that
     /// is the customer's. A running server stops serving it within a second.
     Erase(Erase),
+    /// Make organisations, workspaces, keys, people's roles and settings what a document says.
+    ///
+    /// What is as it should be is left alone, so that applying twice is applying once; what the
+    /// document does not name stays. Secrets are named by a variable or a file and never stand in
+    /// it. Nodes that serve follow at once.
+    Apply(Apply),
+    /// Look after the audit trail.
+    Audit(Audit),
     /// Print a completion script for a shell.
     ///
     /// For bash: portcullis completions bash > /etc/bash_completion.d/portcullis
@@ -301,6 +309,59 @@ pub(crate) struct VaultRotate {
     /// Leave the sealing anew to the server.
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The document (YAML); `-` is standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only print what would be made, changed and taken away.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that no event was edited, deleted, inserted, moved or cut off, and name those that were.
+    ///
+    /// The checkpoints in the data directory are taken into account. With --file an export in JSON
+    /// Lines is checked, which needs neither the database nor the vault.
+    Verify(Verify),
+    /// Print the public key that events and checkpoints are signed with.
+    Key(Common),
+    /// Print a signed checkpoint of every chain, to be kept elsewhere. `serve` writes one every hour.
+    Checkpoint(Common),
+    /// Print what the audit trail knows a secret by; the secret is read from standard input.
+    ///
+    /// To find where a provider key was put in: search the trail for the text it prints.
+    Fingerprint(Common),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Also take these checkpoints into account.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoints: Vec<PathBuf>,
+    /// Check this export (JSON Lines, without filters) instead of the database.
+    #[arg(long, value_name = "FILE", requires = "public_key")]
+    pub(crate) file: Option<PathBuf>,
+    /// The instance's public key, as `portcullis audit key` prints it.
+    #[arg(long, value_name = "HEX", requires = "file")]
+    pub(crate) public_key: Option<String>,
+    /// Print one JSON array instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[cfg(test)]

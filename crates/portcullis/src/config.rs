@@ -17,6 +17,7 @@ use portcullis_vault::VaultSettings;
 
 use crate::{
     cli::Common,
+    client_address::TrustedProxies,
     settings::{self, Server, Settings, SettingsError},
 };
 
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) database_url: String,
     pub(crate) listen: SocketAddr,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) workers: usize,
     pub(crate) max_connections: usize,
     pub(crate) header_timeout: Duration,
@@ -165,6 +167,8 @@ impl Config {
         Ok(Self {
             database_url,
             listen: address("server.listen", &settings.server.listen)?,
+            trusted_proxies: TrustedProxies::parse(&settings.server.trusted_proxies)
+                .map_err(|error| wrong("server.trusted_proxies", error))?,
             workers: if settings.server.workers == 0 { cores } else { settings.server.workers },
             max_connections: settings.server.max_connections,
             header_timeout: Duration::from_secs(settings.server.header_timeout_s),

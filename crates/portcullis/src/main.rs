@@ -5,7 +5,9 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+mod checkpoints;
 mod cli;
+mod client_address;
 mod command;
 mod config;
 mod demo;
@@ -13,6 +15,7 @@ mod failure;
 mod instance;
 mod metrics;
 mod node;
+mod outside;
 mod router;
 mod settings;
 mod vault_tasks;

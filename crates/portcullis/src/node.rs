@@ -19,12 +19,19 @@ use portcullis_vault::Vault;
 use tokio::runtime::Handle;
 
 use crate::{
-    cli::Role, config::Config, failure::Failure, instance::Instance, metrics, router::Surfaces,
-    vault_tasks,
+    checkpoints::Checkpoints, cli::Role, config::Config, failure::Failure, instance::Instance,
+    metrics, outside::Outside, router::Surfaces, vault_tasks,
 };
 
 /// How often the database is relieved of what is past its time.
 const DATABASE_MAINTENANCE: Duration = Duration::from_secs(3600);
+
+/// How often issuers of tokens are asked for their keys: as long as a key that they withdraw is
+/// still taken.
+const TOKEN_KEYS: Duration = Duration::from_secs(300);
+
+/// How often it is written down where the audit trail ends.
+const CHECKPOINTS: Duration = Duration::from_secs(3600);
 
 /// How long one statement that searches the logs may take: what takes longer is not waited for.
 const LOG_SEARCH: Duration = Duration::from_secs(15);
@@ -117,12 +124,29 @@ impl Node {
             }
         });
 
-        let egress = config.egress_settings()?;
+        if role != Role::Gateway {
+            let (db, clock) = (instance.db.clone(), Arc::clone(&instance.clock));
+            let (key, shutdown) = (Arc::clone(&keys.audit), tasks.shutdown_signal());
+            let mut checkpoints = Checkpoints::new(&config.data_dir);
+            tasks.spawn("audit checkpoints", async move {
+                loop {
+                    if let Err(error) = checkpoints.write(&db, &key, &*clock).await {
+                        tracing::warn!(%error, "no checkpoint of the audit trail was written");
+                    }
+                    if shutdown.is_raised() {
+                        break;
+                    }
+                    let _ = tokio::time::timeout(CHECKPOINTS, shutdown.clone()).await;
+                }
+            });
+        }
+
+        let egress = Egress::new(config.egress_policy.clone(), config.egress_settings()?);
         let gateway = Gateway::new(Parts {
             live: Arc::clone(&live),
             vault: Arc::clone(&instance.vault),
             pepper: Arc::clone(&keys.pepper),
-            egress: Egress::new(config.egress_policy.clone(), egress),
+            egress: egress.clone(),
             recorder: Arc::clone(&recorder) as Arc<_>,
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),
@@ -142,12 +166,25 @@ impl Node {
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),
             passwords: Passwords::default(),
+            fetch: Arc::new(Outside(egress)),
             settings: config.control.clone(),
         });
+        if role != Role::Gateway {
+            let (control, shutdown) = (control.clone(), tasks.shutdown_signal());
+            tasks.spawn("keys of token issuers", async move {
+                while tokio::time::timeout(TOKEN_KEYS, shutdown.clone()).await.is_err() {
+                    if let Err(error) = control.refresh_token_keys().await {
+                        tracing::warn!(%error, detail = error.detail(), "the keys of issuers of \
+                            tokens were not refreshed");
+                    }
+                }
+            });
+        }
         let surfaces = Surfaces {
             role,
             gateway,
             api: portcullis_api::router(control),
+            proxies: config.trusted_proxies.clone(),
             control: Handle::current(),
             draining: tasks.shutdown_signal(),
         };

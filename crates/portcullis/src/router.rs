@@ -1,6 +1,9 @@
 //! One listener, several surfaces: which path belongs to whom.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::Router;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -13,7 +16,7 @@ use portcullis_runtime::{
 };
 use tokio::runtime::Handle;
 
-use crate::cli::Role;
+use crate::{cli::Role, client_address::TrustedProxies};
 
 /// The surfaces of this node.
 #[derive(Clone)]
@@ -21,6 +24,7 @@ pub(crate) struct Surfaces {
     pub(crate) role: Role,
     pub(crate) gateway: Gateway,
     pub(crate) api: Router,
+    pub(crate) proxies: TrustedProxies,
     /// Where the control plane runs: its database connections belong to that runtime, and its
     /// work must not hold up the calls of a serving thread.
     pub(crate) control: Handle,
@@ -43,11 +47,12 @@ impl App for Surfaces {
         request: Request<RequestBody>,
         peer: SocketAddr,
     ) -> Response<ResponseBody> {
+        let client = self.proxies.client(request.headers(), peer.ip());
         match surface(request.uri().path()) {
             Surface::Gateway if self.role != Role::Control => {
-                self.gateway.call(request, peer.ip()).await
+                self.gateway.call(request, client).await
             }
-            Surface::Api if self.role != Role::Gateway => self.api(request, peer).await,
+            Surface::Api if self.role != Role::Gateway => self.api(request, client).await,
             Surface::Health => json(StatusCode::OK, &health()),
             Surface::Ready if self.draining.is_raised() => {
                 json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#)
@@ -70,10 +75,10 @@ impl Surfaces {
     async fn api(
         &self,
         mut request: Request<RequestBody>,
-        peer: SocketAddr,
+        client: IpAddr,
     ) -> Response<ResponseBody> {
         use tower::Service as _;
-        request.extensions_mut().insert(Peer(peer.ip()));
+        request.extensions_mut().insert(Peer(client));
         let mut api = self.api.clone();
         // Dropping the future when the client hangs up does not abort the task: an admin write
         // that has begun ends, one way or the other.

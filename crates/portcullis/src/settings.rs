@@ -35,6 +35,8 @@ pub(crate) struct Server {
     /// Where people reach it, for links: `https://host`; empty means `http://` and the listener's
     /// address.
     pub(crate) public_url: String,
+    /// Networks of proxies whose `X-Forwarded-For` is believed, comma-separated.
+    pub(crate) trusted_proxies: String,
     /// Serving threads; 0 means one per core.
     pub(crate) workers: usize,
     /// Connections at a time, over all threads.
@@ -179,6 +181,7 @@ impl Default for Server {
         Self {
             listen: "127.0.0.1:8787".to_owned(),
             public_url: String::new(),
+            trusted_proxies: String::new(),
             workers: 0,
             max_connections: 16_384,
             header_timeout_s: 75,

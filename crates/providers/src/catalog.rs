@@ -53,13 +53,13 @@ pub enum Auth {
     Header(&'static str),
 }
 
-/// The provider of that name. `open-ai` and the like are older spellings of clients.
+/// Older spellings of clients, and the names they stand for.
+pub const OLDER_NAMES: [(&str, &str); 2] = [("open-ai", "openai"), ("hugging-face", "huggingface")];
+
+/// The provider of that name, or of that older spelling.
 pub fn find(name: &str) -> Option<&'static Provider> {
-    let name = match name {
-        "open-ai" => "openai",
-        "hugging-face" => "huggingface",
-        other => other,
-    };
+    let older = OLDER_NAMES.iter().find(|(older, _)| *older == name);
+    let name = older.map_or(name, |(_, name)| name);
     let index = PROVIDERS.binary_search_by(|provider| provider.name.cmp(name)).ok()?;
     Some(&PROVIDERS[index])
 }

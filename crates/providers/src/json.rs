@@ -236,14 +236,8 @@ fn key_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
 fn string_end(bytes: &[u8], start: usize) -> Result<(usize, bool), Malformed> {
     let (mut at, mut escaped) = (start, false);
     loop {
-        let Some(found) = memchr2(b'"', b'\\', &bytes[at..]) else {
-            return Err(Malformed { at: bytes.len() });
-        };
-        let plain = &bytes[at..at + found];
-        if has_control(plain) {
-            return Err(Malformed { at });
-        }
-        at += found + 1;
+        at = plain_end(bytes, at)?;
+        at += 1;
         if bytes[at - 1] == b'"' {
             return Ok((at, escaped));
         }
@@ -260,6 +254,40 @@ fn string_end(bytes: &[u8], start: usize) -> Result<(usize, bool), Malformed> {
             _ => return Err(Malformed { at }),
         };
     }
+}
+
+/// How many words are looked at before a search for long strings begins: most strings are names
+/// and short words, for which calling it takes longer than finding their end.
+const SHORT: usize = 6;
+
+/// At the quotation mark or backslash that ends what begins at `start` and is as it says.
+fn plain_end(bytes: &[u8], start: usize) -> Result<usize, Malformed> {
+    let mut at = start;
+    for _ in 0..SHORT {
+        let Some(word) = bytes[at..].first_chunk() else { break };
+        let found = special(u64::from_le_bytes(*word));
+        if found == 0 {
+            at += 8;
+            continue;
+        }
+        at += found.trailing_zeros() as usize / 8;
+        return if bytes[at] < 0x20 { Err(Malformed { at }) } else { Ok(at) };
+    }
+    let rest = &bytes[at..];
+    let found = memchr2(b'"', b'\\', rest).ok_or(Malformed { at: bytes.len() })?;
+    if has_control(&rest[..found]) { Err(Malformed { at }) } else { Ok(at + found) }
+}
+
+/// The highest bit of each byte of eight that is a quotation mark, a backslash or a control
+/// character; true of the lowest that is set, and so of whether any is.
+fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // Bytes that are zero borrow from the next, which is why only the lowest is to be trusted.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let is = |byte: u8| zeros(word ^ (ONES * u64::from(byte)));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (is(b'"') | is(b'\\') | control) & HIGHS
 }
 
 /// Whether there is a byte that a string must escape. Without a way out in the middle, many bytes

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use portcullis_domain::{Content, LogState, NodeId, Recorder};
+use portcullis_domain::{LogState, NodeId, Recorder};
 use portcullis_record::{RecordSettings, SegmentRecorder};
 
 #[path = "../tests/it/sample.rs"]
@@ -21,7 +21,7 @@ fn open_and_close(c: &mut Criterion) {
     c.bench_function("open and close", |b| {
         b.iter(|| {
             recorder.open(black_box(&opened)).expect("the disk takes entries");
-            recorder.close(black_box(&closed), Content::default());
+            recorder.close(black_box(&closed), None);
         });
     });
     assert_eq!(recorder.stats().lost, 0);

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use portcullis_domain::{CallId, ContentPart};
+use portcullis_domain::CallId;
 
 use crate::{
     entry::{self, Kind, MAGIC},
@@ -28,23 +28,23 @@ impl DeadLetters {
 
     /// Appends a log with its content and the reason, in the format of segments, and has it on
     /// the disk before returning.
-    pub(crate) fn put<'a>(
+    pub(crate) fn put(
         &self,
         call: CallId,
         fields: &[u8],
-        bodies: impl Iterator<Item = (ContentPart, &'a [u8])>,
+        content: Option<&[u8]>,
         reason: &str,
     ) -> io::Result<()> {
         let mut bytes = Vec::new();
-        let mut entry = |kind, part, payload: &[u8]| {
-            bytes.extend_from_slice(&entry::header(kind, part, 0, call, payload));
+        let mut entry = |kind, payload: &[u8]| {
+            bytes.extend_from_slice(&entry::header(kind, 0, call, payload));
             bytes.extend_from_slice(payload);
         };
-        for (part, sealed) in bodies {
-            entry(Kind::Body, Some(part), sealed);
+        if let Some(sealed) = content {
+            entry(Kind::Content, sealed);
         }
-        entry(Kind::Closed, None, fields);
-        entry(Kind::Refused, None, reason.as_bytes());
+        entry(Kind::Closed, fields);
+        entry(Kind::Refused, reason.as_bytes());
 
         let mut file = self.file(&format!("{}.seg", self.node), true)?;
         if file.metadata()?.len() == 0 {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use portcullis_domain::{ContentPart, Dice};
+use portcullis_domain::Dice;
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
@@ -34,7 +34,7 @@ pub(crate) struct Stopped;
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) shipped: AtomicU64,
-    pub(crate) bodies: AtomicU64,
+    pub(crate) contents: AtomicU64,
     pub(crate) interrupted: AtomicU64,
     pub(crate) dead_lettered: AtomicU64,
     pub(crate) torn_bytes: AtomicU64,
@@ -77,7 +77,8 @@ impl Delivery {
                 Ok(()) => {
                     self.succeeded();
                     self.counts.shipped.fetch_add(batch.logs.len() as u64, Ordering::Relaxed);
-                    self.counts.bodies.fetch_add(batch.bodies.len() as u64, Ordering::Relaxed);
+                    let contents = batch.logs.iter().filter(|log| log.content.is_some()).count();
+                    self.counts.contents.fetch_add(contents as u64, Ordering::Relaxed);
                 }
                 Err(SinkError::Refused(reason)) if batch.logs.len() == 1 => {
                     let refused = &batch.logs[0];
@@ -85,11 +86,7 @@ impl Delivery {
                         call: refused.log.id,
                         // As JSON: dead letters are for people to read.
                         fields: refused.fields.as_bytes().to_vec(),
-                        bodies: batch
-                            .bodies
-                            .iter()
-                            .map(|body| (body.part, body.sealed.as_bytes().to_vec()))
-                            .collect(),
+                        content: refused.content.as_ref().map(|c| c.as_bytes().to_vec()),
                     };
                     self.set_aside(&row, &reason, dead_letters)?;
                 }
@@ -113,8 +110,9 @@ impl Delivery {
         reason: &str,
         dead_letters: &DeadLetters,
     ) -> Result<(), Stopped> {
-        let bodies = || row.bodies.iter().map(|(part, b): &(ContentPart, _)| (*part, &b[..]));
-        while let Err(error) = dead_letters.put(row.call, &row.fields, bodies(), reason) {
+        while let Err(error) =
+            dead_letters.put(row.call, &row.fields, row.content.as_deref(), reason)
+        {
             self.back_off(&format!("the dead-letter file cannot be written: {error}"))?;
         }
         self.counts.dead_lettered.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The format of a segment file: eight bytes of magic with the format's version, then entries.
 //!
 //! ```text
-//! length u32 | crc32 u32 | kind u8 | version u8 | part u8 | zero u8 | order u64 | call 16 | payload
+//! length u32 | crc32 u32 | kind u8 | version u8 | zero u16 | order u64 | call 16 | payload
 //! ```
 //!
 //! Numbers are little-endian. The length is the payload's; the checksum covers everything after
@@ -9,10 +9,10 @@
 //! events. A later version may append a chain hash to the header: readers reject what they do not
 //! know.
 
-use portcullis_domain::{CallId, ContentPart};
+use portcullis_domain::CallId;
 
 /// The first bytes of a segment file; the last of them is the format's version.
-pub(crate) const MAGIC: [u8; 8] = *b"PCTSEG\0\x02";
+pub(crate) const MAGIC: [u8; 8] = *b"PCTSEG\0\x03";
 /// Bytes before an entry's payload.
 pub(crate) const HEADER_LEN: usize = 36;
 /// The longest payload. Longer ones are not written, so a longer length means damage.
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
     /// could be read.
     Closed = 2,
     /// Sealed content of the call whose closed entry follows in the same file.
-    Body = 3,
+    Content = 3,
     /// Why the sink refused the closed entry before it; in dead-letter files only. Payload: text.
     Refused = 4,
 }
@@ -38,8 +38,6 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) kind: Kind,
-    /// Which content, for [`Kind::Body`].
-    pub(crate) part: Option<ContentPart>,
     pub(crate) order: u64,
     pub(crate) call: CallId,
     pub(crate) payload_len: usize,
@@ -64,19 +62,12 @@ pub(crate) enum Parsed {
 }
 
 /// The header of an entry with this payload.
-pub(crate) fn header(
-    kind: Kind,
-    part: Option<ContentPart>,
-    order: u64,
-    call: CallId,
-    payload: &[u8],
-) -> [u8; HEADER_LEN] {
+pub(crate) fn header(kind: Kind, order: u64, call: CallId, payload: &[u8]) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     // Writers keep payloads below MAX_PAYLOAD, which fits.
     header[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
     header[8] = kind as u8;
     header[9] = VERSION;
-    header[10] = part.map_or(0, part_code);
     header[12..20].copy_from_slice(&order.to_le_bytes());
     header[20..].copy_from_slice(call.as_bytes());
     let crc = checksum(&header[8..], payload);
@@ -93,17 +84,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
     let kind = match header[8] {
         1 => Kind::Opened,
         2 => Kind::Closed,
-        3 => Kind::Body,
+        3 => Kind::Content,
         4 => Kind::Refused,
         _ => return Parsed::Damaged,
     };
-    let part = match header[10] {
-        0 => None,
-        1 => Some(ContentPart::Request),
-        2 => Some(ContentPart::Response),
-        _ => return Parsed::Damaged,
-    };
-    if header[9] != VERSION || len > MAX_PAYLOAD {
+    if header[9..12] != [VERSION, 0, 0] || len > MAX_PAYLOAD {
         return Parsed::Damaged;
     }
     let Some(payload) = rest.get(..len) else {
@@ -118,7 +103,6 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
     call.copy_from_slice(&header[20..]);
     Parsed::Whole(Entry {
         kind,
-        part,
         order: u64::from_le_bytes(order),
         call: CallId::from_uuid(uuid::Uuid::from_bytes(call)),
         payload_len: len,
@@ -130,13 +114,6 @@ fn checksum(header: &[u8], payload: &[u8]) -> u32 {
     hasher.update(header);
     hasher.update(payload);
     hasher.finalize()
-}
-
-fn part_code(part: ContentPart) -> u8 {
-    match part {
-        ContentPart::Request => 1,
-        ContentPart::Response => 2,
-    }
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -155,8 +132,7 @@ mod tests {
 
     fn sample() -> Vec<u8> {
         let payload = b"sealed bytes";
-        let mut bytes =
-            header(Kind::Body, Some(ContentPart::Response), 41, call(), payload).to_vec();
+        let mut bytes = header(Kind::Content, 41, call(), payload).to_vec();
         bytes.extend_from_slice(payload);
         bytes
     }
@@ -165,8 +141,7 @@ mod tests {
     fn reads_what_was_written() {
         let bytes = sample();
         let Parsed::Whole(entry) = parse(&bytes) else { panic!("not whole") };
-        assert_eq!(entry.kind, Kind::Body);
-        assert_eq!(entry.part, Some(ContentPart::Response));
+        assert_eq!(entry.kind, Kind::Content);
         assert_eq!((entry.order, entry.call), (41, call()));
         assert_eq!(&bytes[HEADER_LEN..entry.len()], b"sealed bytes");
     }

@@ -2,11 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io, mem,
+    io,
     path::Path,
 };
 
-use portcullis_domain::{CallId, ContentPart};
+use portcullis_domain::CallId;
 
 use crate::{
     entry::{Entry, Kind, MAGIC},
@@ -34,7 +34,7 @@ pub(crate) struct Piece {
 pub(crate) struct Row {
     pub(crate) call: CallId,
     pub(crate) fields: Vec<u8>,
-    pub(crate) bodies: Vec<(ContentPart, Vec<u8>)>,
+    pub(crate) content: Option<Vec<u8>>,
 }
 
 /// What an entry taken from a lane means.
@@ -54,7 +54,7 @@ pub(crate) struct Lane {
     reader: Option<(u32, Reader)>,
     head: Option<Entry>,
     /// Content read ahead of its closed entry.
-    bodies: Vec<(CallId, ContentPart, Vec<u8>)>,
+    content: Option<(CallId, Vec<u8>)>,
 }
 
 impl Piece {
@@ -76,7 +76,7 @@ impl Piece {
 
 impl Lane {
     pub(crate) fn new(writer: u32) -> Self {
-        Self { writer, pieces: BTreeMap::new(), reader: None, head: None, bodies: Vec::new() }
+        Self { writer, pieces: BTreeMap::new(), reader: None, head: None, content: None }
     }
 
     /// The order of the next entry, if there is one.
@@ -101,7 +101,7 @@ impl Lane {
                     let bytes = piece.limit - piece.at;
                     tracing::warn!(segment = %name, bytes, "a segment ends in a damaged entry");
                     piece.damaged = true;
-                    self.bodies.clear();
+                    self.content = None;
                 }
             }
         }
@@ -114,26 +114,25 @@ impl Lane {
         let (number, reader) = self.reader.as_mut()?;
         let piece = self.pieces.get_mut(number)?;
         let at = piece.at;
-        let taken = match (entry.kind, entry.part) {
-            (Kind::Opened, _) => {
+        let taken = match entry.kind {
+            Kind::Opened => {
                 let name = SegmentName { writer: self.writer, number: *number };
                 piece.waiting.insert(at);
                 Taken::Opened(entry.call, name, at)
             }
-            (Kind::Closed, _) => Taken::Closed(Row {
-                call: entry.call,
-                fields: reader.payload(&entry).to_vec(),
-                bodies: mem::take(&mut self.bodies)
-                    .into_iter()
-                    .filter(|(call, ..)| *call == entry.call)
-                    .map(|(_, part, bytes)| (part, bytes))
-                    .collect(),
-            }),
-            (Kind::Body, Some(part)) => {
-                self.bodies.push((entry.call, part, reader.payload(&entry).to_vec()));
+            Kind::Closed => {
+                let content = self.content.take().filter(|(call, _)| *call == entry.call);
+                Taken::Closed(Row {
+                    call: entry.call,
+                    fields: reader.payload(&entry).to_vec(),
+                    content: content.map(|(_, bytes)| bytes),
+                })
+            }
+            Kind::Content => {
+                self.content = Some((entry.call, reader.payload(&entry).to_vec()));
                 Taken::Part
             }
-            (Kind::Body, None) | (Kind::Refused, _) => Taken::Part,
+            Kind::Refused => Taken::Part,
         };
         reader.skip(&entry);
         piece.at += entry.len() as u64;

@@ -116,7 +116,7 @@ impl Lanes {
         let fields = self.read_opened(name, at)?.map(|(_, fields)| fields).unwrap_or_default();
         self.waiting.remove(&call);
         self.settle((name, at));
-        Ok(Some(Row { call, fields, bodies: Vec::new() }))
+        Ok(Some(Row { call, fields, content: None }))
     }
 
     /// The confirmed places, once everything taken so far is shipped.

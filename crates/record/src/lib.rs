@@ -20,8 +20,8 @@
 //! Invariants: nothing here knows SQL or HTTP; content arrives sealed and is never opened; a
 //! segment is deleted only after the sink confirmed all of it and the cursor says so.
 
-pub mod body;
 mod codec;
+pub mod content;
 mod cursor;
 mod dead_letter;
 mod delivery;
@@ -41,4 +41,4 @@ mod writer;
 pub use node::StartError;
 pub use recorder::{RecordSettings, RecorderStats, SegmentRecorder};
 pub use shipper::{FlushError, Shipper, ShipperSettings, ShipperStats};
-pub use sink::{Batch, LogSink, ShippedBody, ShippedLog, SinkError};
+pub use sink::{Batch, LogSink, ShippedLog, SinkError};

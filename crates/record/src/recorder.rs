@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_domain::{Content, Log, NodeId, Opened, RecordUnavailable, Recorder, StoredContent};
+use portcullis_domain::{Log, NodeId, Opened, RecordUnavailable, Recorder, Sealed, StoredContent};
 
 use crate::{
     node::{Node, StartError},
@@ -139,13 +139,14 @@ impl Recorder for SegmentRecorder {
         })
     }
 
-    fn close(&self, log: &Log, content: Content) {
-        if [&content.request, &content.response].into_iter().flatten().any(|s| !writer::fits(s)) {
+    fn close(&self, log: &Log, content: Option<Sealed>) {
+        if content.as_ref().is_some_and(|sealed| !writer::fits(sealed)) {
             self.node.counters.content_lost.fetch_add(1, Ordering::Relaxed);
             tracing::error!(call = %log.id, "content is longer than the record takes; dropped");
-            return self.close(&without_content(log), Content::default());
+            return self.close(&without_content(log), None);
         }
-        let closed = with_writer(&self.node, |writer| writer.closed(&self.node, log, &content));
+        let closed =
+            with_writer(&self.node, |writer| writer.closed(&self.node, log, content.as_ref()));
         if let Err(TooLong) = closed {
             if is_brief(log) {
                 spill::put(&self.node, log, content, &io::ErrorKind::FileTooLarge.into());

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_domain::{ContentPart, Dice, LogState, NotSealed, Sealed};
+use portcullis_domain::{Dice, LogState, NotSealed, Sealed};
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
@@ -26,7 +26,7 @@ use crate::{
     lanes::Lanes,
     node::{DeadNode, Node, StartError},
     recorder::SegmentRecorder,
-    sink::{Batch, LogSink, ShippedBody, ShippedLog},
+    sink::{Batch, LogSink, ShippedLog},
     sync::drain_spill,
 };
 
@@ -62,7 +62,7 @@ pub struct ShipperStats {
     /// Logs that the sink confirmed.
     pub shipped: u64,
     /// Parts of content that the sink confirmed.
-    pub bodies: u64,
+    pub contents: u64,
     /// Calls of ended processes that were completed as interrupted.
     pub interrupted: u64,
     /// Logs that the sink refused, or that could not be read; kept in the dead-letter file.
@@ -93,12 +93,12 @@ pub enum FlushError {
 }
 
 impl Default for ShipperSettings {
-    /// Every 100 ms, 500 logs or 1 MiB, half a minute for the sink, 100 ms to 10 s between tries.
+    /// Every 100 ms, 250 logs or 512 KiB, half a minute for the sink, 100 ms to 10 s between tries.
     fn default() -> Self {
         Self {
             interval: Duration::from_millis(100),
-            batch_logs: 500,
-            batch_bytes: 1 << 20,
+            batch_logs: 250,
+            batch_bytes: 512 << 10,
             sink_timeout: Duration::from_secs(30),
             retry_first: Duration::from_millis(100),
             retry_most: Duration::from_secs(10),
@@ -156,7 +156,7 @@ impl Shipper {
         let counts = &self.counts;
         ShipperStats {
             shipped: counts.shipped.load(Ordering::Relaxed),
-            bodies: counts.bodies.load(Ordering::Relaxed),
+            contents: counts.contents.load(Ordering::Relaxed),
             interrupted: counts.interrupted.load(Ordering::Relaxed),
             dead_lettered: counts.dead_lettered.load(Ordering::Relaxed),
             torn_bytes: counts.torn_bytes.load(Ordering::Relaxed),
@@ -333,33 +333,21 @@ impl Work {
 impl Load {
     fn push(&mut self, row: Row) {
         // Counted generously, so that a row is never nothing.
-        self.bytes += 1024 + row.fields.len();
-        self.bytes += row.bodies.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        self.bytes += 1024 + row.fields.len() + row.content.as_ref().map_or(0, Vec::len);
         match read(&row) {
-            Ok((shipped, bodies)) => {
-                self.batch.logs.push(shipped);
-                self.batch.bodies.extend(bodies);
-            }
+            Ok(shipped) => self.batch.logs.push(shipped),
             Err(reason) => self.unreadable.push((row, reason)),
         }
     }
 }
 
 /// A row as the sink takes it.
-fn read(row: &Row) -> Result<(ShippedLog, Vec<ShippedBody>), String> {
+fn read(row: &Row) -> Result<ShippedLog, String> {
     let log = codec::decode(&row.fields).map_err(|malformed| malformed.to_string())?;
     let fields = serde_json::to_string(&log).map_err(|error| format!("not a log: {error}"))?;
-    let body = |(part, bytes): &(ContentPart, Vec<u8>)| {
-        Ok(ShippedBody {
-            call_id: row.call,
-            organisation_id: log.organisation_id,
-            part: *part,
-            sealed: Sealed::from_bytes(bytes.clone())?,
-        })
-    };
-    let bodies = row.bodies.iter().map(body).collect::<Result<_, NotSealed>>();
-    let bodies = bodies.map_err(|error| error.to_string())?;
-    Ok((ShippedLog { log, fields: fields.into() }, bodies))
+    let content = row.content.clone().map(Sealed::from_bytes).transpose();
+    let content = content.map_err(|error: NotSealed| error.to_string())?;
+    Ok(ShippedLog { log, fields: fields.into(), content })
 }
 
 /// Deletes segments that are shipped to their end, the cursor first.

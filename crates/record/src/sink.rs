@@ -1,23 +1,21 @@
 //! The port through which recorded calls leave for the store.
 
 use futures_util::future::BoxFuture;
-use portcullis_domain::{CallId, ContentPart, Log, OrganisationId, Sealed};
+use portcullis_domain::{Log, Sealed};
 
 /// Where whole logs go: the store, or an exporter.
 pub trait LogSink: Send + Sync {
-    /// Takes all of a batch or none of it. A batch may repeat logs and bodies shipped before,
+    /// Takes all of a batch or none of it. A batch may repeat logs shipped before,
     /// after a crash or an error whose outcome is unknown: the first log stored under an id stays,
     /// a repeat is ignored and is a success.
     fn ship<'a>(&'a self, batch: &'a Batch) -> BoxFuture<'a, Result<(), SinkError>>;
 }
 
-/// Logs shipped together, with their content.
+/// Logs shipped together.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// At least one log, in about the order in which the calls ended.
     pub logs: Vec<ShippedLog>,
-    /// Content of calls among `logs`.
-    pub bodies: Vec<ShippedBody>,
 }
 
 /// One call's log.
@@ -27,19 +25,8 @@ pub struct ShippedLog {
     pub log: Log,
     /// The same as JSON text, to be stored as it is.
     pub fields: Box<str>,
-}
-
-/// One part of a call's content, sealed for table `log_bodies`.
-#[derive(Clone, Debug)]
-pub struct ShippedBody {
-    /// The call.
-    pub call_id: CallId,
-    /// Its organisation.
-    pub organisation_id: OrganisationId,
-    /// Request or response.
-    pub part: ContentPart,
-    /// The content.
-    pub sealed: Sealed,
+    /// The call's content, sealed for [`Log::content_place`].
+    pub content: Option<Sealed>,
 }
 
 /// Why a batch was not stored. The distinction decides between waiting and setting logs aside:
@@ -59,8 +46,6 @@ impl Batch {
     /// Two halves; the second is empty when there is one log only.
     pub(crate) fn halve(mut self) -> (Self, Self) {
         let logs = self.logs.split_off(self.logs.len().div_ceil(2));
-        let moved: std::collections::HashSet<_> = logs.iter().map(|s| s.log.id).collect();
-        let (second, first) = self.bodies.into_iter().partition(|b| moved.contains(&b.call_id));
-        (Self { logs: self.logs, bodies: first }, Self { logs, bodies: second })
+        (self, Self { logs })
     }
 }

@@ -6,14 +6,14 @@ use std::{
     sync::{PoisonError, atomic::Ordering},
 };
 
-use portcullis_domain::{Content, Log, Sealed};
+use portcullis_domain::{Log, Sealed};
 
 use crate::{node::Node, recorder::without_content};
 
 /// A bounded queue of calls whose closing could not be written yet.
 #[derive(Default)]
 pub(crate) struct Spill {
-    queue: VecDeque<(Log, Content)>,
+    queue: VecDeque<(Log, Option<Sealed>)>,
     bytes: usize,
 }
 
@@ -29,7 +29,7 @@ pub(crate) enum Spilled {
 }
 
 /// Keeps the end of a call that the disk refused, and says what became of it.
-pub(crate) fn put(node: &Node, log: &Log, content: Content, error: &io::Error) {
+pub(crate) fn put(node: &Node, log: &Log, content: Option<Sealed>, error: &io::Error) {
     let bound = node.settings.spill_bytes;
     let mut spill = node.spill.lock().unwrap_or_else(PoisonError::into_inner);
     let outcome = spill.push(log, content, bound);
@@ -58,12 +58,12 @@ const LOG_BYTES: usize = 2048;
 
 impl Spill {
     /// Keeps a call, at most `bound` bytes in all.
-    pub(crate) fn push(&mut self, log: &Log, content: Content, bound: usize) -> Spilled {
+    pub(crate) fn push(&mut self, log: &Log, content: Option<Sealed>, bound: usize) -> Spilled {
         let room = bound.saturating_sub(self.bytes);
         let (log, content, outcome) = if size(&content) <= room {
             (log.clone(), content, Spilled::Whole)
         } else if LOG_BYTES <= room {
-            (without_content(log), Content::default(), Spilled::WithoutContent)
+            (without_content(log), None, Spilled::WithoutContent)
         } else {
             return Spilled::Lost;
         };
@@ -73,7 +73,7 @@ impl Spill {
     }
 
     /// The call that waits longest.
-    pub(crate) fn front(&self) -> Option<&(Log, Content)> {
+    pub(crate) fn front(&self) -> Option<&(Log, Option<Sealed>)> {
         self.queue.front()
     }
 
@@ -90,7 +90,6 @@ impl Spill {
     }
 }
 
-fn size(content: &Content) -> usize {
-    let len = |sealed: &Option<Sealed>| sealed.as_ref().map_or(0, |s| s.as_bytes().len());
-    LOG_BYTES + len(&content.request) + len(&content.response)
+fn size(content: &Option<Sealed>) -> usize {
+    LOG_BYTES + content.as_ref().map_or(0, |sealed| sealed.as_bytes().len())
 }

@@ -60,7 +60,7 @@ pub(crate) fn drain_spill(node: &Node) -> usize {
         let mut spill = node.spill.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((log, content)) = spill.front() else { return 0 };
         let writer = reserve.get_or_insert_with(|| Writer::new(node));
-        if writer.closed_now(node, log, content).is_err() {
+        if writer.closed_now(node, log, content.as_ref()).is_err() {
             return spill.len();
         }
         tracing::info!(call = %log.id, "the end of a call that waited in memory is recorded");

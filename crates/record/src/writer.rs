@@ -8,7 +8,7 @@ use std::{
     task::Waker,
 };
 
-use portcullis_domain::{CallId, Content, ContentPart, Log, Opened, RecordUnavailable, Sealed};
+use portcullis_domain::{Log, Opened, RecordUnavailable, Sealed};
 
 use crate::{
     codec,
@@ -164,22 +164,23 @@ impl Writer {
         &mut self,
         node: &Node,
         log: &Log,
-        content: &Content,
+        content: Option<&Sealed>,
     ) -> Result<(), TooLong> {
-        if content_len(content) >= LARGE {
+        if content.is_some_and(|sealed| sealed.as_bytes().len() >= LARGE) {
             return match self.closed_now(node, log, content) {
                 Ok(()) => Ok(()),
                 Err(Unwritten::TooLong) => Err(TooLong),
                 Err(Unwritten::Disk(error)) => {
-                    spill::put(node, log, content.clone(), &error);
+                    spill::put(node, log, content.cloned(), &error);
                     Ok(())
                 }
             };
         }
         let order = node.next_order();
         let start = self.pending.len();
-        for (header, sealed) in bodies(order, log.id, content).iter().flatten() {
-            self.pending.extend_from_slice(header);
+        if let Some(sealed) = content.map(Sealed::as_bytes) {
+            let header = entry::header(Kind::Content, order, log.id, sealed);
+            self.pending.extend_from_slice(&header);
             self.pending.extend_from_slice(sealed);
         }
         if let Err(error) = compose(&mut self.pending, Kind::Closed, order, log) {
@@ -197,18 +198,19 @@ impl Writer {
         &mut self,
         node: &Node,
         log: &Log,
-        content: &Content,
+        content: Option<&Sealed>,
     ) -> Result<(), Unwritten> {
         let order = node.next_order();
         let mut entry = Vec::new();
         compose(&mut entry, Kind::Closed, order, log)?;
-        let bodies = bodies(order, log.id, content);
-        let mut slices = Vec::with_capacity(5);
-        for (header, sealed) in bodies.iter().flatten() {
-            slices.extend([&header[..], sealed]);
-        }
-        slices.push(&entry);
-        self.write(node, &slices).map_err(Unwritten::Disk)?;
+        let written = match content.map(Sealed::as_bytes) {
+            None => self.write(node, &[&entry]),
+            Some(sealed) => {
+                let header = entry::header(Kind::Content, order, log.id, sealed);
+                self.write(node, &[&header, sealed, &entry])
+            }
+        };
+        written.map_err(Unwritten::Disk)?;
         node.counters.closed.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -229,7 +231,7 @@ impl Writer {
         if self.pending.is_empty() && more.is_empty() {
             return Ok(());
         }
-        let mut slices = [IoSlice::new(&[]); 6];
+        let mut slices = [IoSlice::new(&[]); 4];
         slices[0] = IoSlice::new(&self.pending);
         for (slot, bytes) in slices[1..].iter_mut().zip(more) {
             *slot = IoSlice::new(bytes);
@@ -285,46 +287,23 @@ fn compose(out: &mut Vec<u8>, kind: Kind, order: u64, log: &Log) -> Result<(), T
         out.truncate(start);
         return Err(TooLong);
     }
-    let header = entry::header(kind, None, order, log.id, payload);
+    let header = entry::header(kind, order, log.id, payload);
     out[start..start + HEADER_LEN].copy_from_slice(&header);
     Ok(())
 }
 
-type Body<'a> = ([u8; HEADER_LEN], &'a [u8]);
-
-/// The content as entries: their headers, and their payloads where they are.
-fn bodies(order: u64, call: CallId, content: &Content) -> [Option<Body<'_>>; 2] {
-    let parts =
-        [(ContentPart::Request, &content.request), (ContentPart::Response, &content.response)];
-    parts.map(|(part, sealed)| {
-        let sealed = sealed.as_ref()?.as_bytes();
-        Some((entry::header(Kind::Body, Some(part), order, call, sealed), sealed))
-    })
-}
-
-fn content_len(content: &Content) -> usize {
-    let sealed = [&content.request, &content.response].into_iter().flatten();
-    sealed.map(|sealed| sealed.as_bytes().len()).sum()
-}
-
 /// Spills every closed call among some entries.
 fn spill_all(node: &Node, mut entries: &[u8], error: &io::Error) {
-    let mut content = Content::default();
+    let mut content = None;
     while let Parsed::Whole(entry) = entry::parse(entries) {
         let payload = &entries[HEADER_LEN..entry.len()];
-        match (entry.kind, entry.part) {
-            (Kind::Body, Some(part)) => {
-                let sealed = Sealed::from_bytes(payload.to_vec()).ok();
-                match part {
-                    ContentPart::Request => content.request = sealed,
-                    ContentPart::Response => content.response = sealed,
-                }
-            }
-            (Kind::Closed, _) => match codec::decode(payload) {
-                Ok(log) => spill::put(node, &log, mem::take(&mut content), error),
+        match entry.kind {
+            Kind::Content => content = Sealed::from_bytes(payload.to_vec()).ok(),
+            Kind::Closed => match codec::decode(payload) {
+                Ok(log) => spill::put(node, &log, content.take(), error),
                 Err(error) => tracing::error!(%error, "an entry of our own cannot be read"),
             },
-            _ => {}
+            Kind::Opened | Kind::Refused => {}
         }
         entries = &entries[entry.len()..];
     }

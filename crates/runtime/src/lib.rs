@@ -9,11 +9,15 @@ mod ambient;
 pub mod egress;
 mod http1;
 mod patience;
+mod pieces;
 pub mod server;
+mod switched;
 mod tasks;
 pub mod telemetry;
+pub mod websocket;
 
 pub use ambient::{SystemClock, SystemDice};
+pub use switched::Switched;
 pub use tasks::{ShutdownSignal, Tasks};
 
 /// Any error, as bodies carry it.

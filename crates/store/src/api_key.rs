@@ -51,6 +51,13 @@ impl Rows<'_, ApiKey> {
         self.page(conditions, page).await
     }
 
+    /// Every key of that name, oldest first.
+    pub async fn named(&mut self, name: &str) -> Result<Vec<ApiKey>> {
+        let mut conditions = self.conditions();
+        conditions.compare("name =", Some(name));
+        self.all(conditions).await
+    }
+
     /// Every key of a person, or of a workspace, oldest first.
     pub async fn all_of(
         &mut self,

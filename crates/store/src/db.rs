@@ -337,6 +337,8 @@ fn sqlite_file(url: &str, options: &Options) -> Result<SqliteConnectOptions> {
         .foreign_keys(true)
         // What is deleted or moved within a page is wiped there: wrapped data keys, for one.
         .pragma("secure_delete", "FAST")
+        // A mebibyte of pages for each connection: the system caches the file as well.
+        .pragma("cache_size", "-1024")
         // A statement of several rows keeps a journal of its own; that needs no file.
         .pragma("temp_store", "MEMORY")
         .busy_timeout(options.wait)

@@ -131,7 +131,7 @@ pub(crate) async fn notify(tx: &mut Reader) -> Result<()> {
     }
 }
 
-/// Makes the partitions of `logs` and `log_bodies` that rows of those instants need.
+/// Makes the partitions of `logs` and `log_contents` that rows of those instants need.
 pub(crate) async fn ensure_log_partitions(
     tx: &mut Reader,
     instants: impl Iterator<Item = Timestamp> + Send,
@@ -151,13 +151,13 @@ pub(crate) async fn ensure_log_partitions(
 }
 
 async fn ensure_month(tx: &mut Reader, month: &Month) -> Result<()> {
-    let name = format!("log_bodies_{}", month.suffix);
+    let name = format!("log_contents_{}", month.suffix);
     let row = tx.one("SELECT COUNT(to_regclass($1)) AS found", values![name]).await?;
     if row.int("found")? == 1 {
         return Ok(());
     }
     lock(tx, LOCK_PARTITIONS).await?;
-    for table in ["logs", "log_bodies"] {
+    for table in ["logs", "log_contents"] {
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {table}_{} PARTITION OF {table} \
              FOR VALUES FROM ({}) TO ({})",

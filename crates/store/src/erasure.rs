@@ -40,7 +40,7 @@ pub const ERASED_TABLES: &[ErasedTable] = &[
 /// Tables whose rows are erased by [`DataKeys::erase`](crate::DataKeys::erase) or in batches after
 /// the rest, or that tell other nodes of it.
 pub const ERASED_OTHERWISE: &[&str] =
-    &["data_keys", "kms_connections", "logs", "log_bodies", "outbox"];
+    &["data_keys", "kms_connections", "logs", "log_contents", "outbox"];
 
 /// A table of an organisation's configuration.
 #[derive(Debug)]
@@ -121,9 +121,9 @@ impl Tx {
 
     async fn erase_logs(&mut self, id: OrganisationId) -> Result<u64> {
         let reader: &mut Reader = self;
-        let bodies = "DELETE FROM log_bodies WHERE organisation_id = $1 AND log_id IN
-             (SELECT log_id FROM log_bodies WHERE organisation_id = $1 LIMIT $2)";
-        let mut erased = reader.execute(bodies, values![id, BATCH]).await?;
+        let contents = "DELETE FROM log_contents WHERE organisation_id = $1 AND log_id IN
+             (SELECT log_id FROM log_contents WHERE organisation_id = $1 LIMIT $2)";
+        let mut erased = reader.execute(contents, values![id, BATCH]).await?;
         let logs = "DELETE FROM logs WHERE organisation_id = $1 AND id IN
              (SELECT id FROM logs WHERE organisation_id = $1 LIMIT $2)";
         erased += reader.execute(logs, values![id, BATCH]).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use portcullis_domain::{CallId, ContentPart, Log, LogState, OrganisationId, Sealed, Timestamp};
+use portcullis_domain::{CallId, Log, LogState, Sealed};
 
 use crate::{
     Error, Result, Tx, dialect,
@@ -19,21 +19,8 @@ pub struct LogRow<'a> {
     pub log: &'a Log,
     /// The same as JSON, as the record holds it.
     pub fields_json: &'a str,
-}
-
-/// One part of a call's content to write.
-#[derive(Clone, Copy)]
-pub struct LogBody<'a> {
-    /// The call.
-    pub log_id: CallId,
-    /// Its organisation.
-    pub organisation_id: OrganisationId,
-    /// When the call was accepted: as in its log.
-    pub created_at: Timestamp,
-    /// Which part.
-    pub part: ContentPart,
-    /// The content.
-    pub sealed: &'a Sealed,
+    /// The call's content, sealed for [`Log::content_place`].
+    pub content: Option<&'a Sealed>,
 }
 
 /// A log that the database refuses. The others of its batch are written.
@@ -70,7 +57,7 @@ const COLUMNS: [&str; 22] = [
     "fields",
 ];
 
-const BODY_COLUMNS: [&str; 5] = ["log_id", "part", "created_at", "organisation_id", "sealed"];
+const CONTENT_COLUMNS: [&str; 4] = ["log_id", "created_at", "organisation_id", "sealed"];
 
 impl Tx {
     /// The logs, to write.
@@ -83,13 +70,10 @@ impl Logs<'_> {
     /// Writes logs and content; writing the same again changes nothing. A closed log replaces an
     /// open or interrupted one, never the reverse. Logs that the database refuses are left out, with
     /// their content, and reported; failures that have nothing to do with a row fail the batch.
-    pub async fn insert_batch(
-        &mut self,
-        rows: &[LogRow<'_>],
-        bodies: &[LogBody<'_>],
-    ) -> Result<Vec<Poison>> {
+    pub async fn insert_batch(&mut self, rows: &[LogRow<'_>]) -> Result<Vec<Poison>> {
+        let contents: Vec<_> =
+            rows.iter().filter_map(|row| Some((row.log, row.content?))).collect();
         let instants = rows.iter().map(|row| row.log.created_at);
-        let instants = instants.chain(bodies.iter().map(|body| body.created_at));
         dialect::ensure_log_partitions(self.0, instants).await?;
 
         let rows = strongest(rows);
@@ -111,21 +95,15 @@ impl Logs<'_> {
         }
 
         let is_poison = |id: CallId| poison.iter().any(|poison| poison.id == id);
-        let bodies: Vec<_> = bodies.iter().filter(|body| !is_poison(body.log_id)).collect();
-        for piece in bodies.chunks(at_once) {
-            let mut values = Vec::with_capacity(piece.len() * BODY_COLUMNS.len());
-            for body in piece {
-                values.extend(values![
-                    body.log_id,
-                    body.part.name(),
-                    body.created_at,
-                    body.organisation_id,
-                    body.sealed,
-                ]);
+        let contents: Vec<_> = contents.into_iter().filter(|(log, _)| !is_poison(log.id)).collect();
+        for piece in contents.chunks(at_once) {
+            let mut values = Vec::with_capacity(piece.len() * CONTENT_COLUMNS.len());
+            for (log, sealed) in piece {
+                values.extend(values![log.id, log.created_at, log.organisation_id, *sealed]);
             }
             let sql = format!(
-                "{} ON CONFLICT (log_id, part, created_at) DO NOTHING",
-                insert("log_bodies", &BODY_COLUMNS, piece.len())
+                "{} ON CONFLICT (log_id, created_at) DO NOTHING",
+                insert("log_contents", &CONTENT_COLUMNS, piece.len())
             );
             self.0.execute(sql, values).await?;
         }

@@ -1,8 +1,8 @@
 //! Searching the logs of calls and reading their content.
 
 use portcullis_domain::{
-    ApiKeyId, CallId, Content, ContentPart, Log, LogState, NanoDollars, OrganisationId, Reach,
-    Timestamp, UserId, WorkspaceId,
+    ApiKeyId, CallId, Log, LogState, NanoDollars, OrganisationId, Reach, Sealed, Timestamp, UserId,
+    WorkspaceId,
 };
 
 use crate::{
@@ -141,24 +141,10 @@ impl LogsOf<'_> {
     }
 
     /// What was kept of a call's content.
-    pub async fn content(&mut self, id: CallId) -> Result<Content> {
-        let sql = "SELECT part, sealed FROM log_bodies WHERE organisation_id = $1 AND log_id = $2";
-        let mut content = Content::default();
-        self.reader
-            .each(sql, values![self.organisation, id], &mut |row| {
-                let part = row.text("part")?;
-                let sealed = Some(row.sealed("sealed")?);
-                if part == ContentPart::Request.name() {
-                    content.request = sealed;
-                } else if part == ContentPart::Response.name() {
-                    content.response = sealed;
-                } else {
-                    return Err(Error::Corrupt("part"));
-                }
-                Ok(())
-            })
-            .await?;
-        Ok(content)
+    pub async fn content(&mut self, id: CallId) -> Result<Option<Sealed>> {
+        let sql = "SELECT sealed FROM log_contents WHERE organisation_id = $1 AND log_id = $2";
+        let row = self.reader.optional(sql, values![self.organisation, id]).await?;
+        row.map(|row| row.sealed("sealed")).transpose()
     }
 
     fn conditions(&self, filter: &LogFilter) -> Conditions {

@@ -41,6 +41,8 @@ pub enum Subject {
     Integration(IntegrationId),
     /// A virtual key.
     VirtualKey(VirtualKeyId),
+    /// An organisation's issuer of tokens.
+    TokenIssuer(OrganisationId),
 }
 
 impl Reader {
@@ -121,6 +123,7 @@ impl Subject {
             Self::ApiKey(id) => ("api_key", id.uuid()),
             Self::Integration(id) => ("integration", id.uuid()),
             Self::VirtualKey(id) => ("virtual_key", id.uuid()),
+            Self::TokenIssuer(id) => ("token_issuer", id.uuid()),
         }
     }
 }
@@ -133,6 +136,7 @@ fn read(row: &Row) -> Result<Event> {
         "api_key" => Subject::ApiKey(row.id("subject_id")?),
         "integration" => Subject::Integration(row.id("subject_id")?),
         "virtual_key" => Subject::VirtualKey(row.id("subject_id")?),
+        "token_issuer" => Subject::TokenIssuer(row.id("subject_id")?),
         _ => return Err(Error::Corrupt("subject_kind")),
     };
     Ok(Event {

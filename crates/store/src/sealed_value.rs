@@ -62,10 +62,10 @@ pub const SEALED_COLUMNS: &[SealedColumn] = &[
         subject: None,
     },
     SealedColumn {
-        table: "log_bodies",
+        table: "log_contents",
         column: "sealed",
         row: Some("log_id"),
-        field: Field::Named("part", &["request", "response"]),
+        field: Field::Column,
         is_tenants: true,
         subject: None,
     },
@@ -276,7 +276,7 @@ fn columns_of(organisation: Option<OrganisationId>) -> impl Iterator<Item = &'st
     SEALED_COLUMNS.iter().filter(move |column| column.is_tenants == organisation.is_some())
 }
 
-/// The data key that a value's header names. An index on bodies is of exactly this text.
+/// The data key that a value's header names. An index on contents is of exactly this text.
 fn key_of(column: &str) -> String {
     let at = Sealed::DATA_KEY;
     format!("substr({column}, {}, {})", at.start + 1, at.len())

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use portcullis_domain::{
-    ApiKey, Environment, Integration, Invite, Member, OrganisationId, Permit, VirtualKey,
-    Workspace, WorkspaceId, WorkspaceMember,
+    ApiKey, Environment, Integration, Invite, Member, OrganisationId, Permit, TokenIssuer,
+    VirtualKey, Workspace, WorkspaceId, WorkspaceMember,
 };
 
 use crate::{AuditTrailOf, Error, LogsOf, Reader, Result, Rows};
@@ -63,6 +63,11 @@ impl Tenant<'_> {
 
     /// Its invites.
     pub fn invites(&mut self) -> Rows<'_, Invite> {
+        self.rows()
+    }
+
+    /// Its issuer of tokens, if it has one.
+    pub fn token_issuers(&mut self) -> Rows<'_, TokenIssuer> {
         self.rows()
     }
 

@@ -15,4 +15,5 @@ pub mod kms;
 pub mod load;
 pub mod postgres;
 pub mod process;
+pub mod token;
 pub mod upstream;

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io,
+    io::{self, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     ops::Range,
     path::{Path, PathBuf},
@@ -101,6 +101,20 @@ impl Setup {
     /// When the binary cannot be started.
     pub fn run(&self, arguments: &[&str]) -> io::Result<Output> {
         self.command().args(arguments).stdin(Stdio::null()).output()
+    }
+
+    /// Runs a subcommand to its end, with that on its standard input.
+    ///
+    /// # Errors
+    /// When the binary cannot be started or does not read.
+    pub fn feed(&self, arguments: &[&str], input: &str) -> io::Result<Output> {
+        let mut command = self.command();
+        let piped = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = piped.stderr(Stdio::piped()).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes())?;
+        }
+        child.wait_with_output()
     }
 
     /// Runs `init --json` for organisation Acme.

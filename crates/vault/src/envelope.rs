@@ -60,15 +60,17 @@ const NONCE_AT: usize = SALT_AT + 32;
 const COMMITMENT_AT: usize = NONCE_AT + 12;
 const _: () = assert!(COMMITMENT_AT + COMMITMENT_LEN == Sealed::HEADER_LEN);
 
-/// Seals `plaintext` for `place` under the data key `id`.
+/// Seals for `place`, under the data key `id`, the plaintext that `write` appends: about `len`
+/// bytes.
 pub(crate) fn seal(
     prk: &Prk,
     id: DataKeyId,
     dice: &dyn Dice,
     place: &SealedPlace,
-    plaintext: &[u8],
+    len: usize,
+    write: impl FnOnce(&mut Vec<u8>),
 ) -> Result<Sealed, SealError> {
-    if plaintext.len() > MAX_PLAINTEXT {
+    if len > MAX_PLAINTEXT {
         return Err(SealError::TooLarge);
     }
     let mut bound = Bound::try_new(place).ok_or(SealError::PlaceName)?;
@@ -80,9 +82,9 @@ pub(crate) fn seal(
     let derived = Derived::of(prk, &bound).map_err(|_| SealError::Cipher)?;
     bound.header_mut()[COMMITMENT_AT..].copy_from_slice(derived.commitment());
 
-    let mut bytes = Vec::with_capacity(Sealed::HEADER_LEN + plaintext.len() + Sealed::TAG_LEN);
+    let mut bytes = Vec::with_capacity(Sealed::HEADER_LEN + len + Sealed::TAG_LEN);
     bytes.extend_from_slice(bound.header());
-    bytes.extend_from_slice(plaintext);
+    write(&mut bytes);
     let tag = derived
         .cipher()
         .and_then(|cipher| {

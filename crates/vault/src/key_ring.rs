@@ -64,6 +64,17 @@ const MAX_USES: u64 = 1 << 32;
 impl KeyRing {
     /// Seals a value for its place.
     pub fn seal(&self, place: &SealedPlace, plaintext: &[u8]) -> Result<Sealed, SealError> {
+        self.seal_written(place, plaintext.len(), |out| out.extend_from_slice(plaintext))
+    }
+
+    /// Seals for its place the value of at most `len` bytes that `write` appends, so that what lies
+    /// in pieces is put together where it is sealed.
+    pub fn seal_written(
+        &self,
+        place: &SealedPlace,
+        len: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Sealed, SealError> {
         if place.organisation != self.organisation {
             return Err(SealError::ForeignPlace);
         }
@@ -72,7 +83,7 @@ impl KeyRing {
         }
         self.active.uses.pending.fetch_add(1, Ordering::Relaxed);
         let prk = self.active.prk().ok_or(SealError::Cipher)?;
-        envelope::seal(prk, self.active.id, &*self.dice, place, plaintext)
+        envelope::seal(prk, self.active.id, &*self.dice, place, len, write)
     }
 
     /// Opens a value that was sealed for this very place.

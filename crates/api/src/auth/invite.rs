@@ -12,6 +12,7 @@ use crate::{
     auth::session::{PersonShown, SessionShown, begun, person},
     error::ApiError,
     route::{Route, open},
+    schema,
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -45,8 +46,10 @@ struct AcceptBody {
     /// The token: what stands behind the `#` of the invite's link.
     token: String,
     /// The first name of somebody new.
+    #[schemars(length(max = 100), regex(pattern = schema::LINE))]
     first_name: Option<String>,
     /// The last name of somebody new.
+    #[schemars(length(max = 100), regex(pattern = schema::LINE))]
     last_name: Option<String>,
     /// The password that somebody new chooses, or that somebody known has; whoever is signed in
     /// needs none.

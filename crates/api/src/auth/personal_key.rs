@@ -14,6 +14,7 @@ use crate::{
     query::{CURRENT_PAGE, CURRENT_PAGE_CAMEL, PAGE_SIZE, PAGE_SIZE_CAMEL, Param},
     resource::api_key::{ApiKeyMade, ApiKeyRotated, ApiKeyShown, ScopeFields, parse_id, shown},
     route::{Route, own},
+    schema,
 };
 
 const LIST: &[Param] = &[PAGE_SIZE, PAGE_SIZE_CAMEL, CURRENT_PAGE, CURRENT_PAGE_CAMEL];
@@ -44,7 +45,9 @@ pub(crate) fn routes() -> Vec<Route> {
 
 #[derive(Deserialize, JsonSchema)]
 struct NewPersonalKeyBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: String,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     /// The workspace, by id or slug; not needed by whoever belongs to one only.
     workspace_id: Option<String>,
@@ -60,6 +63,7 @@ struct NewPersonalKeyBody {
 #[derive(Deserialize, JsonSchema)]
 struct RotateOwnBody {
     /// How long the old secret stays valid: 0, or 30 minutes to 90 days.
+    #[schemars(schema_with = "schema::overlap")]
     key_transition_period_ms: Option<i64>,
 }
 

@@ -15,6 +15,7 @@ use crate::{
     cookie::Cookie,
     error::ApiError,
     route::{Route, open, own},
+    schema,
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -69,13 +70,16 @@ struct EnterBody {
 
 #[derive(Deserialize, JsonSchema)]
 struct RenameBody {
+    #[schemars(length(max = 100), regex(pattern = schema::LINE))]
     first_name: Option<String>,
+    #[schemars(length(max = 100), regex(pattern = schema::LINE))]
     last_name: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct PasswordBody {
     current_password: String,
+    #[schemars(length(min = 12, max = 256))]
     new_password: String,
 }
 

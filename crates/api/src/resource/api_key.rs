@@ -23,6 +23,7 @@ use crate::{
     query::{CURRENT_PAGE, CURRENT_PAGE_CAMEL, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, WORKSPACE_ID},
     resource::virtual_key::Status,
     route::{Route, admin},
+    schema,
 };
 
 const LIST: &[Param] =
@@ -103,14 +104,16 @@ pub(crate) fn routes() -> Vec<Route> {
 /// A key to create. `type` and `sub-type` may come in the body too and are ignored there.
 #[derive(Deserialize, JsonSchema)]
 struct NewApiKeyBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: String,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     /// The workspace, by id or slug.
     workspace_id: Option<String>,
     /// The environment of the workspace, by slug.
     environment: Option<String>,
     /// The person, for a user key.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "uuid"))]
     user_id: Option<UserId>,
     #[serde(flatten)]
     scopes: ScopeFields,
@@ -130,7 +133,9 @@ struct NewApiKeyBody {
 /// What to change of a key; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 struct ApiKeyChangeBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     #[serde(flatten)]
     scopes: ScopeFields,
@@ -149,8 +154,10 @@ struct ApiKeyChangeBody {
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct ScopeFields {
     /// Scopes, `completions.write` for one.
+    #[schemars(schema_with = "schema::optional_scopes")]
     scopes: Option<Vec<String>>,
     /// Levels by feature, in place of scopes; a feature that is left out has its default.
+    #[schemars(schema_with = "schema::permissions")]
     permissions: Option<BTreeMap<String, LevelBody>>,
 }
 
@@ -190,6 +197,7 @@ struct Unserved {
 #[derive(Deserialize, JsonSchema)]
 struct RotateBody {
     /// How long the old secret stays valid: 0, or 30 minutes to 90 days.
+    #[schemars(schema_with = "schema::overlap")]
     key_transition_period_ms: Option<i64>,
 }
 

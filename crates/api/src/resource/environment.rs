@@ -13,6 +13,7 @@ use crate::{
     body::NoBody,
     error::ApiError,
     route::{Route, admin},
+    schema,
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -34,14 +35,17 @@ pub(crate) fn routes() -> Vec<Route> {
 /// An environment to create.
 #[derive(Deserialize, JsonSchema)]
 struct NewEnvironmentBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: String,
     /// Made from the name when not given.
+    #[schemars(regex(pattern = schema::SLUG))]
     slug: Option<String>,
 }
 
 /// What to change of an environment; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 struct EnvironmentChangeBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
     /// True makes it the one that keys belong to when they name none.
     is_default: Option<bool>,

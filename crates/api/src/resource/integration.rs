@@ -18,6 +18,7 @@ use crate::{
         CURRENT_PAGE, CURRENT_PAGE_CAMEL, Kind, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, WORKSPACE_ID,
     },
     route::{Route, admin},
+    schema,
 };
 
 const TYPES: &[&str] = &["workspace", "organisation", "all"];
@@ -102,13 +103,17 @@ pub(crate) fn routes() -> Vec<Route> {
 /// An integration to create.
 #[derive(Deserialize, JsonSchema)]
 struct NewIntegrationBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: String,
     /// Made from the name when not given.
+    #[schemars(regex(pattern = schema::SLUG))]
     slug: Option<String>,
     /// The provider's name, `openai` for one.
+    #[schemars(schema_with = "schema::provider")]
     ai_provider_id: String,
     /// The provider's key. It is sealed, and never shown again.
     key: Option<String>,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     /// The workspace that owns it, by id or slug; the organisation does when not given.
     workspace_id: Option<String>,
@@ -116,6 +121,7 @@ struct NewIntegrationBody {
     configurations: Option<ProviderSettings>,
     /// Whether a provider of it is made at once; true when not given.
     create_default_provider: Option<bool>,
+    #[schemars(regex(pattern = schema::SLUG))]
     default_provider_slug: Option<String>,
     /// Prices of one's own: not applied by this version, and refused unless empty.
     #[serde(default)]
@@ -128,8 +134,10 @@ struct NewIntegrationBody {
 /// What to change of an integration; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 struct IntegrationChangeBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
     key: Option<String>,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     #[schemars(with = "Option<Map<String, Value>>")]
     configurations: Option<ProviderSettings>,
@@ -171,6 +179,7 @@ struct PutWorkspace {
     /// The workspace, by id or slug.
     id: String,
     enabled: bool,
+    #[schemars(regex(pattern = schema::SLUG))]
     default_provider_slug: Option<String>,
     #[serde(flatten)]
     unenforced: Unenforced,
@@ -262,8 +271,9 @@ struct WorkspacesShown {
 struct WorkspaceShown {
     id: String,
     enabled: bool,
-    usage_limits: Vec<Value>,
-    rate_limits: Vec<Value>,
+    /// An object to clients; nothing here has any.
+    usage_limits: Option<Value>,
+    rate_limits: Option<Value>,
 }
 
 async fn create(ask: Ask<Caller, NewIntegrationBody>) -> Result<Json<IntegrationName>, ApiError> {
@@ -383,8 +393,8 @@ async fn list_workspaces(ask: Ask<Caller, NoBody>) -> Result<Json<WorkspacesShow
         .map(|one| WorkspaceShown {
             id: one.workspace.to_string(),
             enabled: one.enabled,
-            usage_limits: Vec::new(),
-            rate_limits: Vec::new(),
+            usage_limits: None,
+            rate_limits: None,
         })
         .collect();
     Ok(Json(WorkspacesShown { total: workspaces.len(), workspaces }))

@@ -1,12 +1,11 @@
 //! `/admin/users/invites`.
 
 use http::Method;
-use portcullis_control::{Caller, Control, ControlError, InviteQuery, NewInvite};
+use portcullis_control::{Caller, ControlError, InviteQuery, NewInvite};
 use portcullis_domain::{
     AuditAction, AuditResource, Invite, InviteId, InviteStatus, OrganisationRole, Scope, ScopeSet,
     Timestamp,
 };
-use portcullis_identity::SecretToken;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +20,7 @@ use crate::{
         workspace_member::WorkspaceRoleBody,
     },
     route::{Route, admin},
+    schema,
 };
 
 const STATUSES: &[&str] = &["pending", "cancelled", "accepted", "expired"];
@@ -86,6 +86,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Somebody to invite.
 #[derive(Deserialize, JsonSchema)]
 struct NewInviteBody {
+    #[schemars(length(max = 254), regex(pattern = schema::EMAIL))]
     email: String,
     /// What they will be in the organisation.
     role: OrganisationRoleBody,
@@ -105,6 +106,7 @@ struct InvitedToBody {
 
 #[derive(Deserialize, JsonSchema)]
 struct KeyDetailsBody {
+    #[schemars(schema_with = "schema::scopes")]
     scopes: Vec<String>,
 }
 
@@ -156,7 +158,7 @@ async fn create(ask: Ask<Caller, NewInviteBody>) -> Result<Json<InviteMade>, Api
         key_scopes: body.workspace_api_key_details.map(scopes).transpose()?,
     };
     let (invite, token) = ask.control.invites(&ask.who).create(new).await?;
-    let invite_link = link(&ask.control, &token);
+    let invite_link = ask.control.settings().invite_link(&token);
     Ok(Json(InviteMade { id: invite.id.to_string(), invite_link }))
 }
 
@@ -187,12 +189,7 @@ async fn delete(ask: Ask<Caller, NoBody>) -> Result<Json<Done>, ApiError> {
 async fn resend(ask: Ask<Caller, NoBody>) -> Result<Json<InviteResent>, ApiError> {
     let id = parse_id(ask.path("inviteId"))?;
     let (_, token) = ask.control.invites(&ask.who).resend(id).await?;
-    Ok(Json(InviteResent { link: link(&ask.control, &token) }))
-}
-
-/// The token stands behind the `#`: browsers send that part to nobody, and no log holds it.
-fn link(control: &Control, token: &SecretToken) -> String {
-    format!("{}/console/invite#{}", control.settings().public_url, token.danger_expose())
+    Ok(Json(InviteResent { link: ask.control.settings().invite_link(&token) }))
 }
 
 /// An id that is none names nothing.

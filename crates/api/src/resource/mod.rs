@@ -10,6 +10,7 @@ pub(crate) mod log;
 pub(crate) mod openapi;
 pub(crate) mod organisation;
 pub(crate) mod provider;
+pub(crate) mod token_issuer;
 pub(crate) mod user;
 pub(crate) mod virtual_key;
 pub(crate) mod workspace;

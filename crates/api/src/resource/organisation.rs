@@ -19,6 +19,7 @@ use crate::{
     error::ApiError,
     resource::api_key::LevelBody,
     route::{Route, admin},
+    schema,
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// What to change; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 struct OrganisationChangeBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
     settings: Option<SettingsBody>,
 }
@@ -92,6 +94,7 @@ struct SwitchesBody {
     /// Features opened or closed up to a level: logs, log_metadata, analytics, prompts, configs,
     /// guardrails, virtual_keys, integrations, users, api_keys.
     #[serde(default)]
+    #[schemars(schema_with = "schema::role_features")]
     features: BTreeMap<String, LevelBody>,
     /// Whether logs and analytics show only the calls of the person's own keys.
     #[serde(default)]

@@ -15,6 +15,7 @@ use crate::{
     query::{CURRENT_PAGE, CURRENT_PAGE_CAMEL, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, WORKSPACE_ID},
     resource::virtual_key::Status,
     route::{Route, admin},
+    schema,
 };
 
 const LIST: &[Param] =
@@ -70,13 +71,16 @@ pub(crate) fn routes() -> Vec<Route> {
 /// A provider to create.
 #[derive(Deserialize, JsonSchema)]
 struct NewProviderBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: String,
     /// The integration, by id or slug.
     integration_id: String,
     /// The workspace, by id or slug.
     workspace_id: Option<String>,
     /// Made from the name when not given.
+    #[schemars(regex(pattern = schema::SLUG))]
     slug: Option<String>,
+    #[schemars(length(max = 2000))]
     note: Option<String>,
     #[serde(default, deserialize_with = "instant")]
     #[schemars(schema_with = "instant_schema")]
@@ -88,7 +92,9 @@ struct NewProviderBody {
 /// What to change of a provider; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 struct ProviderChangeBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
+    #[schemars(length(max = 2000))]
     note: Option<String>,
     #[serde(default, deserialize_with = "instant")]
     #[schemars(schema_with = "instant_schema")]

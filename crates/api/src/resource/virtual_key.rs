@@ -17,6 +17,7 @@ use crate::{
     error::ApiError,
     query::{CURRENT_PAGE, CURRENT_PAGE_CAMEL, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, WORKSPACE_ID},
     route::{Route, admin},
+    schema,
 };
 
 const LIST: &[Param] =
@@ -87,11 +88,15 @@ pub(crate) fn routes() -> Vec<Route> {
 /// A virtual key to create.
 #[derive(Deserialize, JsonSchema)]
 struct NewVirtualKeyBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: String,
     /// The provider's name, `openai` for one.
+    #[schemars(schema_with = "schema::provider")]
     provider: String,
     /// Made from the name when not given.
+    #[schemars(regex(pattern = schema::SLUG))]
     slug: Option<String>,
+    #[schemars(length(max = 2000))]
     note: Option<String>,
     /// The workspace, by id or slug.
     workspace_id: Option<String>,
@@ -107,7 +112,9 @@ struct NewVirtualKeyBody {
 /// What to change of a virtual key; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 struct VirtualKeyChangeBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
+    #[schemars(length(max = 2000))]
     note: Option<String>,
     #[serde(default, deserialize_with = "instant")]
     #[schemars(schema_with = "instant_schema")]
@@ -122,8 +129,10 @@ struct VirtualKeyChangeBody {
 #[derive(Deserialize, JsonSchema)]
 struct DuplicateBody {
     /// The original's when not given.
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
     /// The original's with a number when not given.
+    #[schemars(regex(pattern = schema::SLUG))]
     slug: Option<String>,
 }
 

@@ -20,6 +20,7 @@ use crate::{
         workspace_member::{self, WorkspaceMemberShown},
     },
     route::{Route, admin},
+    schema,
 };
 
 const LIST: &[Param] = &[
@@ -84,9 +85,12 @@ pub(crate) fn routes() -> Vec<Route> {
 /// A workspace to create.
 #[derive(Deserialize, JsonSchema)]
 struct NewWorkspaceBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: String,
     /// Made from the name when not given.
+    #[schemars(regex(pattern = schema::SLUG))]
     slug: Option<String>,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     defaults: Option<DefaultsBody>,
     /// People of the organisation who belong to it from the beginning, as members.
@@ -100,7 +104,9 @@ struct NewWorkspaceBody {
 /// What to change of a workspace; what is left out stays.
 #[derive(Deserialize, JsonSchema)]
 struct WorkspaceChangeBody {
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::NAME))]
     name: Option<String>,
+    #[schemars(length(max = 2000))]
     description: Option<String>,
     defaults: Option<DefaultsBody>,
     #[serde(flatten)]
@@ -113,8 +119,10 @@ struct WorkspaceChangeBody {
 struct DefaultsBody {
     metadata: Option<MetadataBody>,
     /// Slugs of guardrails that look at every request.
+    #[schemars(length(max = 50), inner(regex(pattern = schema::SLUG)))]
     input_guardrails: Option<Vec<String>>,
     /// Slugs of guardrails that look at every answer.
+    #[schemars(length(max = 50), inner(regex(pattern = schema::SLUG)))]
     output_guardrails: Option<Vec<String>>,
     /// The slug of the saved config of people's own keys.
     #[serde(default, deserialize_with = "nullable")]

@@ -83,7 +83,7 @@ struct NewMembersBody {
 
 #[derive(Deserialize, JsonSchema)]
 struct NewMember {
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "uuid"))]
     id: UserId,
     role: WorkspaceRoleBody,
 }

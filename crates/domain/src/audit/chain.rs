@@ -1,6 +1,6 @@
 //! The chain: each record names the one before it, and is signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -81,6 +81,9 @@ pub enum Tampering {
     /// A signed checkpoint saw another event there.
     #[error("event {0} is not the one that a signed checkpoint saw")]
     Replaced(u64),
+    /// Nothing is there at all, and something must be.
+    #[error("the whole trail is missing")]
+    Missing,
 }
 
 const VERSION: u32 = 1;
@@ -129,6 +132,8 @@ pub struct ChainCheck<'p> {
     missing: BTreeSet<u64>,
     /// Stored numbers of records since the last genuine one that are not.
     forged: Vec<u64>,
+    /// What signed checkpoints saw.
+    seen: BTreeMap<u64, [u8; 32]>,
     found: Vec<Tampering>,
 }
 
@@ -142,7 +147,16 @@ impl<'p> ChainCheck<'p> {
             is_adjacent: true,
             missing: BTreeSet::new(),
             forged: Vec::new(),
+            seen: BTreeMap::new(),
             found: Vec::new(),
+        }
+    }
+
+    /// Takes into account what a checkpoint saw that was found to be signed. To be told before the
+    /// records are read.
+    pub fn saw(&mut self, head: &ChainHead) {
+        if head.seq > 0 {
+            self.seen.insert(head.seq, head.hash);
         }
     }
 
@@ -153,6 +167,9 @@ impl<'p> ChainCheck<'p> {
             self.forged.push(record.seq);
             return;
         };
+        if self.seen.get(&seq).is_some_and(|hash| *hash != record.link.hash) {
+            self.found.push(Tampering::Replaced(seq));
+        }
         if seq > self.last.seq {
             self.pass_over(seq);
             if self.is_adjacent && previous != self.last.hash {
@@ -173,7 +190,8 @@ impl<'p> ChainCheck<'p> {
     /// What was found in all, given the recorded end of the chain.
     pub fn end(mut self, recorded: &ChainHead) -> Vec<Tampering> {
         let last_genuine = self.last;
-        self.pass_over(recorded.seq.max(last_genuine.seq) + 1);
+        let known = self.seen.last_key_value().map_or(0, |(seq, _)| *seq).max(recorded.seq);
+        self.pass_over(known.max(last_genuine.seq) + 1);
         if last_genuine.seq == recorded.seq && last_genuine.hash != recorded.hash
             || last_genuine.seq > recorded.seq
         {
@@ -181,7 +199,7 @@ impl<'p> ChainCheck<'p> {
         }
         let missing = std::mem::take(&mut self.missing);
         for (from, to) in ranges(&missing) {
-            self.found.push(if to == recorded.seq && from > last_genuine.seq {
+            self.found.push(if to == known && from > last_genuine.seq {
                 Tampering::CutOff(from, to)
             } else {
                 Tampering::Deleted(from, to)
@@ -238,16 +256,16 @@ fn ranges(numbers: &BTreeSet<u64>) -> Vec<(u64, u64)> {
 }
 
 /// The chain's name in its records.
-fn chain_name(chain: Option<OrganisationId>) -> String {
+pub(super) fn chain_name(chain: Option<OrganisationId>) -> String {
     chain.map_or_else(|| "instance".to_owned(), |id| id.to_string())
 }
 
 /// Lower-case hexadecimal.
-fn hex(bytes: &[u8; 32]) -> String {
+pub(super) fn hex(bytes: &[u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;
@@ -416,5 +434,27 @@ mod tests {
         let changed = ChainHead { seq: 9, hash: [0; 32] };
         assert_eq!(check(&records, &changed), [Tampering::HeadChanged]);
         assert_eq!(check(&records, &head_of(&records[..7])), [Tampering::HeadChanged]);
+    }
+
+    #[test]
+    fn a_checkpoint_knows_what_was_there() {
+        let whole = chain(&OURS, 6);
+        let check = |records: &[AuditRecord], head: &ChainHead, saw: &ChainHead| {
+            let mut check = ChainCheck::new(None, &OURS);
+            check.saw(saw);
+            records.iter().for_each(|record| check.read(record, true));
+            check.end(head)
+        };
+        let (four, six) = (head_of(&whole[..4]), head_of(&whole));
+        assert_eq!(check(&whole, &six, &four), []);
+        assert_eq!(check(&whole, &six, &ChainHead::default()), []);
+        // Whoever holds the database cuts off the end, and puts the recorded end back as well.
+        assert_eq!(check(&whole[..4], &four, &six), [Tampering::CutOff(5, 6)]);
+        // Another history of the same length, written with the signing key itself.
+        let mut other = whole[..3].to_vec();
+        for name in ["x", "y", "z"] {
+            other.push(next(&head_of(&other), &OURS, name));
+        }
+        assert_eq!(check(&other, &head_of(&other), &four), [Tampering::Replaced(4)]);
     }
 }

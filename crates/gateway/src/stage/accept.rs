@@ -2,12 +2,12 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use http::{HeaderMap, Method, Uri, request};
+use http::{Method, Uri, Version, request};
 use percent_encoding::percent_decode_str;
 use portcullis_domain::{CallId, Fault, FaultKind, Id, Snapshot, Timestamp};
 use portcullis_providers::Endpoint;
 
-use crate::{Parts, trace::Trace};
+use crate::{Parts, client_headers::ClientHeaders, stage::realtime, trace::Trace};
 
 /// A call whose head was understood. Its body has not been read.
 pub(crate) struct Accepted {
@@ -16,8 +16,9 @@ pub(crate) struct Accepted {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,
+    pub(crate) version: Version,
     pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: ClientHeaders,
     pub(crate) peer: IpAddr,
     pub(crate) trace: Trace,
 }
@@ -25,17 +26,24 @@ pub(crate) struct Accepted {
 pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Box<Accepted> {
     let clock = &*parts.clock;
     let id = Id::mint(clock, &*parts.dice);
-    let trace = Trace::of(&head, id, &*parts.dice);
+    let endpoint = Endpoint::of(&head.method, below_version(&head.uri));
+    let mut headers = head.headers;
+    if endpoint == Endpoint::Realtime {
+        realtime::lift_key(&mut headers);
+    }
+    let headers = ClientHeaders::new(headers);
+    let trace = Trace::of(&head.method, &head.uri, &headers, id, &*parts.dice);
     // Boxed, as what goes through every stage is.
     Box::new(Accepted {
         id,
         at: clock.now(),
         snapshot: parts.live.current(),
-        endpoint: Endpoint::of(&head.method, below_version(&head.uri)),
+        endpoint,
         method: head.method,
+        version: head.version,
         trace,
         uri: head.uri,
-        headers: head.headers,
+        headers,
         peer,
     })
 }
@@ -64,6 +72,10 @@ impl Accepted {
             let text = "there is nothing at this path: the data plane is below /v1/";
             return Err(Fault::client(FaultKind::RouteUnknown, text));
         }
+        let method = &self.method;
+        if is_plain(self.path()) && matches!(*method, Method::GET | Method::POST) {
+            return Ok(());
+        }
         let decoded = percent_decode_str(self.path()).decode_utf8();
         let plain = decoded.as_ref().is_ok_and(|path| {
             !path.contains(['\\', '\0', '\r', '\n'])
@@ -80,7 +92,6 @@ impl Accepted {
                         write them plainly";
             return Err(Fault::client(FaultKind::BadRequest, text));
         }
-        let method = &self.method;
         if [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD]
             .contains(method)
         {
@@ -90,6 +101,19 @@ impl Accepted {
             Err(Fault::client(FaultKind::BadRequest, text))
         }
     }
+}
+
+/// Whether a path holds nothing but words with one slash before each, as nearly all do.
+fn is_plain(path: &str) -> bool {
+    let mut before = b'/';
+    path.bytes().skip(1).all(|byte| {
+        let fits = match byte {
+            b'/' => before != b'/',
+            byte => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
+        };
+        before = byte;
+        fits
+    })
 }
 
 /// Whether a path encodes what needs no encoding (RFC 3986 §2.3) or a separator: the provider

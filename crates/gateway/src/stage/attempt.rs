@@ -1,5 +1,5 @@
 //! attempt → [`Answered`]: the adapter builds the request, the opening is recorded, the request is
-//! sent.
+//! sent, and sent again where the caller asks for it.
 
 use std::sync::Arc;
 
@@ -19,9 +19,14 @@ use crate::{
     BoxError, Parts,
     closing::Closing,
     header,
+    session::Session,
     stage::{
-        plan::Planned,
-        receive::ReceivedBody,
+        accept::Accepted,
+        batch_output,
+        plan::{Planned, Target},
+        realtime,
+        receive::{Received, ReceivedBody},
+        retry::{self, Retries},
         upload::{Progress, Upload},
     },
 };
@@ -35,6 +40,8 @@ pub(crate) struct Answered {
     pub(crate) credential: Arc<Credential>,
     pub(crate) response: Response<InboundBody>,
     pub(crate) reply: Box<dyn Reply>,
+    /// What goes on behind the head, if the call opened a session.
+    pub(crate) session: Option<Box<Session>>,
 }
 
 pub(crate) async fn attempt<B>(
@@ -45,31 +52,74 @@ pub(crate) async fn attempt<B>(
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let Planned { received, target } = planned;
-    let accepted = &received.identified.accepted;
-    let prepared = target.provider.adapter().prepare(&Ask {
-        endpoint: accepted.endpoint,
+    let Planned { received: Received { identified, body }, target } = planned;
+    let accepted = &identified.accepted;
+    if accepted.endpoint == Endpoint::BatchOutput && batch_output::takes_two_steps(&target) {
+        // Boxed, that other calls need not make room for it.
+        return Box::pin(batch_output::attempt(parts, accepted, &target, closing)).await;
+    }
+    if accepted.endpoint == Endpoint::Realtime {
+        return Box::pin(realtime::attempt(parts, &identified, &target, closing)).await;
+    }
+    let step = Step { endpoint: accepted.endpoint, path: accepted.path() };
+    send(parts, accepted, &target, step, body, closing).await
+}
+
+/// One request of a call: most calls are one.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub(crate) endpoint: Endpoint,
+    /// The path after `/v1`.
+    pub(crate) path: &'a str,
+}
+
+/// Has the target's adapter build one request of a call.
+pub(crate) fn prepare(
+    parts: &Parts,
+    accepted: &Accepted,
+    target: &Target,
+    step: Step<'_>,
+    body: AskBody<'_>,
+) -> Result<Prepared, Fault> {
+    target.provider.adapter().prepare(&Ask {
+        endpoint: step.endpoint,
         method: &accepted.method,
-        path: accepted.path(),
+        path: step.path,
         query: target.query.as_deref().or(accepted.query()),
         headers: &accepted.headers,
-        body: match &received.body {
-            ReceivedBody::None => AskBody::None,
-            ReceivedBody::Json(json) => AskBody::Json(json),
-            ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
-        },
+        body,
         model: target.model.as_deref(),
         provider: target.provider,
         credential: &target.credential,
         strict: target.strict,
         now_millis: parts.clock.now().micros() / 1000,
-    })?;
-    let Prepared { method, url, headers, body, reply } = prepared;
+    })
+}
+
+/// Sends one request of a call to its target.
+pub(crate) async fn send<B>(
+    parts: &Parts,
+    accepted: &Accepted,
+    target: &Target,
+    step: Step<'_>,
+    body: ReceivedBody<B>,
+    closing: &mut Closing,
+) -> Result<Answered, Fault>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    let ask = match &body {
+        ReceivedBody::None => AskBody::None,
+        ReceivedBody::Json(json) => AskBody::Json(json),
+        ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
+    };
+    let prepared = prepare(parts, accepted, target, step, ask)?;
+    let Prepared { method, url, headers, body: prepared, reply } = prepared;
     let mut upload: Option<Arc<Progress>> = None;
-    let mut request = Request::new(match body {
+    let mut request = Request::new(match prepared {
         PreparedBody::Empty => OutboundBody::Empty,
         PreparedBody::Bytes(bytes) => OutboundBody::Full(bytes),
-        PreparedBody::Forward => match received.body {
+        PreparedBody::Forward => match body {
             ReceivedBody::None => OutboundBody::Empty,
             ReceivedBody::Json(json) => OutboundBody::Full(json.bytes().clone()),
             ReceivedBody::Whole(bytes) => OutboundBody::Full(bytes),
@@ -86,30 +136,42 @@ where
         let text = "the provider's address cannot be built from this request";
         Fault::client(FaultKind::BadRequest, text).with_detail(error)
     })?;
-    *request.headers_mut() = if accepted.endpoint.is_understood() {
+    *request.headers_mut() = if step.endpoint.is_understood() {
         header::for_understood(&accepted.headers)
     } else {
         header::for_proxy(&accepted.headers)
     };
     request.headers_mut().extend(headers);
-    closing.open(request.uri(), upload.clone()).await?;
-    let sent = parts.egress.send(request, target.timeout).await;
-    let response = sent.map_err(|error| {
-        if !error.sent {
-            closing.unsent();
+    let mut retries = Retries::new(target.retries.saturating_sub(closing.retries()), &request);
+    let response = loop {
+        closing.open(request.uri(), upload.clone()).await?;
+        let sent = parts.egress.send(request, target.timeout).await;
+        let outcome = sent.map_err(|error| {
+            if !error.sent {
+                closing.unsent();
+            }
+            // An upload that its own sender ended looks like a connection that broke off.
+            let own = upload.as_deref().and_then(Progress::fault).cloned();
+            own.unwrap_or_else(|| fault(&error, target.provider))
+        });
+        if let Ok(response) = &outcome {
+            closing.answered(response.status());
         }
-        // An upload that its own sender ended looks like a connection that broke off.
-        let own = upload.as_deref().and_then(Progress::fault).cloned();
-        own.unwrap_or_else(|| fault(&error, target.provider))
-    })?;
-    closing.answered(response.status());
+        let Some(again) = retries.next(&outcome) else { break outcome? };
+        drop(outcome);
+        let wait = retry::wait(parts.settings.retry_wait, closing.retries());
+        closing.retry();
+        tokio::time::sleep(wait).await;
+        request = *again;
+    };
     Ok(Answered {
-        endpoint: accepted.endpoint,
+        endpoint: step.endpoint,
         provider: target.provider,
         trace_id: accepted.trace.echo.clone(),
-        credential: target.credential,
+        credential: Arc::clone(&target.credential),
         response,
         reply,
+        session: None,
     })
 }
 

@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use portcullis_domain::{
     ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Member, Organisation, Scope, Secret,
     Workspace,
 };
+use portcullis_identity::{TokenRefused, key_of_token, resembles_signed_token};
 use portcullis_providers::Endpoint;
 
-use crate::{Parts, header, stage::accept::Accepted};
+use crate::{Parts, client_headers::ClientHeaders, header, stage::accept::Accepted};
 
 /// A call of a known key that may make it. The key itself is no longer among the headers.
 pub(crate) struct Identified {
@@ -35,16 +36,8 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         let text = "No API key. Send it as 'x-portkey-api-key' or as 'Authorization: Bearer'";
         return Err(Fault::client(FaultKind::KeyUnknown, text));
     };
-    // Form and checksum first: a mistyped key costs no digest and no look-up.
-    if let Err(malformed) = ApiKeyToken::check(token) {
-        let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
-        return Err(fault.with_detail(malformed));
-    }
-    let digest = parts.pepper.digest(token);
+    let key = &find_key(parts, &accepted, token)?;
     let snapshot = &accepted.snapshot;
-    let Some(key) = snapshot.api_key_by_digest(&digest, accepted.at) else {
-        return Err(Fault::client(FaultKind::KeyUnknown, "Invalid API Key"));
-    };
     if key.is_expired(accepted.at) {
         return Err(Fault::client(FaultKind::KeyExpired, "API Key expired"));
     }
@@ -81,6 +74,27 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
     })
 }
 
+/// The key that is presented: one of ours, or a token that stands for one.
+fn find_key(parts: &Parts, accepted: &Accepted, token: &str) -> Result<Arc<ApiKey>, Fault> {
+    let unknown = || Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
+    if resembles_signed_token(token) {
+        let found = key_of_token(token, &accepted.snapshot, accepted.at);
+        return found.map_err(|refused| match refused {
+            TokenRefused::Expired => Fault::client(FaultKind::KeyExpired, "API Key expired"),
+            TokenRefused::Unenforced(_) => {
+                Fault::client(FaultKind::BadRequest, format!("Invalid API Key: {refused}"))
+            }
+            // Which organisations there are is nobody's to find out.
+            refused => unknown().with_detail(refused),
+        });
+    }
+    // Form and checksum first: a mistyped key costs no digest and no look-up.
+    ApiKeyToken::check(token).map_err(|malformed| unknown().with_detail(malformed))?;
+    let digest = parts.pepper.digest(token);
+    let key = accepted.snapshot.api_key_by_digest(&digest, accepted.at);
+    key.cloned().ok_or_else(unknown)
+}
+
 impl Identified {
     /// The environment the call belongs to.
     pub(crate) fn environment(&self) -> Option<&Environment> {
@@ -90,9 +104,13 @@ impl Identified {
 
 /// Refuses a call for which a saved config or a guardrail is named that this version cannot look up:
 /// a call without it would be another call than the one that was meant.
-fn refuse_unsaved(key: &ApiKey, workspace: &Workspace, headers: &HeaderMap) -> Result<(), Fault> {
+fn refuse_unsaved(
+    key: &ApiKey,
+    workspace: &Workspace,
+    headers: &ClientHeaders,
+) -> Result<(), Fault> {
     let refuse = |text: String| Err(Fault::client(FaultKind::BadRequest, text));
-    let names_config = headers.contains_key(header::CONFIG);
+    let names_config = headers.contains_key(&header::CONFIG);
     if !key.defaults.allow_config_override && names_config {
         return refuse("The API Key does not allow a call to name a config".to_owned());
     }
@@ -115,7 +133,7 @@ struct Presented {
 
 /// Takes every credential out of the headers, so that none can be passed on by accident, and tells
 /// our key from the provider's.
-fn take_credentials(headers: &mut HeaderMap) -> Presented {
+fn take_credentials(headers: &mut ClientHeaders) -> Presented {
     let own = take(headers, header::API_KEY);
     let authorization =
         take(headers, AUTHORIZATION).filter(|authorization| text(authorization) != PLACEHOLDER);
@@ -148,8 +166,8 @@ fn take_credentials(headers: &mut HeaderMap) -> Presented {
 }
 
 /// Takes a header that says something.
-fn take(headers: &mut HeaderMap, name: HeaderName) -> Option<HeaderValue> {
-    headers.remove(name).filter(|value| !text(value).is_empty())
+fn take(headers: &mut ClientHeaders, name: HeaderName) -> Option<HeaderValue> {
+    headers.remove(&name).filter(|value| !text(value).is_empty())
 }
 
 /// What a credential's header says: `Bearer x` or plain `x`, since one SDK sends the value without
@@ -166,15 +184,16 @@ fn text(value: &HeaderValue) -> &str {
 mod tests {
     use http::HeaderMap;
 
-    use super::take_credentials;
+    use super::{ClientHeaders, take_credentials};
 
     const OURS: &str = "pck_production_key";
 
     fn told(pairs: &[(&'static str, &str)]) -> (Option<String>, Option<String>) {
-        let mut headers: HeaderMap =
+        let headers: HeaderMap =
             pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+        let mut headers = ClientHeaders::new(headers);
         let presented = take_credentials(&mut headers);
-        assert!(headers.is_empty(), "credentials left behind: {headers:?}");
+        assert!(headers.is_empty(), "credentials left behind: {:?}", *headers);
         let key = presented.key.as_ref().map(|key| super::text(key).to_owned());
         (key, presented.provider_secret.map(|secret| secret.danger_expose().clone()))
     }

@@ -1,12 +1,12 @@
 //! `x-portkey-config` as far as it names one target. A routing or caching rule is refused by name
 //! rather than dropped: one that is silently not followed would be worse. `retry` is passed over,
-//! for a call that is not repeated does no harm; so are keys that nobody knows.
+//! for a call that is not repeated does no harm (a header asks for it, `retry.rs`); so are keys that
+//! nobody knows.
 
-use http::HeaderMap;
 use portcullis_domain::{Fault, FaultKind};
 use serde_json::Value;
 
-use crate::{header, metadata};
+use crate::{client_headers::ClientHeaders, header, metadata};
 
 /// One target of an inline config.
 #[derive(Default)]
@@ -45,7 +45,7 @@ const SETTINGS: &[&str] =
     &["aws_", "azure_", "huggingface_", "openai_", "snowflake_", "vertex_", "workers_ai_"];
 
 impl InlineConfig {
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Fault> {
+    pub(crate) fn of(headers: &ClientHeaders) -> Result<Self, Fault> {
         let Some(text) = header::text(headers, header::CONFIG) else { return Ok(Self::default()) };
         if text.starts_with("pc-") {
             return Err(refused(
@@ -135,14 +135,14 @@ fn refused(text: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
 mod tests {
     use http::HeaderMap;
 
-    use super::InlineConfig;
+    use super::{ClientHeaders, InlineConfig};
 
     fn read(json: &str) -> Result<InlineConfig, String> {
         let headers = HeaderMap::from_iter([(
             http::HeaderName::from_static("x-portkey-config"),
             json.parse().unwrap(),
         )]);
-        InlineConfig::of(&headers).map_err(|fault| fault.public.into_owned())
+        InlineConfig::of(&ClientHeaders::new(headers)).map_err(|fault| fault.public.into_owned())
     }
 
     #[test]

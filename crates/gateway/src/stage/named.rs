@@ -1,9 +1,9 @@
 //! What a call names as its target, and in which place (data-plane reference §4).
 
-use http::HeaderMap;
 use portcullis_domain::{Fault, FaultKind};
 
 use crate::{
+    client_headers::ClientHeaders,
     header,
     stage::{identify::Identified, inline_config::InlineConfig, plan::unknown_virtual_key},
 };
@@ -44,7 +44,7 @@ impl<'a> AskedModel<'a> {
 impl<'a> Named<'a> {
     /// The config outranks the headers, and a virtual key in any place outranks a bare provider.
     pub(crate) fn of(
-        headers: &'a HeaderMap,
+        headers: &'a ClientHeaders,
         config: &'a InlineConfig,
         model: Option<&AskedModel<'a>>,
     ) -> Result<Self, Fault> {

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use http::{HeaderValue, header::CONTENT_TYPE};
 use portcullis_domain::{
     ApiKeyToken, Fault, FaultKind, Integration, SealedPlace, Secret, VirtualKey,
 };
@@ -14,13 +14,16 @@ use portcullis_providers::{
 use portcullis_vault::{KeyRing, ReadError, VaultError};
 
 use crate::{
-    Parts, header, multipart,
+    Parts,
+    client_headers::ClientHeaders,
+    header, multipart,
     stage::{
         allow_list,
         identify::Identified,
         inline_config::InlineConfig,
         named::{AskedModel, Named},
         receive::{Received, ReceivedBody},
+        retry,
     },
 };
 
@@ -43,6 +46,8 @@ pub(crate) struct Target {
     /// Seals what is kept of the call.
     pub(crate) key_ring: Arc<KeyRing>,
     pub(crate) timeout: Duration,
+    /// How often the target may be tried again.
+    pub(crate) retries: u8,
     pub(crate) strict: bool,
     /// What the config says of the call.
     pub(crate) metadata: Vec<(String, String)>,
@@ -105,13 +110,14 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         query: accepted.query().zip(model.filter(|_| is_prefixed)).map(bare_query),
         key_ring,
         timeout: timeout(parts, identified, &config)?,
+        retries: retry::asked(headers)?,
         strict: header::flag(headers, header::STRICT).or(config.strict).unwrap_or(true),
         metadata: config.metadata,
         credential,
     });
     let headers = &mut received.identified.accepted.headers;
     if let Some(names) = &config.forward_headers
-        && !headers.contains_key(header::FORWARD_HEADERS)
+        && !headers.contains_key(&header::FORWARD_HEADERS)
         && let Ok(names) = HeaderValue::from_str(names)
     {
         headers.insert(header::FORWARD_HEADERS, names);
@@ -141,10 +147,10 @@ fn check_hosts(parts: &Parts, credential: &Credential) -> Result<(), Fault> {
 /// The custom host that the call names. One that is not plain text is refused rather than
 /// overlooked: the call would go elsewhere than its caller meant.
 fn custom_host<'a>(
-    headers: &'a HeaderMap,
+    headers: &'a ClientHeaders,
     config: &'a InlineConfig,
 ) -> Result<Option<&'a str>, Fault> {
-    let Some(value) = headers.get(header::CUSTOM_HOST) else {
+    let Some(value) = headers.get(&header::CUSTOM_HOST) else {
         return Ok(config.custom_host.as_deref());
     };
     match value.to_str() {
@@ -254,7 +260,7 @@ fn bare_query((query, model): (&str, &str)) -> String {
 
 /// Puts the bare model into a form's `model` field; JSON bodies are edited by the adapter.
 fn strip_form_model<B>(received: &mut Received<B>, model: &str) {
-    let content_type = received.identified.accepted.headers.get(CONTENT_TYPE);
+    let content_type = received.identified.accepted.headers.get(&CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     if let (ReceivedBody::Whole(bytes), Some(content_type)) = (&mut received.body, content_type)
         && let Ok(Some(span)) = multipart::field(bytes, content_type, "model")

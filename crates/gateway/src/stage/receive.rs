@@ -15,7 +15,7 @@ use crate::{
     BoxError, Parts, header,
     idle::Idle,
     multipart::{self, MalformedForm},
-    stage::identify::Identified,
+    stage::{accept::Accepted, identify::Identified, realtime},
 };
 
 /// A call with its body.
@@ -46,8 +46,8 @@ where
 {
     let settings = &parts.settings;
     let accepted = &identified.accepted;
-    check_upgrade(&identified)?;
-    let content_type = accepted.headers.get(CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
+    check_upgrade(accepted)?;
+    let content_type = accepted.headers.get(&CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
     let Ok(content_type) = content_type else {
         return Err(Fault::client(FaultKind::BadRequest, "the content-type header is not text"));
     };
@@ -99,7 +99,7 @@ impl<B> Received<B> {
             ReceivedBody::Json(json) => json.model(),
             ReceivedBody::Whole(bytes) => {
                 let headers = &self.identified.accepted.headers;
-                let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+                let content_type = headers.get(&CONTENT_TYPE)?.to_str().ok()?;
                 let span = multipart::field(bytes, content_type, "model").ok()??;
                 std::str::from_utf8(&bytes[span]).ok()
             }
@@ -133,15 +133,14 @@ fn parse<B>(bytes: Bytes, endpoint: Endpoint) -> Result<ReceivedBody<B>, Fault> 
     }
 }
 
-/// A WebSocket would be opened as a plain GET, its upgrade belonging to the connection.
-fn check_upgrade(identified: &Identified) -> Result<(), Fault> {
-    let accepted = &identified.accepted;
+/// A WebSocket is opened by what looks like a plain GET, its upgrade belonging to the connection.
+fn check_upgrade(accepted: &Accepted) -> Result<(), Fault> {
+    if accepted.endpoint == Endpoint::Realtime {
+        return realtime::check(accepted);
+    }
     let upgrade = header::text(&accepted.headers, UPGRADE);
-    if accepted.endpoint == Endpoint::Realtime
-        || upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
-    {
-        let text = "realtime is not served by this version: there are no WebSockets, use \
-                    '/v1/chat/completions' or '/v1/responses'";
+    if upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        let text = "there is no WebSocket at this path: realtime is at '/v1/realtime'";
         return Err(Fault::client(FaultKind::BadRequest, text));
     }
     Ok(())
@@ -179,14 +178,14 @@ fn is_opaque(media_type: &str) -> bool {
 fn is_searched(identified: &Identified) -> bool {
     let accepted = &identified.accepted;
     let names_target = header::provider(&accepted.headers).is_some()
-        || accepted.headers.contains_key(header::VIRTUAL_KEY)
-        || accepted.headers.contains_key(header::CONFIG)
+        || accepted.headers.contains_key(&header::VIRTUAL_KEY)
+        || accepted.headers.contains_key(&header::CONFIG)
         || accepted.query().is_some_and(|query| query.contains("model="));
     !names_target || (accepted.endpoint.uses_model() && accepted.endpoint != Endpoint::Proxy)
 }
 
 fn declared_length(identified: &Identified) -> Result<Option<u64>, Fault> {
-    let Some(value) = identified.accepted.headers.get(CONTENT_LENGTH) else { return Ok(None) };
+    let Some(value) = identified.accepted.headers.get(&CONTENT_LENGTH) else { return Ok(None) };
     let length = value.to_str().ok().and_then(|text| text.parse().ok());
     length.map(Some).ok_or_else(|| {
         Fault::client(FaultKind::BadRequest, "the content-length header is not a number")

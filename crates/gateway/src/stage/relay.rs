@@ -38,8 +38,14 @@ pub(crate) async fn relay(
     answered: Answered,
     closing: Closing,
 ) -> Result<Response<ResponseBody>, Fault> {
-    let Answered { endpoint, provider, trace_id, credential, response, mut reply } = answered;
+    let Answered { endpoint, provider, trace_id, credential, response, mut reply, session } =
+        answered;
     let (head, body) = response.into_parts();
+    if let Some(session) = session {
+        let mut head = client_head(head, None, provider, &trace_id, &credential);
+        header::set_retry_count(&mut head.headers, closing.retry_count());
+        return Ok(session.respond(head.headers, closing));
+    }
     let is_read = endpoint.is_understood() && endpoint.uses_model() && head.status.is_success();
     let is_error = head.status.as_u16() >= 400;
     if (is_read || is_error) && header::is_encoded(&head.headers) {
@@ -49,11 +55,13 @@ pub(crate) async fn relay(
             provider.title
         );
         let fault = Fault::upstream(FaultKind::UpstreamBroken, Retry::NextTarget, text);
+        let response = refusal::respond(&fault, &trace_id, closing.retry_count());
         closing.fail(&fault, fault.kind.status(), reply.observed());
-        return Ok(refusal::respond(&fault, &trace_id));
+        return Ok(response);
     }
     let content_type = reply.head(head.status, &head.headers);
-    let head = client_head(head, content_type, provider, &trace_id, &credential);
+    let mut head = client_head(head, content_type, provider, &trace_id, &credential);
+    header::set_retry_count(&mut head.headers, closing.retry_count());
     // The server never asks for a body that is not there: such a call would not seem to end.
     let held =
         body.is_end_stream() || is_error || (endpoint.is_understood() && is_json(&head.headers));
@@ -79,7 +87,7 @@ pub(crate) async fn relay(
                 Ok(Response::from_parts(head, body))
             }
             Err(fault) => {
-                let response = refusal::respond(&fault, &trace_id);
+                let response = refusal::respond(&fault, &trace_id, closing.retry_count());
                 closing.fail(&fault, fault.kind.status(), reply.observed());
                 Ok(response)
             }
@@ -110,7 +118,7 @@ pub(crate) async fn relay(
 }
 
 /// Reads a whole answer, of at most `most` bytes, through the adapter.
-async fn hold(
+pub(crate) async fn hold(
     parts: &Parts,
     mut body: InboundBody,
     reply: &mut dyn Reply,
@@ -162,8 +170,10 @@ fn stalled(provider: &Provider, idle: Duration) -> Fault {
 fn is_json(headers: &HeaderMap) -> bool {
     const JSON: &[u8] = b"application/json";
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    kind.get(..JSON.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(JSON))
-        && !headers.contains_key(CONTENT_ENCODING)
+    kind.split_at_checked(JSON.len()).is_some_and(|(kind, rest)| {
+        // A file of lines, `application/jsonl`, is not held.
+        kind.eq_ignore_ascii_case(JSON) && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
+    }) && !headers.contains_key(CONTENT_ENCODING)
 }
 
 fn client_head(
@@ -183,7 +193,6 @@ fn client_head(
         headers.remove(CONTENT_ENCODING);
     }
     headers.insert(header::TRACE_ID, trace_id.clone());
-    headers.insert(header::OUT_RETRY_COUNT, HeaderValue::from_static("0"));
     headers.insert(header::OUT_CACHE_STATUS, HeaderValue::from_static("DISABLED"));
     headers.insert(header::OUT_LAST_OPTION, HeaderValue::from_static("config"));
     headers.insert(header::PROVIDER, HeaderValue::from_static(provider.name));

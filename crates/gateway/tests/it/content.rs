@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use portcullis_domain::{ContentPart, IntegrationModels, StoredContent};
+use portcullis_domain::{IntegrationModels, StoredContent};
 use portcullis_gateway::GatewaySettings;
 use serde_json::json;
 use tokio::{
@@ -30,12 +30,10 @@ async fn content_is_sealed_and_opens_to_the_original_bytes() {
         let sent = ask.clone().request("").into_body();
         let answer = world.send(ask).await;
         assert_eq!(world.only_log().stored_content, StoredContent::Full);
-        assert_eq!(world.content(ContentPart::Request).await, Some(sent));
-        assert_eq!(world.content(ContentPart::Response).await, Some(answer.body));
-        let sealed = world.recorder.contents().pop().unwrap();
-        for sealed in [sealed.request.unwrap(), sealed.response.unwrap()] {
-            assert!(!sealed.as_bytes().windows(CANARY.len()).any(|w| w == CANARY.as_bytes()));
-        }
+        let kept = [sent, answer.body].map(|body| Some(body.to_vec()));
+        assert_eq!(world.content().await, kept);
+        let sealed = world.recorder.contents().pop().flatten().unwrap();
+        assert!(!sealed.as_bytes().windows(CANARY.len()).any(|w| w == CANARY.as_bytes()));
         assert!(!serde_json::to_string(&world.only_log()).unwrap().contains(CANARY));
         world.recorder.forget();
     }
@@ -47,9 +45,9 @@ async fn long_content_is_cut_and_marked() {
     let world = World::with(settings).await;
     let answer = world.send(ask("@open/chunks-20", true)).await;
     assert_eq!(world.only_log().stored_content, StoredContent::Truncated);
-    let kept = world.content(ContentPart::Response).await.unwrap();
-    assert_eq!(kept, answer.body.slice(..100));
-    assert!(world.content(ContentPart::Request).await.unwrap().len() <= 100);
+    let [request, response] = world.content().await;
+    assert_eq!(response.unwrap(), answer.body[..100]);
+    assert!(request.unwrap().len() <= 100);
 }
 
 /// Failures included: each of these once repeated content somewhere in somebody's gateway.
@@ -90,7 +88,7 @@ async fn nothing_is_kept_when_the_caller_says_so() {
     for (log, content) in world.recorder.closed().iter().zip(world.recorder.contents()) {
         let text = serde_json::to_string(log).unwrap();
         assert!(!text.contains(CANARY), "{text}");
-        assert!(content.request.is_none() && content.response.is_none(), "{text}");
+        assert!(content.is_none(), "{text}");
         assert_eq!(log.stored_content, StoredContent::None);
     }
     for (log, _) in world.recorder.opened() {

@@ -16,15 +16,15 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use portcullis_domain::{
-    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, CallId, Change, Clock, Content,
-    ContentPart, Dice, Environment, Id, Integration, IntegrationModel, IntegrationModels, Live,
-    Log, LogState, Noun, Opened, Organisation, OrganisationId, OrganisationSettings,
-    RecordUnavailable, Recorder, Scope, ScopeSet, Sealed, SealedPlace, Secret, Slug, Snapshot,
-    Timestamp, VirtualKey, Workspace, WorkspaceDefaults, WorkspaceId,
+    ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, Change, Clock, Dice,
+    Environment, Id, Integration, IntegrationModel, IntegrationModels, Live, Log, LogState, Noun,
+    Opened, Organisation, OrganisationId, OrganisationSettings, RecordUnavailable, Recorder, Scope,
+    ScopeSet, Sealed, SealedPlace, Secret, Slug, Snapshot, Timestamp, VirtualKey, Workspace,
+    WorkspaceDefaults, WorkspaceId,
 };
 use portcullis_gateway::{Gateway, GatewaySettings, Parts};
 use portcullis_providers::credential::{Credential, Settings};
-use portcullis_record::body;
+use portcullis_record::content::{self, Bodies};
 use portcullis_runtime::{
     egress::{Egress, EgressPolicy, EgressSettings},
     server::ResponseBody,
@@ -300,12 +300,12 @@ impl World {
         self.vault.rotate(Some(self.organisation.id)).await.unwrap();
     }
 
-    /// Sends a request and reads the answer to its end.
     /// Sends with another key than the one that may do everything.
     pub(crate) async fn send_with(&self, key: &str, ask: Ask) -> Answer {
         self.send(ask.without_key().header("x-portkey-api-key", key)).await
     }
 
+    /// Sends a request and reads the answer to its end.
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
         Answer::of(self.begin(ask).await).await
     }
@@ -339,26 +339,13 @@ impl World {
         closed.into_iter().next().unwrap()
     }
 
-    /// What was kept of a call's body.
-    pub(crate) async fn content(&self, part: ContentPart) -> Option<Bytes> {
+    /// What was kept of the one call there was: what the client sent, and what it got.
+    pub(crate) async fn content(&self) -> Bodies {
         let log = self.only_log();
-        let content = self.recorder.contents().pop().unwrap();
-        let sealed = match part {
-            ContentPart::Request => content.request,
-            ContentPart::Response => content.response,
-        };
-        Some(self.open(log.id, part, &sealed?).await)
-    }
-
-    async fn open(&self, call: CallId, part: ContentPart, sealed: &Sealed) -> Bytes {
-        let place = SealedPlace {
-            organisation: Some(self.organisation.id),
-            table: "log_bodies",
-            row: call.uuid(),
-            field: part.name(),
-        };
-        let opened = self.vault.open(&place, sealed).await.unwrap();
-        body::unpack(opened.danger_expose().clone()).unwrap().into()
+        let sealed = self.recorder.contents().pop().flatten();
+        let Some(sealed) = sealed else { return [None, None] };
+        let opened = self.vault.open(&log.content_place(), &sealed).await.unwrap();
+        content::read(opened.danger_expose()).unwrap()
     }
 
     /// Waits until the upstream's one call ended so.
@@ -477,7 +464,7 @@ pub(crate) struct Recording {
     upstream: Arc<Upstream>,
     pub(crate) fails: AtomicBool,
     opened: Mutex<Vec<(Log, usize)>>,
-    closed: Mutex<Vec<(Log, Content)>>,
+    closed: Mutex<Vec<(Log, Option<Sealed>)>>,
 }
 
 impl Recording {
@@ -495,7 +482,7 @@ impl Recording {
         closed.iter().map(|(log, _)| log.clone()).collect()
     }
 
-    pub(crate) fn contents(&self) -> Vec<Content> {
+    pub(crate) fn contents(&self) -> Vec<Option<Sealed>> {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         closed.iter().map(|(_, content)| content.clone()).collect()
     }
@@ -524,7 +511,7 @@ impl Recorder for Recording {
 
     fn flush(&self) {}
 
-    fn close(&self, log: &Log, content: Content) {
+    fn close(&self, log: &Log, content: Option<Sealed>) {
         assert_ne!(log.state, LogState::Open);
         self.closed.lock().unwrap_or_else(PoisonError::into_inner).push((log.clone(), content));
     }

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[allow(dead_code)]
+#[expect(dead_code, reason = "each target makes some of the checks")]
 #[path = "../../tests/it/checks.rs"]
 mod checks;
 

@@ -1,5 +1,7 @@
 //! The subcommands, one file each.
 
+mod apply;
+mod audit;
 mod check;
 mod demo;
 mod erase;
@@ -28,6 +30,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Pii(args) => pii::run(&args.command),
         Command::Erase(args) => runtime()?.block_on(erase::run(&args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
+        Command::Apply(args) => runtime()?.block_on(apply::run(&args)),
+        Command::Audit(args) => runtime()?.block_on(audit::run(&args.command)),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             clap_complete::generate(shell, &mut command, "portcullis", &mut std::io::stdout());

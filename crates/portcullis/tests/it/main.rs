@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "also in helpers: a failed step is a failed test")]
 
 mod api;
+mod apply;
+mod audit;
 mod bad_input;
 mod canary;
+mod cluster;
 mod command;
 mod crash;
 mod demo;
@@ -13,6 +16,7 @@ mod journey;
 mod key;
 mod kms;
 mod pii;
+mod proxy;
 mod readme;
 mod scale;
 mod world;

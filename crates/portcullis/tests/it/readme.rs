@@ -58,9 +58,10 @@ fn the_tests_behind_the_guarantees_exist() {
     for row in rows {
         let test = quoted(&row[1]);
         let (package, path) = test.split_once(' ').expect("a crate and a test");
-        let (module, name) = path.split_once("::").expect("a module and a function");
-        let file = root().join(format!("crates/{package}/tests/it/{module}.rs"));
-        let source = fs::read_to_string(&file).unwrap_or_default();
+        let (module, name) = path.rsplit_once("::").expect("a module and a function");
+        let module = format!("crates/{package}/tests/it/{}", module.replace("::", "/"));
+        let read = |end: &str| fs::read_to_string(root().join(module.clone() + end));
+        let source = read(".rs").or_else(|_| read("/mod.rs")).unwrap_or_default();
         assert!(source.contains(&format!("fn {name}(")), "there is no test {test}");
     }
 }

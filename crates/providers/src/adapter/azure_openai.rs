@@ -8,7 +8,7 @@ use portcullis_domain::{Fault, FaultKind, Retry};
 use super::{
     Adapter, Ask, Prepared,
     anthropic::messages_over_chat,
-    openai::{Request, bearer, no_batch_output, no_endpoint, secret_value},
+    openai::{Request, bearer, no_endpoint, secret_value},
     url,
 };
 use crate::{Endpoint, credential::AzureDeployment};
@@ -17,6 +17,8 @@ const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
 /// The API version used when neither credential nor call names one: the newest stable dated one.
 const DEFAULT_VERSION: &str = "2024-10-21";
+/// The same for realtime sessions, which no stable dated version has.
+const REALTIME_VERSION: &str = "2025-04-01-preview";
 /// From this dated version on, `stream_options` is understood.
 const STREAM_OPTIONS_SINCE: &str = "2024-09-01";
 
@@ -27,11 +29,14 @@ impl Adapter for AzureOpenAi {
     fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault> {
         match ask.endpoint {
             Endpoint::Messages => return messages_over_chat(ask, self),
-            Endpoint::CountTokens => return Err(no_endpoint(ask)),
-            Endpoint::BatchOutput => return Err(no_batch_output(ask)),
+            // The output of a batch is a file, which the gateway asks for in two steps.
+            Endpoint::CountTokens | Endpoint::BatchOutput => return Err(no_endpoint(ask)),
             _ => {}
         }
-        let Place { deployment, version } = place(ask);
+        if ask.endpoint == Endpoint::Realtime {
+            return realtime(ask);
+        }
+        let Place { deployment, version } = place(ask, DEFAULT_VERSION);
         let base = url::base(ask.provider, &ask.credential.settings)?;
         let query = versioned(ask.query, version);
         let in_deployment = is_deployed(ask.endpoint) && version != "v1";
@@ -58,6 +63,38 @@ impl Adapter for AzureOpenAi {
     }
 }
 
+/// Opens a session. The dated API has the deployment in the query under a name of its own, `v1` as
+/// the model.
+fn realtime(ask: &Ask<'_>) -> Result<Prepared, Fault> {
+    let Place { deployment, version } = place(ask, REALTIME_VERSION);
+    let Some(deployment) = deployment else {
+        let text = "name a model: it decides which Azure deployment is called";
+        return Err(Fault::client(FaultKind::BadRequest, text));
+    };
+    let (path, name) =
+        if version == "v1" { ("/v1/realtime", "model") } else { ("/realtime", "deployment") };
+    let given = ask.query.unwrap_or_default().split('&');
+    let rest = given
+        .filter(|pair| !matches!(pair.split('=').next(), None | Some("" | "model" | "deployment")));
+    let mut query = format!("{name}={}", url::segment(deployment));
+    for pair in rest {
+        query.push('&');
+        query.push_str(pair);
+    }
+    let query = versioned(Some(&query), version);
+    let request = Request {
+        url: url::join(
+            &url::base(ask.provider, &ask.credential.settings)?,
+            path,
+            query.as_deref(),
+        )?,
+        auth: auth(ask)?,
+        model: None,
+        stream_usage: false,
+    };
+    request.prepare(ask)
+}
+
 /// Where in a resource a call goes.
 struct Place<'a> {
     deployment: Option<&'a str>,
@@ -66,8 +103,9 @@ struct Place<'a> {
 }
 
 /// Finds the deployment: by alias, model or name among those of the credential; else the one that
-/// headers name; else the default one; else one called like the model.
-fn place<'a>(ask: &'a Ask<'_>) -> Place<'a> {
+/// headers name; else the default one; else one called like the model. The version is the
+/// credential's, or `default_version`.
+fn place<'a>(ask: &'a Ask<'_>, default_version: &'static str) -> Place<'a> {
     let settings = &ask.credential.settings;
     let deployments = settings.azure_deployment_config.as_deref().unwrap_or_default();
     let named = |deployment: &&AzureDeployment| {
@@ -83,14 +121,14 @@ fn place<'a>(ask: &'a Ask<'_>) -> Place<'a> {
         return found.into();
     }
     if let Some(name) = settings.azure_deployment_id.as_deref() {
-        return Place { deployment: Some(name), version: version.unwrap_or(DEFAULT_VERSION) };
+        return Place { deployment: Some(name), version: version.unwrap_or(default_version) };
     }
     if let Some(found) = deployments.iter().find(|deployment| deployment.is_default) {
         return found.into();
     }
     // Calls without a model, files for one, go to the resource: any deployment's version will do.
     let any = deployments.first().map(|deployment| &*deployment.azure_api_version);
-    let version = version.or(any).unwrap_or(DEFAULT_VERSION);
+    let version = version.or(any).unwrap_or(default_version);
     Place { deployment: ask.model, version }
 }
 

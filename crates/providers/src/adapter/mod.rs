@@ -9,6 +9,8 @@ pub(crate) mod azure_openai;
 pub(crate) mod openai;
 mod url;
 
+pub use openai::realtime;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use portcullis_domain::{Fault, Usage};

@@ -4,6 +4,7 @@
 mod error;
 mod members;
 mod models;
+pub mod realtime;
 mod reply;
 pub(super) mod usage;
 
@@ -39,8 +40,9 @@ impl Adapter for OpenAi {
     fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault> {
         match ask.endpoint {
             Endpoint::Messages => return messages_over_chat(ask, self),
-            Endpoint::CountTokens => return Err(no_endpoint(ask)),
-            Endpoint::BatchOutput => return Err(no_batch_output(ask)),
+            // The output of a batch is a file, which the gateway asks for in two steps.
+            Endpoint::CountTokens | Endpoint::BatchOutput => return Err(no_endpoint(ask)),
+            Endpoint::Realtime if ask.provider.name != "openai" => return Err(no_endpoint(ask)),
             _ => {}
         }
         let base = url::base(ask.provider, &ask.credential.settings)?;
@@ -151,16 +153,6 @@ fn unfit() -> Fault {
 pub(super) fn no_endpoint(ask: &Ask<'_>) -> Fault {
     let (title, name) = (ask.provider.title, ask.endpoint.name());
     let text = format!("{title} has no '{name}' endpoint: use another provider for it");
-    Fault { retry: Retry::NextTarget, ..Fault::client(FaultKind::BadRequest, text) }
-}
-
-/// The fault of asking for a batch's output in one step, which this dialect does in two.
-pub(super) fn no_batch_output(ask: &Ask<'_>) -> Fault {
-    let text = format!(
-        "{} has no '/batches/{{id}}/output': retrieve the batch, and then the content of the file \
-         that its 'output_file_id' names",
-        ask.provider.title
-    );
     Fault { retry: Retry::NextTarget, ..Fault::client(FaultKind::BadRequest, text) }
 }
 

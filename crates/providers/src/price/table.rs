@@ -115,7 +115,8 @@ impl Table {
 
     /// The rows of a provider.
     fn rows(&self, provider: &str) -> Option<Range<usize>> {
-        let at = search(0..self.providers, provider, |at| self.provider(at))?;
+        let name_at = |at| self.text_bytes(self.provider_text(at));
+        let at = search(0..self.providers, provider, name_at)?;
         let first = |at: usize| {
             u32_at(self.bytes, HEADER_BYTES + at * PROVIDER_BYTES + size_of::<u32>()) as usize
         };
@@ -123,7 +124,7 @@ impl Table {
     }
 
     fn position(&self, rows: &Range<usize>, name: &str) -> Option<usize> {
-        search(rows.clone(), name, |at| self.model_name(at))
+        search(rows.clone(), name, |at| self.text_bytes(self.model_text(at)))
     }
 
     /// The row of an undated name, unless dated versions of it cost something else.
@@ -142,11 +143,19 @@ impl Table {
     }
 
     fn provider(&self, at: usize) -> &'static str {
-        self.text(u32_at(self.bytes, HEADER_BYTES + at * PROVIDER_BYTES))
+        self.text(self.provider_text(at))
+    }
+
+    fn provider_text(&self, at: usize) -> u32 {
+        u32_at(self.bytes, HEADER_BYTES + at * PROVIDER_BYTES)
     }
 
     fn model_name(&self, at: usize) -> &'static str {
-        self.text(u32_at(self.bytes, self.models_at + at * MODEL_BYTES))
+        self.text(self.model_text(at))
+    }
+
+    fn model_text(&self, at: usize) -> u32 {
+        u32_at(self.bytes, self.models_at + at * MODEL_BYTES)
     }
 
     fn model(&self, at: usize) -> Model {
@@ -168,9 +177,13 @@ impl Table {
 
     /// The text of a reference: its offset among the names in 24 bits, its length in 8.
     fn text(&self, reference: u32) -> &'static str {
-        let at = self.names_at + (reference >> 8) as usize;
-        str::from_utf8(&self.bytes[at..at + (reference as u8) as usize])
+        str::from_utf8(self.text_bytes(reference))
             .expect("the compiler writes UTF-8 names, and a test reads every row")
+    }
+
+    fn text_bytes(&self, reference: u32) -> &'static [u8] {
+        let at = self.names_at + (reference >> 8) as usize;
+        &self.bytes[at..at + (reference as u8) as usize]
     }
 }
 
@@ -269,11 +282,11 @@ const fn u32_at(bytes: &[u8], at: usize) -> u32 {
 fn search(
     mut among: Range<usize>,
     name: &str,
-    name_at: impl Fn(usize) -> &'static str,
+    name_at: impl Fn(usize) -> &'static [u8],
 ) -> Option<usize> {
     while !among.is_empty() {
         let middle = among.start + among.len() / 2;
-        match name_at(middle).cmp(name) {
+        match name_at(middle).cmp(name.as_bytes()) {
             std::cmp::Ordering::Equal => return Some(middle),
             std::cmp::Ordering::Less => among.start = middle + 1,
             std::cmp::Ordering::Greater => among.end = middle,

@@ -95,3 +95,36 @@ fn what_is_missing_is_said() {
     assert_eq!(fault.retry, Retry::NextTarget);
     assert!(fault.public.contains("azure_ad_token"), "{fault}");
 }
+
+#[test]
+fn a_realtime_session_names_its_deployment_in_the_query() {
+    let url = |model, query, credential| {
+        let mut call = call("/realtime", "{}", credential);
+        (call.method, call.body) = (http::Method::GET, None);
+        (call.model, call.query) = (Some(model), query);
+        let prepared = call.prepare().unwrap();
+        assert_eq!(prepared.headers["api-key"], "az-key");
+        prepared.url
+    };
+    let host = "https://acme.openai.azure.com/openai";
+    assert_eq!(
+        url("fast", Some("model=fast&x=1"), DEPLOYMENTS),
+        format!("{host}/realtime?deployment=mini%201&x=1&api-version=2024-10-21")
+    );
+    assert_eq!(
+        url("gpt-5", Some("model=gpt-5&deployment=other"), DEPLOYMENTS),
+        format!("{host}/v1/realtime?model=big")
+    );
+    let bare = r#"{"key":"az-key","settings":{"azure_resource_name":"acme"}}"#;
+    assert_eq!(
+        url("gpt-realtime", Some("model=gpt%2Drealtime"), bare),
+        format!("{host}/realtime?deployment=gpt-realtime&api-version=2025-04-01-preview")
+    );
+    assert_eq!(
+        url("gpt-realtime", Some("api-version=2024-12-17"), bare),
+        format!("{host}/realtime?deployment=gpt-realtime&api-version=2024-12-17")
+    );
+    let mut nameless = call("/realtime", "{}", bare);
+    (nameless.method, nameless.body) = (http::Method::GET, None);
+    assert_eq!(nameless.prepare().err().map(|fault| fault.kind), Some(FaultKind::BadRequest));
+}

@@ -181,7 +181,24 @@ fn the_output_of_a_batch_is_a_file() {
         (call.method, call.body) = (Method::GET, None);
         let fault = call.prepare().err().unwrap();
         assert_eq!(fault.kind, FaultKind::BadRequest);
-        assert!(fault.public.contains("output_file_id"), "{}", fault.public);
+        assert!(fault.public.contains("getBatchOutput"), "{}", fault.public);
+    }
+}
+
+#[test]
+fn only_openai_itself_has_realtime_sessions() {
+    let prepared = |provider| {
+        let mut call = Call::post(provider, "/realtime", "{}");
+        (call.method, call.body, call.query) = (Method::GET, None, Some("model=gpt-realtime"));
+        call.prepare()
+    };
+    let opened = prepared("openai").unwrap();
+    assert_eq!(opened.url, "https://api.openai.com/v1/realtime?model=gpt-realtime");
+    assert_eq!(opened.headers["authorization"], "Bearer sk-provider-secret");
+    for provider in ["groq", "mistral-ai", "anthropic"] {
+        let fault = prepared(provider).err().unwrap();
+        assert_eq!(fault.kind, FaultKind::BadRequest);
+        assert!(fault.public.contains("'realtime'"), "{}", fault.public);
     }
 }
 

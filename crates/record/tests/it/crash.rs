@@ -100,7 +100,7 @@ async fn a_killed_process_loses_nothing() {
         let second = recorder(data.path(), 3);
         let sink = MemorySink::willing();
         sink.logs.lock().unwrap().extend(cut_short.logs.lock().unwrap().clone());
-        sink.bodies.lock().unwrap().extend(cut_short.bodies.lock().unwrap().clone());
+        sink.contents.lock().unwrap().extend(cut_short.contents.lock().unwrap().clone());
         let shipper = crate::support::shipper(&second, &sink);
         shipper.flush().await.unwrap();
 
@@ -113,7 +113,7 @@ async fn a_killed_process_loses_nothing() {
         // Between an entry and the line about it each thread may have died once.
         assert!(all.len() - opened.len() <= THREADS as usize);
         assert!(finished.len() - closed.len() <= THREADS as usize);
-        assert_eq!(sink.bodies.lock().unwrap().len(), finished.len() * 2);
+        assert_eq!(sink.contents.lock().unwrap().len(), finished.len());
         assert_eq!(segments(data.path(), 1).len(), 0, "recovered segments are gone");
     }
 }

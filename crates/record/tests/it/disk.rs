@@ -10,18 +10,30 @@ use crate::{sample, support::*};
 
 const CHILD: &str = "RECORD_TEST_FULL_DISK";
 
-/// The limit holds for a whole process, and its signal must be ignored before the process starts;
-/// a shell does both for a second run of this test.
 #[test]
 fn a_full_disk_refuses_openings_and_keeps_endings() {
+    in_a_process_of_its_own("a_full_disk_refuses_openings_and_keeps_endings", on_a_full_disk);
+}
+
+#[test]
+fn a_flush_that_fails_refuses_its_openings_and_keeps_its_endings() {
+    in_a_process_of_its_own(
+        "a_flush_that_fails_refuses_its_openings_and_keeps_its_endings",
+        on_a_disk_that_fills,
+    );
+}
+
+/// The limit holds for a whole process, and its signal must be ignored before the process starts;
+/// a shell does both for a second run of the test.
+fn in_a_process_of_its_own(test: &str, body: impl AsyncFnOnce()) {
     if env::var_os(CHILD).is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        return runtime.block_on(on_a_full_disk());
+        return runtime.block_on(body());
     }
     let output = Command::new("sh")
         .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
         .arg(env::current_exe().unwrap())
-        .args(["--exact", "disk::a_full_disk_refuses_openings_and_keeps_endings", "--nocapture"])
+        .args(["--exact", &format!("disk::{test}"), "--nocapture"])
         .env(CHILD, "1")
         .output()
         .unwrap();
@@ -69,6 +81,39 @@ async fn on_a_full_disk() {
     assert_eq!(sink.numbers(LogState::Finished), [1, 2, 3, 4].into());
     assert_eq!(shipper.stats().open_calls, 0);
     open(&recorder, 7);
+}
+
+async fn on_a_disk_that_fills() {
+    let data = directory();
+    let recorder = recorder(data.path(), 1);
+    let sink = MemorySink::willing();
+    let shipper = shipper(&recorder, &sink);
+    recorder.flush(); // From now on this thread's facts wait for the next.
+
+    let first = recorder.open(&sample::log(1)).unwrap();
+    recorder.flush();
+    assert!(is_open(&recorder, first).unwrap().is_ok());
+    let unlimited = limit(Some(200));
+    let second = recorder.open(&sample::log(2)).unwrap();
+    close_with_content(&recorder, 1, 500);
+    assert!(is_open(&recorder, second).is_none(), "nobody knows yet");
+    recorder.flush();
+    let refused = is_open(&recorder, second).unwrap().unwrap_err();
+    assert!(refused.to_string().contains("record of calls"), "{refused}");
+    assert!(is_open(&recorder, first).unwrap().is_err(), "what is not sound any more is refused");
+    let stats = recorder.stats();
+    assert_eq!((stats.opened, stats.open_failed, stats.closed, stats.spilled), (1, 1, 0, 1));
+
+    limit(unlimited);
+    let third = recorder.open(&sample::log(3)).unwrap();
+    recorder.flush();
+    assert!(is_open(&recorder, third).unwrap().is_ok());
+    close(&recorder, 3);
+    recorder.flush();
+    flush_patiently(&shipper).await;
+    assert_eq!(sink.numbers(LogState::Finished), [1, 3].into());
+    assert!(sink.contents.lock().unwrap().contains_key(&sample::log(1).id));
+    assert_eq!(sink.len(), 2, "what was refused is nowhere");
 }
 
 /// Sets the largest size of a file and returns what it was.

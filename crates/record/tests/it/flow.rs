@@ -1,8 +1,16 @@
 //! Recording and shipping when nothing breaks.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Wake},
+    thread,
+    time::Duration,
+};
 
-use portcullis_domain::{Content, ContentPart, Log, LogState, Recorder as _};
+use portcullis_domain::{Log, LogState, Recorder as _};
 use portcullis_record::{RecordSettings, SegmentRecorder, StartError};
 
 use crate::{sample, support::*};
@@ -20,14 +28,52 @@ async fn a_flush_ships_what_closed_before_it_with_its_content() {
     shipper.flush().await.unwrap();
 
     assert_eq!(sink.numbers(LogState::Finished), [1, 2].into());
-    let bodies = sink.bodies.lock().unwrap();
-    assert_eq!(bodies.len(), 2);
-    assert_eq!(bodies[&body_key(1, ContentPart::Request)], sealed(1, 100_000));
-    assert_eq!(bodies[&body_key(1, ContentPart::Response)], sealed(2, 50_000));
+    let expected = [(sample::log(1).id, sealed(1, 100_000))];
+    assert_eq!(*sink.contents.lock().unwrap(), expected.into());
     let stats = shipper.stats();
-    assert_eq!((stats.shipped, stats.bodies, stats.failures), (2, 2, 0));
+    assert_eq!((stats.shipped, stats.contents, stats.failures), (2, 1, 0));
     assert_eq!((stats.lag_bytes, stats.open_calls), (0, 0));
     assert_eq!((recorder.stats().opened, recorder.stats().closed), (1, 2));
+}
+
+#[tokio::test]
+async fn a_turns_facts_are_written_together_when_it_ends() {
+    let data = directory();
+    let recorder = recorder(data.path(), 1);
+    let sink = MemorySink::willing();
+    let shipper = shipper(&recorder, &sink);
+    recorder.flush();
+
+    let opened: Vec<_> = (1..=50).map(|n| recorder.open(&sample::log(n)).unwrap()).collect();
+    let asked = Arc::new(Asked::default());
+    for opened in &opened {
+        let waker = Arc::clone(&asked).into();
+        assert!(recorder.poll_opened(*opened, &mut Context::from_waker(&waker)).is_pending());
+    }
+    assert_eq!(segments(data.path(), 1).len(), 0, "nothing is written before the turn ends");
+    recorder.flush();
+    assert_eq!(asked.0.load(Ordering::Relaxed), 1, "who waits is woken, once");
+    for opened in opened {
+        assert!(is_open(&recorder, opened).unwrap().is_ok());
+    }
+    close_with_content(&recorder, 1, 1000);
+    close_with_content(&recorder, 2, 100_000); // Too large to wait.
+    let [segment] = &segments(data.path(), 1)[..] else { panic!("there is one writer") };
+    assert!(segment.metadata().unwrap().len() > 100_000);
+    recorder.flush();
+    shipper.flush().await.unwrap();
+    assert_eq!(sink.numbers(LogState::Finished), [1, 2].into());
+    assert_eq!(sink.contents.lock().unwrap().len(), 2);
+    assert_eq!(shipper.stats().open_calls, 48);
+}
+
+#[derive(Default)]
+struct Asked(AtomicU64);
+
+impl Wake for Asked {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[tokio::test]
@@ -40,7 +86,7 @@ async fn a_log_too_long_to_be_written_is_cut_and_holds_nothing_up() {
     let endless = Some("x".repeat(70 << 20));
     let log = Log { state: LogState::Finished, model_served: endless.clone(), ..sample::log(1) };
     recorder.open(&Log { model_asked: endless, ..sample::log(1) }).unwrap();
-    recorder.close(&log, Content::default());
+    recorder.close(&log, None);
     open(&recorder, 2);
     close(&recorder, 2);
     shipper.flush().await.unwrap();
@@ -134,7 +180,7 @@ async fn threads_may_open_and_close_each_others_calls() {
 
     let all: std::collections::BTreeSet<_> = (1..=THREADS * CALLS).collect();
     assert_eq!(sink.numbers(LogState::Finished), all);
-    assert_eq!(sink.repeats.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(sink.repeats.load(Ordering::Relaxed), 0);
     assert_eq!(shipper.stats().open_calls, 0, "every closing met its opening");
     assert_eq!(recorder.stats().closed, shipper.stats().shipped);
     assert_eq!(segments(data.path(), 1).len(), 0, "all threads ended and all is shipped");

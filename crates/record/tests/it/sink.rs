@@ -158,7 +158,7 @@ async fn a_poison_row_goes_to_the_dead_letters_alone() {
     shipper.flush().await.unwrap();
 
     assert_eq!(sink.len(), 99);
-    assert_eq!(sink.bodies.lock().unwrap().len(), 198);
+    assert_eq!(sink.contents.lock().unwrap().len(), 99);
     let stats = shipper.stats();
     assert_eq!((stats.shipped, stats.dead_lettered), (99, 1));
     let dead = files(&data.path().join("dead-letter"), "seg");

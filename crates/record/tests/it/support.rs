@@ -8,12 +8,13 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
 use portcullis_domain::{
-    CallId, Content, ContentPart, Dice, Log, LogState, NodeId, Recorder, Sealed, StoredContent,
+    CallId, Dice, Log, LogState, NodeId, Opened, RecordUnavailable, Recorder, Sealed, StoredContent,
 };
 use portcullis_record::{
     Batch, LogSink, RecordSettings, SegmentRecorder, Shipper, ShipperSettings, SinkError,
@@ -50,7 +51,7 @@ pub(crate) enum Outcome {
 /// Keeps the first log under an id, as the store does.
 pub(crate) struct MemorySink {
     pub(crate) logs: Mutex<BTreeMap<CallId, Log>>,
-    pub(crate) bodies: Mutex<BTreeMap<(CallId, &'static str), Sealed>>,
+    pub(crate) contents: Mutex<BTreeMap<CallId, Sealed>>,
     /// How many logs came that were there already.
     pub(crate) repeats: AtomicU64,
     mood: Mutex<Mood>,
@@ -60,7 +61,7 @@ impl MemorySink {
     pub(crate) fn new(mood: impl FnMut(&Batch) -> Outcome + Send + 'static) -> Arc<Self> {
         Arc::new(Self {
             logs: Mutex::default(),
-            bodies: Mutex::default(),
+            contents: Mutex::default(),
             repeats: AtomicU64::new(0),
             mood: Mutex::new(Box::new(mood)),
         })
@@ -94,10 +95,9 @@ impl MemorySink {
                 }
             }
         }
-        let mut bodies = self.bodies.lock().unwrap();
-        for body in &batch.bodies {
-            assert!(batch.logs.iter().any(|s| s.log.id == body.call_id), "a body without its log");
-            bodies.insert((body.call_id, body.part.name()), body.sealed.clone());
+        let mut contents = self.contents.lock().unwrap();
+        for shipped in &batch.logs {
+            contents.extend(shipped.content.clone().map(|sealed| (shipped.log.id, sealed)));
         }
     }
 }
@@ -184,8 +184,19 @@ pub(crate) fn open(recorder: &SegmentRecorder, n: u128) {
     recorder.open(&sample::log(n)).unwrap();
 }
 
+/// Whether an opening survives the process by now, and if it ever will.
+pub(crate) fn is_open(
+    recorder: &SegmentRecorder,
+    opened: Opened,
+) -> Option<Result<(), RecordUnavailable>> {
+    match recorder.poll_opened(opened, &mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(written) => Some(written),
+        Poll::Pending => None,
+    }
+}
+
 pub(crate) fn close(recorder: &SegmentRecorder, n: u128) {
-    recorder.close(&closed(n), Content::default());
+    recorder.close(&closed(n), None);
 }
 
 pub(crate) fn closed(n: u128) -> Log {
@@ -198,11 +209,8 @@ pub(crate) fn closed(n: u128) -> Log {
 }
 
 pub(crate) fn close_with_content(recorder: &SegmentRecorder, n: u128, bytes: usize) {
-    let content = Content {
-        request: Some(sealed(n as u8, bytes)),
-        response: Some(sealed((n as u8).wrapping_add(1), bytes / 2)),
-    };
-    recorder.close(&Log { stored_content: StoredContent::Full, ..closed(n) }, content);
+    let log = Log { stored_content: StoredContent::Full, ..closed(n) };
+    recorder.close(&log, Some(sealed(n as u8, bytes)));
 }
 
 /// Bytes in the vault's envelope; what is in it does not matter here.
@@ -210,10 +218,6 @@ pub(crate) fn sealed(fill: u8, len: usize) -> Sealed {
     let mut bytes = vec![fill; Sealed::HEADER_LEN + Sealed::TAG_LEN + len];
     bytes[..4].copy_from_slice(&Sealed::MAGIC);
     Sealed::from_bytes(bytes).unwrap()
-}
-
-pub(crate) fn body_key(n: u128, part: ContentPart) -> (CallId, &'static str) {
-    (sample::log(n).id, part.name())
 }
 
 /// The segment files of a node.

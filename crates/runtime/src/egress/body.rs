@@ -54,6 +54,11 @@ impl InboundBody {
         body
     }
 
+    /// Nothing.
+    pub(super) fn ended() -> Self {
+        Self(Source::Ended)
+    }
+
     /// Whoever reads a body of known length may never ask for the end.
     fn release_if_ended(&mut self) {
         if self.is_end_stream()

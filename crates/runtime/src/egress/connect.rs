@@ -10,7 +10,7 @@ use std::{
 use http::{HeaderValue, Uri, uri::Authority};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, pki_types::ServerName};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::TcpStream,
@@ -39,11 +39,32 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 impl Inner {
     /// Opens a connection to the origin of `uri`, within the connect timeout.
     pub(super) async fn connect(&self, uri: &Uri) -> Result<Connection, EgressError> {
+        self.connect_with(uri, Self::tls).await
+    }
+
+    /// The same for HTTP/1.1, whatever else the origin may speak.
+    pub(super) async fn connect_http1(&self, uri: &Uri) -> Result<Box<H1>, EgressError> {
+        match self.connect_with(uri, Self::tls_http1).await? {
+            Connection::H1(h1) => Ok(h1),
+            Connection::H2(_) => {
+                let detail = "HTTP/2 was negotiated without having been offered".to_owned();
+                Err(EgressError::broken(false, detail))
+            }
+        }
+    }
+
+    async fn connect_with(
+        &self,
+        uri: &Uri,
+        tls: fn(&Self) -> &Arc<ClientConfig>,
+    ) -> Result<Connection, EgressError> {
         let host = self.policy.check_uri(uri).map_err(EgressError::refused)?;
         let authority = uri.authority().expect("check_uri demands one");
         let https = uri.scheme_str() == Some("https");
         let deadline = Instant::now() + self.settings.connect_timeout;
-        match timeout_at(deadline, self.connect_by(deadline, host, authority, https)).await {
+        match timeout_at(deadline, self.connect_by(deadline, host, authority, https.then_some(tls)))
+            .await
+        {
             Ok(connected) => connected,
             Err(_) => Err(EgressError::unreachable(format!(
                 "connecting to {authority} took longer than {:?}",
@@ -57,9 +78,9 @@ impl Inner {
         deadline: Instant,
         host: Host<'_>,
         authority: &Authority,
-        https: bool,
+        tls: Option<fn(&Self) -> &Arc<ClientConfig>>,
     ) -> Result<Connection, EgressError> {
-        let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
+        let port = authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
         let addresses: Arc<[IpAddr]> = match host {
             Host::Address(address) => Arc::new([address]),
             Host::Name(name) => self.resolve(name).await?,
@@ -69,15 +90,15 @@ impl Inner {
                 self.resolver.doubt(name);
             }
         })?;
-        if !https {
+        let Some(tls) = tls else {
             return Ok(self.http1(Stream::Plain(stream), host_header(authority, 80)));
-        }
+        };
         let name = match host {
             Host::Address(address) => ServerName::IpAddress(address.into()),
             Host::Name(name) => ServerName::try_from(name.to_owned())
                 .map_err(|_| EgressError::unreachable(format!("{name} cannot be a TLS name")))?,
         };
-        let connector = TlsConnector::from(self.tls().clone());
+        let connector = TlsConnector::from(tls(self).clone());
         let stream = connector.connect(name, stream).await.map_err(|error| {
             EgressError::unreachable(format!("TLS with {authority}: {}", chain(&error)))
         })?;

@@ -1,9 +1,13 @@
 //! An open connection to a provider, of either protocol, and how one call uses it.
 
+use std::time::Duration;
+
 use http::{Request, Response};
 use tokio::time::{Instant, timeout_at};
 
-use super::{EgressError, InboundBody, OutboundBody, http1::H1, http2::H2, pool::Key};
+use super::{
+    EgressError, EgressErrorKind, InboundBody, OutboundBody, http1::H1, http2::H2, pool::Key,
+};
 
 /// A connection on which a call can be made now.
 pub(super) enum Connection {
@@ -21,6 +25,20 @@ pub(super) enum Failed {
     Late,
     /// Anything else.
     Lost(EgressError),
+}
+
+impl Failed {
+    /// What is said of it, when the answer was to begin `within` some time.
+    pub(super) fn into_error(self, within: Duration, sent: bool) -> EgressError {
+        match self {
+            Self::Unsent(error) | Self::Lost(error) => error,
+            Self::Late => EgressError {
+                kind: EgressErrorKind::Timeout,
+                sent,
+                detail: format!("waited {within:?}"),
+            },
+        }
+    }
 }
 
 impl Connection {

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     http1::{self, Chunked, Length, Parsed},
     patience::Patience,
+    switched::Switched,
 };
 
 /// Bytes of an answer's head.
@@ -40,6 +41,8 @@ pub(super) struct H1 {
     idle_timeout: Duration,
     max_idle: usize,
     idle_since: Instant,
+    /// Whether its one call asks for another protocol.
+    upgrades: bool,
     /// With the answer that is waited for.
     patience: Patience,
 }
@@ -78,7 +81,13 @@ impl H1 {
         max_idle: usize,
     ) -> Self {
         let (idle_since, patience) = (Instant::now(), Patience::default());
-        Self { stream, host, idle_timeout, max_idle, idle_since, patience }
+        Self { stream, host, idle_timeout, max_idle, idle_since, upgrades: false, patience }
+    }
+
+    /// For a call that asks for another protocol.
+    pub(super) fn upgrading(mut self: Box<Self>) -> Box<Self> {
+        self.upgrades = true;
+        self
     }
 
     /// How long it may wait for its next call.
@@ -110,7 +119,8 @@ impl H1 {
         let length = outgoing::length(method, headers, &body);
         let mut head = Vec::with_capacity(USUAL_HEAD);
         let target = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        http1::request_head(&mut head, method, target, &self.host, headers, length);
+        let connection = self.upgrades.then_some("upgrade");
+        http1::request_head(&mut head, method, target, &self.host, headers, length, connection);
         let mut outgoing = Outgoing::new(head, length, body);
         let mut carried = Vec::new();
         self.patience.begin(until);
@@ -130,6 +140,12 @@ impl H1 {
             }
         });
         match answered.await {
+            Ok((parsed, _))
+                if parsed.head.status == StatusCode::SWITCHING_PROTOCOLS && !self.upgrades =>
+            {
+                let detail = "it switched protocols without having been asked to".to_owned();
+                Err(Failed::Lost(EgressError::broken(true, detail)))
+            }
             Ok((parsed, first)) => {
                 let keeps_alive = parsed.keeps_alive;
                 let framing = match parsed.length {
@@ -299,6 +315,11 @@ impl Incoming {
         // What nobody asked for would be taken for the next call's answer.
         self.keeps_alive &= read == bytes.len();
         Ok(data)
+    }
+
+    /// The connection, once its protocol is switched.
+    pub(super) fn into_switched(self) -> Switched {
+        Switched::new(self.h1.stream, self.first)
     }
 
     /// Ends the use of a connection whose answer was read to its end.

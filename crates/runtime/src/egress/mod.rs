@@ -19,6 +19,7 @@ mod pool;
 mod resolve;
 mod stream;
 mod tls;
+mod upgrade;
 
 use std::{
     sync::{
@@ -73,6 +74,8 @@ struct Inner {
     settings: EgressSettings,
     resolver: Remembered,
     tls: OnceLock<Arc<ClientConfig>>,
+    /// The same, for HTTP/1.1 only.
+    tls_http1: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Default for EgressSettings {
@@ -104,7 +107,8 @@ impl Egress {
         let within = settings.connect_timeout / 2;
         let resolver = Remembered::new(resolver, settings.dns_ttl, within);
         let id = NEXT.fetch_add(1, Relaxed);
-        Self(Arc::new(Inner { id, policy, settings, resolver, tls: OnceLock::new() }))
+        let (tls, tls_http1) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { id, policy, settings, resolver, tls, tls_http1 }))
     }
 
     /// The rules this follows, for checking a URL before it is stored.
@@ -128,14 +132,7 @@ impl Egress {
         let until = Instant::now() + first_byte_within.min(A_YEAR);
         let (mut request, mut sent) = (request, false);
         let answered = self.exchange(&mut request, until, &mut sent).await;
-        answered.map_err(|failed| match failed {
-            Failed::Unsent(error) | Failed::Lost(error) => error,
-            Failed::Late => EgressError {
-                kind: EgressErrorKind::Timeout,
-                sent,
-                detail: format!("waited {first_byte_within:?}"),
-            },
-        })
+        answered.map_err(|failed| failed.into_error(first_byte_within, sent))
     }
 
     /// The request stays where it is: what is moved from one future into the next is copied.
@@ -204,5 +201,9 @@ impl Egress {
 impl Inner {
     fn tls(&self) -> &Arc<ClientConfig> {
         self.tls.get_or_init(|| tls::client_config(&self.settings.extra_ca))
+    }
+
+    fn tls_http1(&self) -> &Arc<ClientConfig> {
+        self.tls_http1.get_or_init(|| tls::http1_only(self.tls()))
     }
 }

@@ -12,7 +12,10 @@ use http_body::Body as _;
 use tokio::io::AsyncWrite as _;
 
 use super::{OutboundBody, body::OutboundStream, error::chain, stream::Stream};
-use crate::http1::{CHUNK_END, LAST_CHUNK, Length, chunk_head};
+use crate::{
+    http1::{CHUNK_END, LAST_CHUNK, Length, chunk_head},
+    pieces,
+};
 
 /// What is left to write of one request.
 pub(super) struct Outgoing {
@@ -186,8 +189,8 @@ impl Outgoing {
                 self.head.clear();
                 return Poll::Ready(Ok(()));
             }
-            let pieces = [head, &self.data, self.tail].map(IoSlice::new);
-            let written = Pin::new(&mut *stream).poll_write_vectored(cx, &pieces);
+            let slices = [head, &self.data, self.tail].map(IoSlice::new);
+            let written = pieces::poll_write(stream, cx, &slices);
             let mut written = match written {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(written)) => written,

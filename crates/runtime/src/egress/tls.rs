@@ -54,3 +54,10 @@ pub(super) fn client_config(extra: &ExtraCa) -> Arc<ClientConfig> {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Arc::new(config)
 }
+
+/// The same without HTTP/2, on which no connection changes its protocol.
+pub(super) fn http1_only(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
+}

@@ -143,7 +143,8 @@ fn version_of(minor: u8) -> Version {
 }
 
 fn headers(head: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, Malformed> {
-    let mut headers = HeaderMap::with_capacity(parsed.len());
+    // Whoever passes a message on adds a few: growing would sort them all in again.
+    let mut headers = HeaderMap::with_capacity(parsed.len() + 8);
     for header in parsed {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Malformed::Head)?;
         // The values share one copy of the head.

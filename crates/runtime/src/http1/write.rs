@@ -15,7 +15,7 @@ pub(crate) const CHUNK_END_AND_LAST: &[u8] = b"\r\n0\r\n\r\n";
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Appends the head of a request. The framing headers are written from `length`, whatever `headers`
-/// say; without one there is no body.
+/// say; without one there is no body. `connection` is what that header is to say, if anything.
 pub(crate) fn request_head(
     out: &mut Vec<u8>,
     method: &Method,
@@ -23,6 +23,7 @@ pub(crate) fn request_head(
     host: &HeaderValue,
     headers: &HeaderMap,
     length: Option<Length>,
+    connection: Option<&str>,
 ) {
     let target = if target.is_empty() { "/" } else { target };
     for part in [method.as_str(), " ", target, " HTTP/1.1\r\nhost: "] {
@@ -36,6 +37,9 @@ pub(crate) fn request_head(
         }
     }
     framing(out, length);
+    if let Some(connection) = connection {
+        line(out, "connection", connection.as_bytes());
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -130,7 +134,8 @@ mod tests {
             pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
         let mut out = Vec::new();
         let host = HeaderValue::from_static("h");
-        request_head(&mut out, &Method::POST, "/p?q", &host, &headers, Some(Length::Known(2)));
+        let length = Some(Length::Known(2));
+        request_head(&mut out, &Method::POST, "/p?q", &host, &headers, length, None);
         let expected = "POST /p?q HTTP/1.1\r\nhost: h\r\na: b\r\ncontent-length: 2\r\n\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::incoming::IncomingBody;
+use super::{incoming::IncomingBody, upgrade::Upgrade};
 use crate::BoxError;
 
 /// What a client sends.
@@ -32,6 +32,8 @@ pub enum ResponseBody {
     /// Bytes as they come, each flushed at once. When the body fails, the connection breaks off,
     /// so that the client cannot take the answer for complete.
     Stream(Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>),
+    /// None: the answer, a 101 to a request of HTTP/1.1, ends HTTP on this connection.
+    Upgrade(Upgrade),
 }
 
 /// Is told once what became of an answer: `true` when all of it was handed to the client's
@@ -170,11 +172,13 @@ impl Body for ResponseBody {
                 Poll::Ready(whole(bytes))
             }
             Self::Stream(body) => body.as_mut().poll_frame(cx),
+            Self::Upgrade(_) => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
+            Self::Upgrade(_) => true,
             Self::Full(bytes) | Self::Receipted(bytes, _) => bytes.is_empty(),
             Self::Stream(body) => body.is_end_stream(),
         }
@@ -186,6 +190,7 @@ impl Body for ResponseBody {
                 SizeHint::with_exact(bytes.len() as u64)
             }
             Self::Stream(body) => body.size_hint(),
+            Self::Upgrade(_) => SizeHint::with_exact(0),
         }
     }
 }

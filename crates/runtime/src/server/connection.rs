@@ -6,6 +6,7 @@ use std::{
     io::{self, IoSlice},
     net::SocketAddr,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -65,7 +66,7 @@ impl Protocols {
         stream: TcpStream,
         peer: SocketAddr,
         app: impl App,
-        phase: &Phase,
+        phase: &Arc<Phase>,
     ) {
         // Fails only on a connection that is gone already, which the next step sees.
         let _ = stream.set_nodelay(true);

@@ -6,14 +6,15 @@ use std::{
     io,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header::EXPECT,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{EXPECT, UPGRADE},
     request, response,
 };
 use http_body::Body as _;
@@ -35,6 +36,7 @@ use crate::{
     BoxError,
     http1::{self, Chunked, Length, Malformed, Parsed},
     patience::Patience,
+    switched::Switched,
 };
 
 /// Bytes of next requests that are read while the present one is being answered.
@@ -53,7 +55,7 @@ struct Connection<'a> {
     /// Shared with the body of the present request.
     incoming: Arc<Mutex<Incoming>>,
     outgoing: Outgoing,
-    phase: &'a Phase,
+    phase: &'a Arc<Phase>,
     patience: Patience,
     header_timeout: Duration,
     max_head: usize,
@@ -83,7 +85,7 @@ pub(super) async fn serve(
     peer: SocketAddr,
     app: impl App,
     settings: &ServerSettings,
-    phase: &Phase,
+    phase: &Arc<Phase>,
 ) {
     let mut connection = Connection {
         incoming: Arc::new(Mutex::new(Incoming::new(stream))),
@@ -109,6 +111,9 @@ pub(super) async fn serve(
             .await
         };
         let Some(answer) = answered else { return };
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return connection.switch(answer).await;
+        }
         match connection.answer(answer, &asked).await {
             Ok(true) => {}
             Ok(false) => return connection.close().await,
@@ -117,6 +122,9 @@ pub(super) async fn serve(
         }
     }
 }
+
+/// Bytes that are read while a request is waited for: nearly always a whole one.
+const FIRST_READ: usize = 16 << 10;
 
 impl Connection<'_> {
     /// Ready with the next request, and as much of its body as came along.
@@ -136,6 +144,9 @@ impl Connection<'_> {
                 return Poll::Ready(Err(End::Silent));
             }
             let call = http1::with_read_buffer(|buffer| {
+                // Of a long body no more than must be: what comes along is copied, and the rest is
+                // read to where it stays.
+                let buffer = &mut buffer[..FIRST_READ];
                 let read = match incoming.poll_read(cx, buffer) {
                     Poll::Ready(Ok(read @ 1..)) => read,
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(End::Silent)),
@@ -212,8 +223,30 @@ impl Connection<'_> {
                 receipt.handed_over();
             }
             ResponseBody::Stream(body) => self.stream(body, length).await?,
+            // Without a 101 it has no meaning.
+            ResponseBody::Upgrade(_) => return Err(broken()),
         }
         Ok(keeps_alive)
+    }
+
+    /// Writes a 101 and goes on with the other protocol until that ends.
+    async fn switch(mut self, answer: Response<ResponseBody>) {
+        let (mut head, ResponseBody::Upgrade(upgrade)) = answer.into_parts() else { return };
+        head.headers.insert(UPGRADE, HeaderValue::from_static(upgrade.protocol));
+        with_date(|date| {
+            let out = &mut self.outgoing.head;
+            http1::response_head(out, head.status, &head.headers, None, Some("upgrade"), date);
+        });
+        if self.flush().await.is_err() {
+            return;
+        }
+        // The request's body, which would still share it, is gone with the call.
+        let Ok(incoming) = Arc::try_unwrap(self.incoming) else { return };
+        let incoming = incoming.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let phase = Arc::clone(self.phase);
+        let draining = Box::pin(async move { phase.draining().await });
+        let client = Switched::new(incoming.stream, incoming.ahead);
+        upgrade.begin(client, draining).await;
     }
 
     fn write_head(

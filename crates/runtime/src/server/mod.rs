@@ -11,6 +11,7 @@ mod incoming;
 mod outgoing;
 mod phase;
 mod socket;
+mod upgrade;
 mod worker;
 
 use std::{
@@ -25,6 +26,7 @@ use http::{Request, Response};
 use tokio::sync::watch;
 
 pub use body::{Receipt, RequestBody, ResponseBody};
+pub use upgrade::{Draining, Upgrade};
 
 use phase::Phase;
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite as _;
 
 use super::connection::Stream;
-use crate::http1;
+use crate::{http1, pieces};
 
 /// Pieces of body that are written together.
 pub(super) const MAX_PIECES: usize = 30;
@@ -89,7 +89,7 @@ impl Outgoing {
                     _ => skip -= part.len(),
                 }
             }
-            match ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..used]))? {
+            match ready!(pieces::poll_write(stream, cx, &slices[..used]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.written += written,
             }

@@ -9,4 +9,5 @@ mod policy;
 mod rebinding;
 mod serving;
 mod tls;
+mod upgrade;
 mod world;

@@ -211,6 +211,24 @@ async fn without_http_2_calls_use_connections_of_http_1_and_reuse_them() {
 }
 
 #[tokio::test]
+async fn another_protocol_is_asked_for_over_http_1_whatever_else_is_offered() {
+    let ca = ca();
+    let acceptor = acceptor(&ca, &for_names(&["localhost"]), &["h2", "http/1.1"]);
+    let (address, seen) = serve(acceptor, 10).await;
+    let url = format!("https://localhost:{}/v1", address.port());
+    let egress_ = egress(&ca);
+    let shared = egress_.send(post(&url, "x"), SOON).await.unwrap();
+    assert_eq!(shared.version(), Version::HTTP_2);
+    let (answer, switched) = egress_.upgrade(post(&url, "x"), "websocket", SOON).await.unwrap();
+    assert_eq!((answer.version(), switched.is_none()), (Version::HTTP_11, true));
+    assert_eq!(text(answer.into_body()).await, "x");
+    assert_eq!(seen.connections.load(SeqCst), 2);
+    let stranger = egress(&self::ca());
+    let error = stranger.upgrade(get(&url), "websocket", SOON).await.err().unwrap();
+    assert_eq!((error.kind, error.sent), (EgressErrorKind::Unreachable, false));
+}
+
+#[tokio::test]
 async fn an_address_in_the_url_is_what_the_certificate_must_name() {
     let ca = ca();
     let (address, _) = serve(acceptor(&ca, &for_names(&["127.0.0.1"]), &["h2"]), 10).await;

@@ -3,10 +3,10 @@
 use std::slice;
 
 use portcullis_domain::{
-    CallId, Clock, ContentPart, Log, LogState, NanoDollars, Reach, StoredContent, Timings, Usage,
+    CallId, Clock, Log, LogState, NanoDollars, Reach, Sealed, StoredContent, Timings, Usage,
     UsageSource, WorkspaceId,
 };
-use portcullis_store::{Error, LogBody, LogCursor, LogFilter, LogReach, LogRow, Result};
+use portcullis_store::{Error, LogCursor, LogFilter, LogReach, LogRow, Result};
 
 use crate::support::{Tenant, World, on_both_engines, sealed};
 
@@ -15,9 +15,8 @@ on_both_engines! {
         let a = world.tenant("acme").await;
         let logs: Vec<Log> = (0..600).map(|_| draw(world, &a)).collect();
         let content = sealed(3);
-        let bodies = [body(&logs[0], ContentPart::Request, &content)];
         for _ in 0..2 {
-            assert_eq!(insert(world, &logs, &bodies).await, []);
+            assert_eq!(insert(world, &logs, &[(logs[0].id, &content)]).await, []);
         }
         let mut reader = world.db.read().await.unwrap();
         let mut tenant = reader.tenant(a.organisation.id);
@@ -27,8 +26,8 @@ on_both_engines! {
         let found = tenant.logs().find(logs[0].id).await.unwrap();
         assert_eq!(found.as_ref(), Some(&logs[0]));
         let kept = tenant.logs().content(logs[0].id).await.unwrap();
-        assert_eq!((kept.request, kept.response), (Some(content), None));
-        assert!(tenant.logs().content(logs[1].id).await.unwrap().request.is_none());
+        assert_eq!(kept, Some(content));
+        assert_eq!(tenant.logs().content(logs[1].id).await.unwrap(), None);
     }
 
     async fn a_close_replaces_an_opening_and_never_the_reverse(world) {
@@ -65,16 +64,13 @@ on_both_engines! {
         logs[7].response_status = Some(7);
         logs[299].response_status = Some(65_000);
         let content = sealed(4);
-        let bodies = [
-            body(&logs[7], ContentPart::Response, &content),
-            body(&logs[8], ContentPart::Response, &content),
-        ];
-        assert_eq!(insert(world, &logs, &bodies).await, [logs[7].id, logs[299].id]);
+        let contents = [(logs[7].id, &content), (logs[8].id, &content)];
+        assert_eq!(insert(world, &logs, &contents).await, [logs[7].id, logs[299].id]);
         let mut reader = world.db.read().await.unwrap();
         let mut tenant = reader.tenant(a.organisation.id);
         assert_eq!(tenant.logs().count(&LogFilter::default(), 1000).await.unwrap(), 298);
-        assert!(tenant.logs().content(logs[7].id).await.unwrap().response.is_none());
-        assert!(tenant.logs().content(logs[8].id).await.unwrap().response.is_some());
+        assert!(tenant.logs().content(logs[7].id).await.unwrap().is_none());
+        assert!(tenant.logs().content(logs[8].id).await.unwrap().is_some());
     }
 
     async fn pages_follow_each_other_without_gap_or_overlap(world) {
@@ -195,7 +191,7 @@ on_both_engines! {
         let (a, b) = (world.tenant("acme").await, world.tenant("bolt").await);
         let theirs = draw(world, &b);
         let content = sealed(5);
-        insert(world, slice::from_ref(&theirs), &[body(&theirs, ContentPart::Request, &content)]).await;
+        insert(world, slice::from_ref(&theirs), &[(theirs.id, &content)]).await;
         // The same id under another organisation takes nothing over.
         let mut forged = draw(world, &a);
         forged.id = theirs.id;
@@ -204,7 +200,7 @@ on_both_engines! {
         let mut reader = world.db.read().await.unwrap();
         let mut tenant = reader.tenant(a.organisation.id);
         assert!(tenant.logs().find(theirs.id).await.unwrap().is_none());
-        assert!(tenant.logs().content(theirs.id).await.unwrap().request.is_none());
+        assert!(tenant.logs().content(theirs.id).await.unwrap().is_none());
         assert!(tenant.logs().list(&LogFilter::default(), None, 9).await.unwrap().is_empty());
         let found = reader.tenant(b.organisation.id).logs().find(theirs.id).await.unwrap();
         assert!(found == Some(theirs));
@@ -225,9 +221,9 @@ async fn what_postgres_cannot_store_is_poison_too() {
             let rows: Vec<_> = logs
                 .iter()
                 .zip(&json)
-                .map(|(log, fields_json)| LogRow { log, fields_json })
+                .map(|(log, fields_json)| LogRow { log, fields_json, content: None })
                 .collect();
-            let poison = tx.logs().insert_batch(&rows, &[]).await?;
+            let poison = tx.logs().insert_batch(&rows).await?;
             assert_eq!(poison.len(), 1);
             Ok((poison[0].id, matches!(poison[0].reason, Error::Refused { .. })))
         })
@@ -235,32 +231,31 @@ async fn what_postgres_cannot_store_is_poison_too() {
     assert_eq!(done.unwrap(), (logs[0].id, true));
 }
 
-/// Writes logs and hands back the ids of the poisonous.
-async fn insert(world: &World, logs: &[Log], bodies: &[LogBody<'_>]) -> Vec<CallId> {
+/// Writes logs with what there is of content, and hands back the ids of the poisonous.
+pub(crate) async fn insert(
+    world: &World,
+    logs: &[Log],
+    contents: &[(CallId, &Sealed)],
+) -> Vec<CallId> {
     let json: Vec<String> = logs.iter().map(|log| serde_json::to_string(log).unwrap()).collect();
-    let rows: Vec<_> =
-        logs.iter().zip(&json).map(|(log, fields_json)| LogRow { log, fields_json }).collect();
+    let content = |id| contents.iter().find(|(of, _)| *of == id).map(|(_, sealed)| *sealed);
+    let row = |(log, fields_json)| {
+        let log: &Log = log;
+        let fields_json: &String = fields_json;
+        LogRow { log, fields_json, content: content(log.id) }
+    };
+    let rows: Vec<_> = logs.iter().zip(&json).map(row).collect();
     let poison: Result<Vec<_>> = world
         .db
         .write(async |tx| {
-            let poison = tx.logs().insert_batch(&rows, bodies).await?;
+            let poison = tx.logs().insert_batch(&rows).await?;
             Ok(poison.into_iter().map(|poison| poison.id).collect())
         })
         .await;
     poison.unwrap()
 }
 
-fn body<'a>(log: &Log, part: ContentPart, sealed: &'a portcullis_domain::Sealed) -> LogBody<'a> {
-    LogBody {
-        log_id: log.id,
-        organisation_id: log.organisation_id,
-        created_at: log.created_at,
-        part,
-        sealed,
-    }
-}
-
-fn draw(world: &World, tenant: &Tenant) -> Log {
+pub(crate) fn draw(world: &World, tenant: &Tenant) -> Log {
     Log {
         id: world.id(),
         state: LogState::Finished,

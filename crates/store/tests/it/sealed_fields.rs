@@ -20,7 +20,7 @@ const WANTED: &[Wanted] = &[
     ("guardrail checks and actions", None, &["guardrail"]),
     ("integration and plugin credentials", Some(("integrations", "credential")), &["plugin"]),
     ("SSO client secret and settings", None, &["sso", "saml", "oidc", "identity_provider"]),
-    ("request and response bodies", Some(("log_bodies", "sealed")), &[]),
+    ("request and response bodies", Some(("log_contents", "sealed")), &[]),
     ("secrets of the instance", Some(("instance_secrets", "sealed")), &[]),
     ("settings of KMS connections", Some(("kms_connections", "settings")), &[]),
 ];

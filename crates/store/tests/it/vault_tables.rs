@@ -1,16 +1,20 @@
 //! What the vault keeps here: data keys and the instance's secrets.
 
+use std::slice;
+
 use portcullis_domain::{
-    CallId, Clock, ContentPart, DataKeyId, Id, KmsConnectionId, NodeId, OrganisationId, Sealed,
-    SealedPlace,
+    Clock, DataKeyId, Id, KmsConnectionId, NodeId, OrganisationId, Sealed, SealedPlace,
 };
 use portcullis_store::{
     DataKey, DataKeyState, DataKeyWrapping, Error, InstanceRow, KmsConnection, KmsConnectionState,
-    LogBody, Result, Subject,
+    Result, Subject,
 };
 use uuid::Uuid;
 
-use crate::support::{World, on_both_engines, scene, sealed};
+use crate::{
+    logs,
+    support::{World, on_both_engines, scene, sealed},
+};
 
 on_both_engines! {
     async fn one_data_key_is_active_at_a_time(world) {
@@ -175,7 +179,10 @@ on_both_engines! {
         let organisation = tenant.organisation.id;
         let (old, new) = (Uuid::from_u128(5), Uuid::from_u128(6));
         let old_id = DataKeyId::from_uuid(old);
-        let calls: Vec<CallId> = (0..5).map(|_| world.id()).collect();
+        let drawn: Vec<_> = (0..10).map(|_| logs::draw(world, &tenant)).collect();
+        let values: Vec<_> = drawn.iter().map(|_| under(old, 1)).collect();
+        let contents: Vec<_> = drawn.iter().map(|log| log.id).zip(&values).collect();
+        logs::insert(world, &drawn, &contents).await;
         let mut as_sealed = Vec::new();
         for tenant in [&tenant, &other] {
             let permit = world.permit(tenant.organisation.id);
@@ -187,17 +194,6 @@ on_both_engines! {
             as_sealed.push(done.await.unwrap());
         }
         let done: Result<()> = world.db.write(async |tx| {
-            let now = world.time.now();
-            let values: Vec<_> = calls.iter().map(|_| (under(old, 1), under(old, 2))).collect();
-            for (id, (request, response)) in calls.iter().zip(&values) {
-                let body = |part, sealed| LogBody {
-                    log_id: *id, organisation_id: organisation, created_at: now, part, sealed,
-                };
-                let bodies = [
-                    body(ContentPart::Request, request), body(ContentPart::Response, response),
-                ];
-                tx.logs().insert_batch(&[], &bodies).await?;
-            }
             tx.instance().put_secret("api-key-pepper", &under(old, 3)).await
         }).await;
         done.unwrap();
@@ -206,7 +202,7 @@ on_both_engines! {
         let mut counts = reader.sealed_values().count(Some(organisation)).await.unwrap();
         counts.retain(|count| count.key == old_id);
         let counts: Vec<_> = counts.iter().map(|c| (c.table, c.column, c.count)).collect();
-        assert_eq!(counts, [("integrations", "credential", 1), ("log_bodies", "sealed", 10)]);
+        assert_eq!(counts, [("integrations", "credential", 1), ("log_contents", "sealed", 10)]);
         let whole = reader.sealed_values().under(Some(organisation), old_id, None, 99).await.unwrap();
         assert_eq!(whole.len(), 11);
         // In pieces of three, it is the same.
@@ -259,18 +255,13 @@ on_both_engines! {
         let id = tenant.organisation.id;
         let permit = world.permit(id);
         let keys = [draw(world, Some(id)), draw(world, Some(other.organisation.id))];
-        let call: CallId = world.id();
-        let value = under(Uuid::from_u128(5), 1);
+        let log = logs::draw(world, &tenant);
+        logs::insert(world, slice::from_ref(&log), &[(log.id, &under(Uuid::from_u128(5), 1))]).await;
         let done: Result<()> = world.db.write(async |tx| {
             for key in &keys {
                 tx.data_keys().insert(key, None, false).await?;
             }
-            tx.kms_connections().connect(&permit, &connection(world, id)).await?;
-            let body = LogBody {
-                log_id: call, organisation_id: id, created_at: world.time.now(),
-                part: ContentPart::Request, sealed: &value,
-            };
-            tx.logs().insert_batch(&[], &[body]).await.map(drop)
+            tx.kms_connections().connect(&permit, &connection(world, id)).await.map(drop)
         }).await;
         done.unwrap();
         let before = world.db.read().await.unwrap().outbox().max_revision().await.unwrap();

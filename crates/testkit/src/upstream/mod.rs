@@ -13,6 +13,7 @@ mod journal;
 mod media;
 mod multipart;
 mod openai;
+mod realtime;
 mod responses;
 mod script;
 mod serve;

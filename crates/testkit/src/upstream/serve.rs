@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use socket2::Socket;
@@ -22,7 +22,7 @@ use super::{
     anthropic,
     credential::{self, Surface},
     journal::{End, Journal},
-    openai,
+    openai, realtime,
     script::Script,
     storage::Storage,
 };
@@ -80,6 +80,7 @@ async fn connection(stream: TcpStream, provider: Provider) {
     let _ended = http1::Builder::new()
         .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
@@ -99,7 +100,8 @@ impl Provider {
         request: Request<Incoming>,
         socket: &Socket,
     ) -> Result<Response<Body>, Cut> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
         if let Some(answer) = self.about_itself(&parts) {
             let unrecorded = Closing::new(Journal::default(), 0);
             return Ok(answer.play(&Script::default(), unrecorded));
@@ -126,6 +128,9 @@ impl Provider {
             // Closing with this option discards the connection with a reset instead of an end.
             let _best_effort = socket.set_linger(Some(std::time::Duration::ZERO));
             return Err(Cut);
+        }
+        if let (Some(upgrade), true, None) = (upgrade, realtime::opens(&call), script.status) {
+            return Ok(realtime::open(&call, upgrade, closing));
         }
         let answer = self.answer(surface, &call);
         let answer = answer.with_header("x-request-id", format!("req_{:08}", call.serial));

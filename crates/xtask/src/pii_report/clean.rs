@@ -14,24 +14,48 @@ const PIECE: usize = 1200;
 /// examples of everything.
 const FOLDERS: [(&str, &str); 3] = [("docs", ".md"), ("crates", ".rs"), ("acceptance", ".py")];
 
+/// Sets of posts and of newspapers that a machine has read: their sentences hold many a name that
+/// nobody marked.
+const NOISY: [&str; 5] = ["wnut17", "btc", "europeana-fr", "europeana-nl", "europeana-de"];
+
+/// Texts of one kind that hold nothing.
+pub(crate) struct Clean {
+    pub(crate) kind: &'static str,
+    pub(crate) texts: Vec<String>,
+}
+
 /// Marked texts without a mark, sentences without a name, and pieces of this repository.
-pub(crate) fn texts(texts: &[Text], spans: &[Marked]) -> Outcome<Vec<String>> {
-    let mut clean: Vec<String> =
-        spans.iter().filter(|it| it.spans.is_empty()).map(|it| it.text.clone()).collect();
-    // Several sentences in a row, as long as a short prompt.
-    let mut sentences =
-        texts.iter().filter(|it| it.names.is_empty() && it.claimed.is_empty()).peekable();
-    while sentences.peek().is_some() {
-        let group: Vec<&str> = sentences.by_ref().take(4).map(|it| it.text.as_str()).collect();
-        clean.push(group.join(" "));
-    }
+pub(crate) fn texts(texts: &[Text], spans: &[Marked]) -> Outcome<Vec<Clean>> {
+    let by_hand = |it: &&Text| it.set.starts_with("hand") && it.names.is_empty();
+    let marked = spans.iter().filter(|it| it.spans.is_empty()).map(|it| it.text.clone());
+    let prompts = marked.chain(texts.iter().filter(by_hand).map(|it| it.text.clone())).collect();
+    let noisy = |it: &Text| NOISY.contains(&it.set);
+    Ok(vec![
+        Clean { kind: "prompts and records", texts: prompts },
+        Clean { kind: "documents and sources", texts: pieces()? },
+        Clean { kind: "sentences of web and news", texts: sentences(texts, |it| !noisy(it)) },
+        Clean { kind: "posts and old newspapers", texts: sentences(texts, noisy) },
+    ])
+}
+
+/// Sentences without a name, several in a row, as long as a short prompt.
+fn sentences(texts: &[Text], of: impl Fn(&Text) -> bool) -> Vec<String> {
+    let clean = |it: &&Text| it.names.is_empty() && it.claimed.is_empty();
+    let sentence = |it: &&Text| !it.set.starts_with("hand") && of(it);
+    let all: Vec<&str> =
+        texts.iter().filter(clean).filter(sentence).map(|it| it.text.as_str()).collect();
+    all.chunks(4).map(|group| group.join(" ")).collect()
+}
+
+/// A piece of each document and source of this repository, from its middle.
+fn pieces() -> Outcome<Vec<String>> {
+    let mut clean = Vec::new();
     for (folder, ending) in FOLDERS {
         let mut files = Vec::new();
         collect(Path::new(folder), ending, &mut files)?;
         files.sort();
         for file in files {
             let text = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
-            // One piece of each file, from its middle.
             let start = text.floor_char_boundary(text.len() / 2);
             let end = text.floor_char_boundary((start + PIECE).min(text.len()));
             clean.push(text[start..end].to_owned());
@@ -41,12 +65,10 @@ pub(crate) fn texts(texts: &[Text], spans: &[Marked]) -> Outcome<Vec<String>> {
 }
 
 /// The texts in which something is found.
-pub(crate) fn touched<'t>(
-    detector: &Detector,
-    clean: &'t [String],
-) -> Vec<(&'t str, Vec<Finding>)> {
+pub(crate) fn touched<'t>(detector: &Detector, clean: &'t Clean) -> Vec<(&'t str, Vec<Finding>)> {
     let mut scanner = Scanner::new();
     clean
+        .texts
         .iter()
         .map(|text| (text.as_str(), scanner.scan(detector, text).to_vec()))
         .filter(|(_, found)| !found.is_empty())

@@ -77,8 +77,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     per_type(&mut report, "Annotated sets, part 0", &annotated, true);
     if arguments.touched {
         let clean = clean::texts(&texts, &spans)?;
-        for (text, found) in clean::touched(&detector, &clean) {
-            println!("{}", clean::shown(text, &found));
+        for clean in &clean {
+            for (text, found) in clean::touched(&detector, clean) {
+                println!("{}\n{}", clean.kind, clean::shown(text, &found));
+            }
         }
     }
     println!("{report}");
@@ -166,14 +168,15 @@ fn summary(
         let counts = persons(detector, texts.iter().filter(|text| sets.contains(&text.set)));
         row(&format!("PERSON, {what}, F1"), three(counts.f(1.0)), bar);
     }
-    let clean = clean::texts(texts, spans)?;
-    let touched = clean::touched(detector, &clean);
-    let share = touched.len() as f64 / clean.len() as f64;
-    row(
-        "texts with nothing in them that are touched",
-        format!("{} of {} ({share:.4})", touched.len(), clean.len()),
-        "≤ .005",
-    );
+    for clean in clean::texts(texts, spans)? {
+        let touched = clean::touched(detector, &clean).len();
+        let share = touched as f64 / clean.texts.len() as f64;
+        row(
+            &format!("touched, of {} with nothing in them", clean.kind),
+            format!("{touched} of {} ({share:.4})", clean.texts.len()),
+            "≤ .005",
+        );
+    }
     for id in ["EMAIL", "PHONE", "US_SSN"] {
         row(&format!("hidden {id}, recall"), three(obfuscated.entity(id).recall()), "≥ .98");
     }

@@ -104,8 +104,8 @@ impl Admin {
         }))
         .unwrap();
         let fields = serde_json::to_string(&log).unwrap();
-        let rows = [LogRow { log: &log, fields_json: &fields }];
-        let write = async |tx: &mut Tx| tx.logs().insert_batch(&rows, &[]).await;
+        let rows = [LogRow { log: &log, fields_json: &fields, content: None }];
+        let write = async |tx: &mut Tx| tx.logs().insert_batch(&rows).await;
         assert!(self.db.write(write).await.unwrap().is_empty());
         id.to_string()
     }

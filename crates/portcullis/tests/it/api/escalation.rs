@@ -88,6 +88,42 @@ async fn nobody_changes_or_removes_somebody_who_may_do_more() {
     assert_eq!(allowed.status, 200);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_opens_what_they_do_not_hold() {
+    let admin = Admin::start().await;
+    let organisation = admin.workspace.organisation_id;
+    let kind = ApiKeyKind::OrganisationService;
+    let scopes = [
+        "workspaces.create",
+        "workspace_users.create",
+        "organisation_settings.read",
+        "organisation_settings.update",
+    ];
+    let held = ScopeSet::parse(scopes).unwrap();
+    let (_, lesser) = admin.key(&admin.workspace, kind, held).await;
+    let somebody = admin.somebody("some", organisation, OrganisationRole::Member, &[]).await;
+
+    // A workspace's first members are members like any others.
+    let body = json!({"name": "New", "users": [somebody.id]});
+    let refused = admin.call(&lesser, "POST /v1/admin/workspaces", &body).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let plain = admin.call(&lesser, "POST /v1/admin/workspaces", &json!({"name": "New"})).await;
+    assert_eq!(plain.status, 200, "{}", plain.body);
+    admin.ok("POST /v1/admin/workspaces", body).await;
+
+    // Neither a feature nor the sight of others' calls.
+    let update = "PUT /v1/admin/organisation";
+    let switch = |member| json!({"settings": {"roles": {"member": member}}});
+    let opens = switch(json!({"features": {"virtual_keys": "delete"}}));
+    assert_eq!(admin.call(&lesser, update, &opens).await.status, 400);
+    let closes = switch(json!({"own_data_only": true}));
+    assert_eq!(admin.call(&lesser, update, &closes).await.status, 200);
+    let refused = admin.call(&lesser, update, &switch(json!({"own_data_only": false}))).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    assert!(refused.body["message"].as_str().unwrap().contains("logs.view"), "{}", refused.body);
+    admin.ok(update, switch(json!({"own_data_only": false}))).await;
+}
+
 /// Random acts of people and keys of middling rank: whatever succeeds, nobody ends up with a
 /// credential or a role that may do what none of them could from the beginning.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

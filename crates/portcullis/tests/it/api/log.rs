@@ -81,9 +81,12 @@ async fn a_total_that_is_not_all_says_so() {
 
 async fn insert(admin: &Admin, logs: &[Log]) {
     let json: Vec<String> = logs.iter().map(|log| serde_json::to_string(log).unwrap()).collect();
-    let rows: Vec<_> =
-        logs.iter().zip(&json).map(|(log, fields_json)| LogRow { log, fields_json }).collect();
-    let write = async |tx: &mut Tx| tx.logs().insert_batch(&rows, &[]).await;
+    let rows: Vec<_> = logs
+        .iter()
+        .zip(&json)
+        .map(|(log, fields_json)| LogRow { log, fields_json, content: None })
+        .collect();
+    let write = async |tx: &mut Tx| tx.logs().insert_batch(&rows).await;
     assert!(admin.db.write(write).await.unwrap().is_empty());
 }
 

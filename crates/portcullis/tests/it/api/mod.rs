@@ -16,10 +16,14 @@ mod matrix;
 mod permission;
 mod resource;
 mod tenancy;
+mod token;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use axum::{Router, body::Body};
@@ -27,8 +31,8 @@ use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use portcullis_api::Peer;
 use portcullis_control::{
-    Compiler, Control, ControlSettings, InstanceKeys, Parts, Passwords, StoredDataKeys, bootstrap,
-    instance_audit_key, instance_pepper,
+    Compiler, Control, ControlSettings, Fetch, Fetching, InstanceKeys, Parts, Passwords,
+    StoredDataKeys, bootstrap, instance_audit_key, instance_pepper,
 };
 use portcullis_domain::{
     Actor, ApiKey, ApiKeyDefaults, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, AuditActor,
@@ -59,6 +63,8 @@ pub(crate) struct Admin {
     pub(crate) audit: Arc<AuditKey>,
     /// The clock of the control plane.
     pub(crate) clock: Arc<MovableClock>,
+    /// What there is outside.
+    pub(crate) outside: Arc<Outside>,
     pepper: Arc<Pepper>,
     reached: watch::Receiver<Revision>,
     pub(crate) workspace: Workspace,
@@ -82,6 +88,31 @@ impl portcullis_domain::Clock for MovableClock {
 impl MovableClock {
     pub(crate) fn put_forward(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+/// What there is outside: documents by URL.
+#[derive(Default)]
+pub(crate) struct Outside(Mutex<HashMap<String, String>>);
+
+impl Outside {
+    pub(crate) fn put(&self, url: &str, document: &str) {
+        self.0.lock().unwrap().insert(url.to_owned(), document.to_owned());
+    }
+
+    pub(crate) fn remove(&self, url: &str) {
+        self.0.lock().unwrap().remove(url);
+    }
+}
+
+impl Fetch for Outside {
+    fn check(&self, url: &str) -> Result<(), String> {
+        if url.starts_with("https://") { Ok(()) } else { Err("it may not be asked".to_owned()) }
+    }
+
+    fn get(&self, url: String, _most: usize) -> Fetching {
+        let found = self.0.lock().unwrap().get(&url).map(|text| text.clone().into_bytes());
+        Box::pin(async move { found.ok_or_else(|| "nobody answers".to_owned()) })
     }
 }
 
@@ -152,6 +183,7 @@ impl Admin {
         let mut following = JoinSet::new();
         following.spawn(compiler.follow());
         let InstanceKeys { pepper, audit } = keys;
+        let outside = Arc::new(Outside::default());
         let control = Control::new(Parts {
             db: db.clone(),
             logs: db.apart(1, None),
@@ -163,6 +195,7 @@ impl Admin {
             clock: clock.clone(),
             dice,
             passwords: Passwords::default(),
+            fetch: outside.clone(),
             settings: ControlSettings {
                 public_url: "https://gate.test".to_owned(),
                 sessions: SessionRules::default(),
@@ -175,6 +208,7 @@ impl Admin {
             url,
             audit,
             clock,
+            outside,
             pepper,
             reached,
             workspace: made.workspace,
@@ -422,6 +456,11 @@ impl Admin {
             signer: Arc::clone(&self.audit) as Arc<_>,
         };
         self.db.act(&scene, work).await.unwrap();
+        self.caught_up().await;
+    }
+
+    /// Waits until the API knows what was written.
+    pub(crate) async fn caught_up(&self) {
         let written = self.db.read().await.unwrap().outbox().max_revision().await.unwrap();
         let mut reached = self.reached.clone();
         reached.wait_for(|revision| *revision >= written).await.unwrap();

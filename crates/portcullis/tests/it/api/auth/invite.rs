@@ -154,6 +154,11 @@ async fn somebody_who_is_known_proves_it() {
     let (_, token) = invite(&admin, &Credential::Key(theirs), body).await;
     // Whoever intercepts the link does not get the account by choosing a password.
     assert_eq!(accept(&admin, &token, PASSWORD).await.status, 401);
+    // It is a failed sign-in, and told as one where the person belongs.
+    let told = admin.told("sign_in_failed").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["resource"]["name"], admin.owner_email);
+    assert_eq!(told[0]["request"]["path"], "/auth/invites/accept");
     let body = json!({"token": token});
     let nameless = admin.call_as(&Credential::Nobody, "POST /auth/invites/accept", &body).await;
     assert_eq!(nameless.status, 400, "{}", nameless.body);

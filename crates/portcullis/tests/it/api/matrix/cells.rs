@@ -47,6 +47,7 @@ pub(crate) enum Fresh {
     ApiKey,
     Member,
     Person,
+    Issuer,
 }
 
 /// A call of a route that is one's own session's, or everybody's.
@@ -119,7 +120,7 @@ impl Cell {
 /// The administrative calls, on those things.
 pub(crate) fn cells(t: &Things) -> Vec<Cell> {
     [
-        organisation(t),
+        organisation(),
         kms(t),
         workspaces(t),
         people(t),
@@ -131,13 +132,21 @@ pub(crate) fn cells(t: &Things) -> Vec<Cell> {
     .concat()
 }
 
-fn organisation(_: &Things) -> Vec<Cell> {
+fn organisation() -> Vec<Cell> {
+    const READ: &[&str] = &["organisation_settings.read"];
+    const UPDATE: &[&str] = &["organisation_settings.update"];
     let path = "PUT /v1/admin/organisation";
     let billing = json!({"settings": {"billing_contact": "nonsense"}});
     vec![
-        cell("GET /v1/admin/organisation", &["organisation_settings.read"], Organisation),
-        cell(path, &["organisation_settings.update"], Organisation).body(json!({})),
-        cell(path, &["organisation_settings.update"], Organisation).body(billing).answers(&[400]),
+        cell("GET /v1/admin/organisation", READ, Organisation),
+        cell(path, UPDATE, Organisation).body(json!({})),
+        cell(path, UPDATE, Organisation).body(billing).answers(&[400]),
+        cell("GET /v1/admin/organisation/token-issuer", READ, Organisation).fresh(Fresh::Issuer),
+        cell("PUT /v1/admin/organisation/token-issuer", UPDATE, Organisation)
+            .body(json!({"jwks": {"keys": []}, "scopes": []}))
+            .answers(&[400]),
+        cell("DELETE /v1/admin/organisation/token-issuer", UPDATE, Organisation)
+            .fresh(Fresh::Issuer),
     ]
 }
 

@@ -120,7 +120,7 @@ fn calls(things: &Things) -> Vec<(String, Value)> {
         Fresh::Provider => &things.granted,
         Fresh::Integration => &things.shared,
         Fresh::ApiKey => &things.workspace_key,
-        Fresh::Member | Fresh::Person => &things.user,
+        Fresh::Member | Fresh::Person | Fresh::Issuer => &things.user,
     };
     let cells = cells::cells(things).into_iter().map(|cell| {
         let (method, _) = cell.route.split_once(' ').unwrap();

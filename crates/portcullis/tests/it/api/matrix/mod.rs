@@ -98,6 +98,12 @@ impl<'a> Calls<'a> {
                 admin.ok("POST /v1/integrations", body).await;
                 "fresh-shared".to_owned()
             }
+            Fresh::Issuer => {
+                let jwks = portcullis_testkit::token::TokenSigner::p256("k").jwks();
+                let body = json!({"jwks": jwks, "scopes": []});
+                admin.ok("PUT /v1/admin/organisation/token-issuer", body).await;
+                "token-issuer".to_owned()
+            }
             Fresh::ApiKey => admin.key(home, ApiKeyKind::WorkspaceService, none()).await.0,
             Fresh::Member => {
                 let places = [(home, WorkspaceRole::Member)];

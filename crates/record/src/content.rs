@@ -1,0 +1,223 @@
+//! A call's content as one value to be sealed: what the client sent, then what it got, each packed
+//! where that costs next to nothing.
+//!
+//! ```text
+//! kind u8 = 0                                        there is none
+//! kind u8 = 1 | length u64 | bytes                   as it came
+//! kind u8 = 2 | length u64 | unpacked u64 | bytes    an LZ4 block
+//! ```
+//!
+//! Numbers are little-endian. Packing ordinary text takes longer than writing it. But conversations
+//! repeat themselves, some so much that packing them takes less time than anything else that is
+//! done with them; a look at a part tells which.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use lz4_flex::block;
+
+const NONE: u8 = 0;
+const PLAIN: u8 = 1;
+const PACKED: u8 = 2;
+
+/// A body from this size on is looked at.
+const MIN: usize = 16 << 10;
+/// How much of it.
+const SAMPLE: usize = 2 << 10;
+/// A sample that packs to less than one in this many bytes promises to be quick.
+const PROMISING: usize = 4;
+/// The longest body that unpacks: more than any that is kept.
+const MAX: usize = 512 << 20;
+
+/// Stored content that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored content is not of a form that this version reads")]
+pub struct Malformed;
+
+/// What the client sent and what it got, in this order, where they were kept.
+pub type Bodies = [Option<Vec<u8>>; 2];
+
+/// How many bytes [`write()`] adds at most.
+pub fn most(request: Option<&Bytes>, response: &[Bytes]) -> usize {
+    let response: usize = response.iter().map(Bytes::len).sum();
+    2 * (1 + 8 + 8) + request.map_or(0, Bytes::len) + response
+}
+
+/// Appends content: what the client sent, and what it got in the pieces in which it got it.
+pub fn write(request: Option<&Bytes>, response: &[Bytes], out: &mut Vec<u8>) {
+    write_body(request.map_or(&[], std::slice::from_ref), out);
+    write_body(response, out);
+}
+
+/// Reads content that was stored whole.
+pub fn read(stored: &[u8]) -> Result<Bodies, Malformed> {
+    let (request, rest) = read_body(stored)?;
+    let (response, rest) = read_body(rest)?;
+    if rest.is_empty() { Ok([request, response]) } else { Err(Malformed) }
+}
+
+fn write_body(pieces: &[Bytes], out: &mut Vec<u8>) {
+    let len: usize = pieces.iter().map(Bytes::len).sum();
+    let whole;
+    let body = match pieces {
+        [] => return out.push(NONE),
+        [one] => Some(&**one),
+        // Pieces are small next to what is worth packing: one of them says little.
+        many if len >= MIN => {
+            whole = many.concat();
+            Some(&*whole)
+        }
+        _ => None,
+    };
+    if let Some(body) = body.filter(|body| is_promising(body)) {
+        let written = with_room(block::get_maximum_output_size(len), |room| {
+            let packed = block::compress_into(body, room).ok()?;
+            out.push(PACKED);
+            out.extend_from_slice(&(packed as u64).to_le_bytes());
+            out.extend_from_slice(&(len as u64).to_le_bytes());
+            out.extend_from_slice(&room[..packed]);
+            Some(())
+        });
+        if written.is_some() {
+            return;
+        }
+    }
+    out.push(PLAIN);
+    out.extend_from_slice(&(len as u64).to_le_bytes());
+    for piece in pieces {
+        out.extend_from_slice(piece);
+    }
+}
+
+fn read_body(stored: &[u8]) -> Result<(Option<Vec<u8>>, &[u8]), Malformed> {
+    let (kind, rest) = stored.split_first().ok_or(Malformed)?;
+    if *kind == NONE {
+        return Ok((None, rest));
+    }
+    let (len, rest) = read_len(rest)?;
+    match *kind {
+        PLAIN => {
+            let (body, rest) = rest.split_at_checked(len).ok_or(Malformed)?;
+            Ok((Some(body.to_vec()), rest))
+        }
+        PACKED => {
+            let (unpacked, rest) = read_len(rest)?;
+            let (packed, rest) = rest.split_at_checked(len).ok_or(Malformed)?;
+            let body = block::decompress(packed, unpacked).map_err(|_| Malformed)?;
+            if body.len() == unpacked { Ok((Some(body), rest)) } else { Err(Malformed) }
+        }
+        _ => Err(Malformed),
+    }
+}
+
+fn read_len(stored: &[u8]) -> Result<(usize, &[u8]), Malformed> {
+    let (len, rest) = stored.split_first_chunk().ok_or(Malformed)?;
+    let len = usize::try_from(u64::from_le_bytes(*len)).ok().filter(|len| *len <= MAX);
+    Ok((len.ok_or(Malformed)?, rest))
+}
+
+fn is_promising(body: &[u8]) -> bool {
+    if !(MIN..=MAX).contains(&body.len()) {
+        return false;
+    }
+    let middle = body.len() / 2;
+    let mut room = [0; block::get_maximum_output_size(SAMPLE)];
+    let len = block::compress_into(&body[middle..middle + SAMPLE], &mut room);
+    len.is_ok_and(|len| len < SAMPLE / PROMISING)
+}
+
+/// Room of this size is kept by each thread: to make it anew is to have it filled with zeros.
+const KEPT_ROOM: usize = 256 << 10;
+
+fn with_room<R>(size: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
+    thread_local! {
+        static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    if size > KEPT_ROOM {
+        return work(&mut vec![0; size]);
+    }
+    ROOM.with_borrow_mut(|room| {
+        if room.len() < size {
+            room.resize(size, 0);
+        }
+        work(&mut room[..size])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::{MAX, MIN, Malformed, NONE, PACKED, PLAIN, most, read, write};
+
+    fn written(request: Option<&Bytes>, response: &[Bytes]) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(request, response, &mut out);
+        assert!(out.len() <= most(request, response) || out.len() < MIN / 2);
+        out
+    }
+
+    #[test]
+    fn what_repeats_is_packed_and_what_does_not_is_left_alone() {
+        let repeats = Bytes::from(b"Every word is carried through the gate. ".repeat(1000));
+        let packed = written(Some(&repeats), &[]);
+        assert!(packed.len() < repeats.len() / 20, "{}", packed.len());
+        assert_eq!(read(&packed), Ok([Some(repeats.to_vec()), None]));
+        let pieces: Vec<Bytes> = (0..repeats.len()).map(|at| repeats.slice(at..=at)).collect();
+        let packed = written(None, &pieces);
+        assert!(packed.len() < repeats.len() / 20, "{}", packed.len());
+        assert_eq!(read(&packed), Ok([None, Some(repeats.to_vec())]));
+        let mut turn = 1_u32;
+        let next = || {
+            turn = turn.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (turn >> 24) as u8
+        };
+        let noise: Bytes = std::iter::repeat_with(next).take(MIN * 2).collect();
+        assert!(written(Some(&noise), &[]).len() > noise.len());
+    }
+
+    #[test]
+    fn an_empty_body_is_told_from_none() {
+        let empty = [Bytes::new()];
+        assert_eq!(read(&written(Some(&empty[0]), &[])), Ok([Some(Vec::new()), None]));
+        assert_eq!(read(&written(None, &empty)), Ok([None, Some(Vec::new())]));
+    }
+
+    #[test]
+    fn what_was_not_written_here_is_refused() {
+        let whole = written(Some(&Bytes::from_static(b"in")), &[Bytes::from_static(b"out")]);
+        for cut in 0..whole.len() {
+            assert_eq!(read(&whole[..cut]), Err(Malformed), "{cut}");
+        }
+        assert_eq!(read(&[&whole[..], b"x"].concat()), Err(Malformed));
+        assert_eq!(read(&[3, 0, 0, 0, 0, 0, 0, 0, 0, NONE]), Err(Malformed));
+        let len = |len: usize| (len as u64).to_le_bytes();
+        let bomb = [&[PACKED][..], &len(1), &len(MAX + 1), b"\0", &[NONE]].concat();
+        assert_eq!(read(&bomb), Err(Malformed));
+        let endless = [&[PLAIN][..], &len(usize::MAX), &[NONE]].concat();
+        assert_eq!(read(&endless), Err(Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_stored_is_what_came(
+            piece in prop::collection::vec(any::<u8>(), 1..200),
+            times in 1..400_usize,
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2000), 0..20),
+        ) {
+            let request = Bytes::from(piece.repeat(times));
+            let pieces: Vec<Bytes> = pieces.into_iter().map(Bytes::from).collect();
+            let response = (!pieces.is_empty()).then(|| pieces.concat());
+            let stored = written(Some(&request), &pieces);
+            prop_assert_eq!(read(&stored), Ok([Some(request.to_vec()), response]));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            kind in 0..4_u8, len in 0..64_u8, rest in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let _ = read(&[&[kind, len, 0, 0, 0, 0, 0, 0, 0][..], &rest].concat());
+        }
+    }
+}
