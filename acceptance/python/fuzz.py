@@ -124,6 +124,10 @@ things = {
         "key": [PROVIDER_KEY],
         "environment": ["production", ""],
         "organisation": ["acme"],
+        "scopes": [["completions.write"], ["virtual_keys.list", "logs.view"]],
+        "permissions": [None],
+        "allowed_addresses": [[]],
+        "expires_at": [None],
     },
 }
 
@@ -131,7 +135,7 @@ without = ["--max-examples", "1000", *(word for path in ENDS_THE_SESSION for wor
 statuses = fuzz("everything", SECONDS, headers, things, *without)
 refused = sorted(operation for operation, seen in statuses.items() if 200 not in seen)
 step(f"never more than refused: {', '.join(refused)}")
-assert len(refused) < len(statuses) / 2, "a fuzzer that is only ever refused finds nothing"
+assert len(statuses) - len(refused) >= 20, "a fuzzer that is only ever refused finds nothing"
 # The fuzzer still had its key and its session when it ended.
 call("GET", "/v1/api-keys", headers={"x-portkey-api-key": own["key"]})
 call("GET", "/auth/session", headers={"cookie": cookie})

@@ -1,14 +1,14 @@
 //! The port through which the data plane records calls.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::{Log, Sealed};
 
 /// Where the data plane records its calls. Nothing here waits for a lock that other calls hold, nor
 /// for the database.
 ///
-/// A thread that serves many calls may have their facts written together: one that calls
-/// [`flush`](Self::flush) whenever it has nothing else to do has each fact wait for that moment.
+/// A thread that serves many calls may have their facts written together, by a task of its own that
+/// does nothing but [`flush`](Self::flush).
 pub trait Recorder: Send + Sync {
     /// Records that a provider is about to be called. Only when [`poll_opened`](Self::poll_opened)
     /// has said so may it be.
@@ -28,9 +28,10 @@ pub trait Recorder: Send + Sync {
     /// client hangs up; a failure is counted and reported by the recorder itself.
     fn close(&self, log: &Log, content: Option<Sealed>);
 
-    /// Has what this thread recorded survive the death of this process. A thread that has called
-    /// this must go on to do so at the end of each of its turns: from then on its facts wait for it.
-    fn flush(&self);
+    /// Has what this thread recorded survive the death of this process. From now on the thread's
+    /// facts wait for the next time, and the first of them wakes `again`, whose task comes after
+    /// all that are ready by then: it must ask anew whenever it is woken.
+    fn flush(&self, again: &Waker);
 }
 
 /// An opening that was recorded, or will be with the next flush.

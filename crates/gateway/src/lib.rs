@@ -25,7 +25,13 @@ mod settle;
 mod stage;
 mod trace;
 
-use std::{error::Error, future::Future, net::IpAddr, sync::Arc};
+use std::{
+    error::Error,
+    future::{Future, poll_fn},
+    net::IpAddr,
+    sync::Arc,
+    task::Poll,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -72,10 +78,14 @@ impl Gateway {
         Self(Arc::new(parts))
     }
 
-    /// To be called by a thread that serves calls whenever it has nothing else to do: what its calls
-    /// recorded in the meantime is written together.
-    pub fn turn_ended(&self) {
-        self.0.recorder.flush();
+    /// Never ready. A thread that serves many calls has it run beside them: what they record is then
+    /// written together, once for each time that the thread has gone through those that are ready.
+    pub fn attend(&self) -> impl Future<Output = ()> + Send + use<> {
+        let parts = Arc::clone(&self.0);
+        poll_fn(move |cx| {
+            parts.recorder.flush(cx.waker());
+            Poll::Pending
+        })
     }
 
     /// Serves one call to a path under `/v1`. Every outcome is an answer in the contract's shape.

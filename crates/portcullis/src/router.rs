@@ -66,8 +66,8 @@ impl App for Surfaces {
         }
     }
 
-    fn turn_ended(&self) {
-        self.gateway.turn_ended();
+    async fn attend(&self) {
+        self.gateway.attend().await;
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
         Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -157,8 +157,8 @@ impl Recorder for SegmentRecorder {
         }
     }
 
-    fn flush(&self) {
-        writer::flush(&self.node);
+    fn flush(&self, again: &Waker) {
+        writer::flush(&self.node, again);
     }
 }
 

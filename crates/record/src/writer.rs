@@ -1,7 +1,7 @@
 //! What one thread writes with: a segment of its own, and the entries that wait for the next write.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     io::{self, IoSlice},
     mem,
     sync::{Arc, PoisonError, Weak, atomic::Ordering},
@@ -26,8 +26,6 @@ const LARGE: usize = 32 << 10;
 
 thread_local! {
     static WRITERS: RefCell<Vec<(Weak<Node>, Writer)>> = const { RefCell::new(Vec::new()) };
-    /// Whether this thread flushes at the end of its turns.
-    static GATHERS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Appends entries for one thread.
@@ -48,6 +46,8 @@ pub(crate) struct Writer {
     reason: String,
     /// Who waits for the next write.
     waiting: Vec<Waker>,
+    /// Who makes it, on a thread where entries wait for one.
+    flusher: Option<Waker>,
 }
 
 /// A log that is longer than an entry may be: no waiting will make it fit.
@@ -86,17 +86,20 @@ pub(crate) fn with_writer<R>(node: &Arc<Node>, work: impl FnOnce(&mut Writer) ->
         let mut reserve = node.reserve.lock().unwrap_or_else(PoisonError::into_inner);
         let writer = reserve.get_or_insert_with(|| Writer::new(node));
         let done = once(writer);
+        writer.flusher = None;
         // Nobody comes back to flush it. What fails is spilled.
         let _ = writer.write(node, &[]);
         done
     })
 }
 
-/// Writes what waits on this thread, and has its facts wait from now on.
-pub(crate) fn flush(node: &Arc<Node>) {
-    // Fails while the thread is being torn down: then nothing waits.
-    let _ = GATHERS.try_with(|gathers| gathers.set(true));
+/// Writes what waits on this thread, and has its facts wait from now on until `again`, which the
+/// first of them wakes.
+pub(crate) fn flush(node: &Arc<Node>, again: &Waker) {
     let mut woken = with_writer(node, |writer| {
+        if !writer.flusher.as_ref().is_some_and(|known| known.will_wake(again)) {
+            writer.flusher = Some(again.clone());
+        }
         // What failed is told to whoever asks for it, and spilled.
         let _ = writer.write(node, &[]);
         mem::take(&mut writer.waiting)
@@ -108,10 +111,6 @@ pub(crate) fn flush(node: &Arc<Node>) {
             writer.waiting = woken;
         }
     });
-}
-
-fn gathers() -> bool {
-    GATHERS.try_with(Cell::get).unwrap_or(false)
 }
 
 impl Writer {
@@ -127,6 +126,7 @@ impl Writer {
             sound_from: 0,
             reason: String::new(),
             waiting: Vec::new(),
+            flusher: None,
         }
     }
 
@@ -215,9 +215,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes now, unless the thread will flush soon.
+    /// Writes now, unless the thread has somebody who will do so soon.
     fn settle(&mut self, node: &Node) -> io::Result<()> {
-        if gathers() && self.pending.len() < MAX_PENDING {
+        if let Some(flusher) = &self.flusher
+            && self.pending.len() < MAX_PENDING
+        {
+            if self.pending_opened + self.pending_closed == 1 {
+                flusher.wake_by_ref();
+            }
             return Ok(());
         }
         let written = self.write(node, &[]);

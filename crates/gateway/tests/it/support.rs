@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -509,7 +509,7 @@ impl Recorder for Recording {
         Poll::Ready(Ok(()))
     }
 
-    fn flush(&self) {}
+    fn flush(&self, _: &Waker) {}
 
     fn close(&self, log: &Log, content: Option<Sealed>) {
         assert_ne!(log.state, LogState::Open);

@@ -1,6 +1,6 @@
 //! A disk that is full, for which a limit on the size of files stands in.
 
-use std::{env, process::Command, thread};
+use std::{env, process::Command, task::Waker, thread};
 
 use portcullis_domain::{LogState, Recorder};
 use portcullis_record::RecordSettings;
@@ -88,16 +88,16 @@ async fn on_a_disk_that_fills() {
     let recorder = recorder(data.path(), 1);
     let sink = MemorySink::willing();
     let shipper = shipper(&recorder, &sink);
-    recorder.flush(); // From now on this thread's facts wait for the next.
+    recorder.flush(Waker::noop()); // From now on this thread's facts wait for the next.
 
     let first = recorder.open(&sample::log(1)).unwrap();
-    recorder.flush();
+    recorder.flush(Waker::noop());
     assert!(is_open(&recorder, first).unwrap().is_ok());
     let unlimited = limit(Some(200));
     let second = recorder.open(&sample::log(2)).unwrap();
     close_with_content(&recorder, 1, 500);
     assert!(is_open(&recorder, second).is_none(), "nobody knows yet");
-    recorder.flush();
+    recorder.flush(Waker::noop());
     let refused = is_open(&recorder, second).unwrap().unwrap_err();
     assert!(refused.to_string().contains("record of calls"), "{refused}");
     assert!(is_open(&recorder, first).unwrap().is_err(), "what is not sound any more is refused");
@@ -106,10 +106,10 @@ async fn on_a_disk_that_fills() {
 
     limit(unlimited);
     let third = recorder.open(&sample::log(3)).unwrap();
-    recorder.flush();
+    recorder.flush(Waker::noop());
     assert!(is_open(&recorder, third).unwrap().is_ok());
     close(&recorder, 3);
-    recorder.flush();
+    recorder.flush(Waker::noop());
     flush_patiently(&shipper).await;
     assert_eq!(sink.numbers(LogState::Finished), [1, 3].into());
     assert!(sink.contents.lock().unwrap().contains_key(&sample::log(1).id));

@@ -1,11 +1,12 @@
 //! Recording and shipping when nothing breaks.
 
 use std::{
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Wake},
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::Duration,
 };
@@ -42,7 +43,8 @@ async fn a_turns_facts_are_written_together_when_it_ends() {
     let recorder = recorder(data.path(), 1);
     let sink = MemorySink::willing();
     let shipper = shipper(&recorder, &sink);
-    recorder.flush();
+    let flusher = Arc::new(Asked::default());
+    recorder.flush(&Arc::clone(&flusher).into());
 
     let opened: Vec<_> = (1..=50).map(|n| recorder.open(&sample::log(n)).unwrap()).collect();
     let asked = Arc::new(Asked::default());
@@ -51,20 +53,50 @@ async fn a_turns_facts_are_written_together_when_it_ends() {
         assert!(recorder.poll_opened(*opened, &mut Context::from_waker(&waker)).is_pending());
     }
     assert_eq!(segments(data.path(), 1).len(), 0, "nothing is written before the turn ends");
-    recorder.flush();
+    assert_eq!(flusher.0.load(Ordering::Relaxed), 1, "the first entry asks for the flush");
+    recorder.flush(&Arc::clone(&flusher).into());
     assert_eq!(asked.0.load(Ordering::Relaxed), 1, "who waits is woken, once");
     for opened in opened {
         assert!(is_open(&recorder, opened).unwrap().is_ok());
     }
     close_with_content(&recorder, 1, 1000);
+    assert_eq!(flusher.0.load(Ordering::Relaxed), 2);
     close_with_content(&recorder, 2, 100_000); // Too large to wait.
     let [segment] = &segments(data.path(), 1)[..] else { panic!("there is one writer") };
     assert!(segment.metadata().unwrap().len() > 100_000);
-    recorder.flush();
+    recorder.flush(Waker::noop());
     shipper.flush().await.unwrap();
     assert_eq!(sink.numbers(LogState::Finished), [1, 2].into());
     assert_eq!(sink.contents.lock().unwrap().len(), 2);
     assert_eq!(shipper.stats().open_calls, 48);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "they are aborted below")]
+async fn a_thread_that_never_rests_records_all_the_same() {
+    let data = directory();
+    let recorder = Arc::new(recorder(data.path(), 1));
+    let flushed = Arc::clone(&recorder);
+    let flushing = tokio::spawn(poll_fn(move |cx| -> Poll<()> {
+        flushed.flush(cx.waker());
+        Poll::Pending
+    }));
+    let restless = tokio::spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    tokio::task::yield_now().await;
+    for n in 1..=3 {
+        let opened = recorder.open(&sample::log(n)).unwrap();
+        let written = poll_fn(|cx| recorder.poll_opened(opened, cx));
+        let written = tokio::time::timeout(Duration::from_secs(20), written).await;
+        written.expect("the opening is written while others keep the thread busy").unwrap();
+        close(&recorder, n);
+    }
+    assert_eq!(recorder.stats().opened, 3);
+    restless.abort();
+    flushing.abort();
 }
 
 #[derive(Default)]

@@ -15,7 +15,7 @@ mod upgrade;
 mod worker;
 
 use std::{
-    future::Future,
+    future::{Future, pending},
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
@@ -39,8 +39,11 @@ pub trait App: Clone + Send + Sync + 'static {
         peer: SocketAddr,
     ) -> impl Future<Output = Response<ResponseBody>> + Send;
 
-    /// The thread has nothing else to do: whatever its calls put off until now is to be done.
-    fn turn_ended(&self) {}
+    /// Runs on each thread beside its calls, until the thread ends: for what they leave to be done
+    /// together.
+    fn attend(&self) -> impl Future<Output = ()> + Send {
+        pending()
+    }
 }
 
 /// Bounds of a listener.

@@ -24,11 +24,9 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn start(self, index: usize, app: impl App) -> io::Result<()> {
-        let of_turns = app.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(MAX_BLOCKING)
-            .on_thread_park(move || of_turns.turn_ended())
             .build()?;
         thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let phase = self.phase.clone();
@@ -49,6 +47,8 @@ impl Worker {
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
         let protocols = Arc::new(Protocols::new(&self.settings));
         let room = Arc::new(Semaphore::new(self.max_connections));
+        let attending = app.clone();
+        tokio::spawn(async move { attending.attend().await });
         let mut draining = std::pin::pin!(self.phase.draining());
         loop {
             let accepted = tokio::select! {
