@@ -131,7 +131,10 @@ impl Pipeline {
                 NameKind::Organization => Entity::ORGANIZATION,
             };
             let free = !self.found.iter().any(|it| it.start < span.end && span.start < it.end);
-            if free && span.score >= detector.name_thresholds[span.kind as usize] {
+            if free
+                && !(span.kind == NameKind::Person && is_code((text, base), &span))
+                && span.score >= detector.name_thresholds[span.kind as usize]
+            {
                 let at = self.found.partition_point(|it| it.start < span.start);
                 self.found.insert(at, Finding::of_name(span, entity));
             }
@@ -143,4 +146,21 @@ impl Pipeline {
         let count = self.found.partition_point(|it| it.start < done);
         out.extend(self.found.drain(..count));
     }
+}
+
+/// A surer name is one also where it stands as code does.
+const SURE: f32 = 0.9;
+
+/// Whether one word stands where only code puts it: `&Said`, `Said {`, `model::Said`, `Said::new`,
+/// `Said(`. The tagger has seen the next word, so that what follows the span is there.
+fn is_code((text, base): (&[u8], usize), span: &NameSpan) -> bool {
+    let name = text.get(span.start - base..span.end - base).unwrap_or_default();
+    if span.score >= SURE || !name.iter().all(|byte| byte.is_ascii_alphanumeric()) {
+        return false;
+    }
+    let before = &text[..span.start - base];
+    let after = text.get(span.end - base..).unwrap_or_default();
+    before.ends_with(b"&")
+        || before.ends_with(b"::")
+        || [&b"::"[..], b" {", b"("].iter().any(|code| after.starts_with(code))
 }

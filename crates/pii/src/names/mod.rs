@@ -3,6 +3,9 @@
 //!
 //! A [`Tagger`] takes a text in pieces and says how far its decisions are final. A text fed at once
 //! and one fed byte by byte give the same names, because both go through the same words one by one.
+//!
+//! A word is decided when the two after it are known, or a gap of 96 characters. What waits is at most
+//! 2,560 bytes: a name of twelve words, and the four that the decoder weighs together.
 
 mod decode;
 pub mod features;

@@ -238,7 +238,9 @@ pub(super) fn is_code(value: &[u8]) -> bool {
                 && (word(it[2]) || matches!(it[2], b'"' | b'\''))
         });
     let open = value.last().is_some_and(|byte| b"[({".contains(byte));
-    let reference =
-        value[0] == b'&' && value[1..].iter().all(|byte| word(*byte) || byte.is_ascii_uppercase());
+    let reference = value[0] == b'&'
+        && value[1..].iter().all(|byte| {
+            word(*byte) || byte.is_ascii_uppercase() || matches!(byte, b'|' | b'\'' | b' ')
+        });
     call || member || open || reference || value.windows(2).any(|it| it == b"::" || it == b"->")
 }

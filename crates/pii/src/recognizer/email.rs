@@ -45,9 +45,13 @@ fn at_sign(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
         return;
     }
     let local = cx.slice(start, at);
-    // A remote of a version control system, or the user of a URL.
+    // A remote of a version control system, or the user or the password of a URL.
     let service = [&b"git"[..], b"hg", b"svn"].contains(&local);
-    let in_url = cx.before(start) == b'/' && cx.ends(start, "://");
+    let user = match cx.before(start) {
+        b':' => cx.run_back(start - 1, 40, |b| b.is_ascii_alphanumeric() || b"._-".contains(&b)),
+        _ => start,
+    };
+    let in_url = cx.before(user) == b'/' && cx.ends(user, "://");
     if service || in_url || local.ends_with(b".") {
         return;
     }
