@@ -66,8 +66,14 @@ pub(crate) const STREAM_STEADY: Load =
     Load { name: "100-chunk stream, 200 a second", body: stream, connections: 64, rate: Some(200) };
 pub(crate) const PROMPT_16: Load =
     Load { name: "100 KB prompt, 16 connections", body: prompt, connections: 16, rate: None };
-const LOADS: [Load; 7] =
-    [CHAT_64, CHAT_1, CHAT_STEADY, STREAM_16, STREAM_1, STREAM_STEADY, PROMPT_16];
+pub(crate) const VARIED_16: Load = Load {
+    name: "100 KB prompt of varied words, 16 connections",
+    body: varied,
+    connections: 16,
+    rate: None,
+};
+const LOADS: [Load; 8] =
+    [CHAT_64, CHAT_1, CHAT_STEADY, STREAM_16, STREAM_1, STREAM_STEADY, PROMPT_16, VARIED_16];
 
 const OWN_KEY_LOADS: [Load; 3] = [CHAT_1, CHAT_STEADY, CHAT_64];
 
@@ -91,20 +97,25 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
     let provider = Provider::start()?;
     let mut report = Report::new(machine::describe(), arguments);
-    // Direct first: it warms the provider, which all three then find in the same state.
-    for subject in [
+    // Load by load, so that what is compared was measured within the same minute. Direct first: it
+    // warms the provider, which all three then find in the same state.
+    let subjects = [
         Subject::direct(provider.address),
         Subject::nginx(&folder, provider.address)?,
         Subject::portcullis(provider.address)?,
-    ] {
-        println!("\n{}", subject.name);
-        for load in LOADS {
-            let measured = median(&subject, &load, arguments, &folder)?;
-            println!("  {:<34} {}", load.name, report::line(&measured));
+    ];
+    for load in LOADS {
+        println!("\n{}", load.name);
+        for subject in &subjects {
+            let measured = median(subject, &load, arguments, &folder)?;
+            println!("  {:<12} {}", subject.name, report::line(&measured));
             report.add(subject.name, load.name, measured);
         }
-        report.finish(&subject)?;
     }
+    for subject in &subjects {
+        report.finish(subject)?;
+    }
+    drop(subjects);
     own_key(provider.address, arguments, &folder, &mut report)?;
     report.cold_start(&subject::cold_starts(10)?);
     let text = report.text();
@@ -194,6 +205,24 @@ fn stream() -> String {
 fn prompt() -> String {
     let words = "Every word of a long prompt has to be carried through the gate. ";
     let long: String = words.chars().cycle().take(100_000).collect();
+    format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{long}"}}]}}"#)
+}
+
+/// As long, of words of which few follow each other twice.
+fn varied() -> String {
+    let mut turn = 1_u32;
+    let mut next = |most: usize| {
+        turn = turn.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (turn >> 8) as usize % most
+    };
+    let syllables = ["ga", "te", "ro", "pin", "sel", "mar", "ke", "lo", "vin", "dras", "u", "tho"];
+    let mut long = String::new();
+    while long.len() < 100_000 {
+        for _ in 0..=next(4) {
+            long.push_str(syllables[next(syllables.len())]);
+        }
+        long.push(' ');
+    }
     format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{long}"}}]}}"#)
 }
 
