@@ -3,10 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use portcullis_domain::{Fault, FaultKind, Retry};
-use portcullis_providers::adapter::{
-    Observed,
-    realtime::{MAX_TYPE_AT, may_tell, observe},
-};
+use portcullis_providers::adapter::realtime::{Heard, MAX_TYPE_AT, may_tell};
 use portcullis_runtime::websocket::{Kind, MAX_CONTROL, Piece, Sender};
 
 use crate::{
@@ -23,7 +20,7 @@ pub(super) struct Ledger {
     closing: Option<Closing>,
     /// The provider's name for people.
     title: &'static str,
-    observed: Observed,
+    heard: Heard,
     event: Event,
     client: Side,
     provider: Side,
@@ -72,8 +69,8 @@ impl Ledger {
             || kept.map(|limit| Transcript { text: Vec::new(), limit: limit.saturating_add(1) });
         let side = || Side { transcript: transcript(), ..Side::default() };
         let (client, provider) = (side(), side());
-        let observed = Observed::default();
-        Self { closing: Some(closing), title, observed, event: Event::default(), client, provider }
+        let (heard, event) = (Heard::default(), Event::default());
+        Self { closing: Some(closing), title, heard, event, client, provider }
     }
 
     /// Records the session's end.
@@ -86,7 +83,7 @@ impl Ledger {
         let texts = (text(&mut self.client), text(&mut self.provider));
         let bytes = (self.client.bytes, self.provider.bytes);
         closing.session(bytes, self.provider.messages, texts);
-        let observed = &mut self.observed;
+        let observed = self.heard.observed();
         let status = StatusCode::SWITCHING_PROTOCOLS;
         match end {
             End::Closed => {
@@ -148,7 +145,7 @@ impl Watch for Ledger {
                         closing.first_byte();
                     }
                     if piece.kind == Kind::Text {
-                        self.event.take(piece, payload, &mut self.observed);
+                        self.event.take(piece, payload, &mut self.heard);
                     }
                 }
             }
@@ -181,14 +178,14 @@ impl Transcript {
 }
 
 impl Event {
-    fn take(&mut self, piece: &Piece, payload: &[u8], observed: &mut Observed) {
+    fn take(&mut self, piece: &Piece, payload: &[u8], heard: &mut Heard) {
         if piece.begins {
             self.held.clear();
             self.fate = Fate::Open;
             if piece.ends {
                 // Most come whole, and none of these need be held.
                 if may_tell(&payload[..payload.len().min(MAX_TYPE_AT)]) {
-                    observe(payload, observed);
+                    heard.take(payload);
                 }
                 return;
             }
@@ -198,8 +195,7 @@ impl Event {
         }
         if self.held.len() + payload.len() > MAX_EVENT_BYTES {
             if self.fate == Fate::Read || may_tell(&self.held) {
-                // Nobody knows what it says: what the session took is not known either.
-                observed.runs_on = true;
+                heard.miss();
             }
             self.pass();
             return;
@@ -214,7 +210,7 @@ impl Event {
             }
         }
         if piece.ends {
-            observe(&self.held, observed);
+            heard.take(&self.held);
             self.pass();
         }
     }
