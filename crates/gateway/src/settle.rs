@@ -248,6 +248,7 @@ mod tests {
         };
         let usual = with("default").expect("o3 has a price");
         assert_eq!(with("flex"), Some(usual / 2));
+        assert_eq!(with("batch"), Some(usual / 2));
         assert_eq!(with("unheard-of"), None);
     }
 
