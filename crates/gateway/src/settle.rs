@@ -31,6 +31,14 @@ pub(crate) struct Facts<'a> {
 /// text and marked so. A model without a price leaves the cost empty: unpriced, never free. So
 /// does a call of which nobody knows what it consumed.
 pub(crate) fn settle(log: &mut Log, mut facts: Facts<'_>) {
+    settle_own(log, &mut facts);
+    for (model, usage) in facts.observed.iter().flat_map(|observed| &observed.beside) {
+        add_beside(log, model, usage);
+    }
+}
+
+/// Without what other models took besides.
+fn settle_own(log: &mut Log, facts: &mut Facts<'_>) {
     // SDKs tell how long the audio they send is.
     let said_by_caller = std::mem::take(&mut log.usage);
     if let Some(observed) = &mut facts.observed {
@@ -39,7 +47,7 @@ pub(crate) fn settle(log: &mut Log, mut facts: Facts<'_>) {
         log.finish_reason = observed.finish_reason.take().map(bounded_own);
         log.usage = observed.usage;
     }
-    let facts = &facts;
+    let facts = &*facts;
     let served =
         |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
     let refused = facts.status.is_some_and(|status| !served(status));
@@ -131,6 +139,17 @@ fn price(log: &mut Log, facts: &Facts<'_>) {
         },
     );
     log.price_origin = log.cost.is_some().then(|| Cow::Borrowed(found.origin()));
+}
+
+/// Adds what another model took, at its own price.
+fn add_beside(log: &mut Log, model: &str, usage: &Usage) {
+    log.usage.add(usage);
+    log.usage_source = UsageSource::Provider;
+    let price = log.provider.as_deref().and_then(|provider| price::table().find(provider, model));
+    let cost = price.and_then(|price| price.cost(usage, &PriceContext::default()));
+    log.cost = log.cost.zip(cost).map(|(sum, cost)| NanoDollars(sum.0.saturating_add(cost.0)));
+    let origin = price.map(|price| Cow::Borrowed(price.origin()));
+    log.price_origin = log.cost.and(log.price_origin.take().or(origin));
 }
 
 #[cfg(test)]
@@ -229,6 +248,7 @@ mod tests {
         };
         let usual = with("default").expect("o3 has a price");
         assert_eq!(with("flex"), Some(usual / 2));
+        assert_eq!(with("batch"), Some(usual / 2));
         assert_eq!(with("unheard-of"), None);
     }
 
@@ -282,6 +302,35 @@ mod tests {
             request: Some(&request),
         };
         assert_eq!(cost(&mut log("openai", "gpt-4o"), facts), None);
+    }
+
+    #[test]
+    fn what_other_models_took_has_their_price_or_none_at_all() {
+        let cost_of = |own: Usage, transcriber: &str, runs_on| {
+            let beside = Usage { audio_millis: Some(90_000), ..Usage::default() };
+            let beside = vec![(transcriber.to_owned(), beside)];
+            let mut observed = Observed { usage: own, beside, runs_on, ..Observed::default() };
+            let facts = Facts {
+                endpoint: Endpoint::Realtime,
+                manages: false,
+                status: Some(StatusCode::SWITCHING_PROTOCOLS),
+                observed: Some(&mut observed),
+                request: None,
+            };
+            let mut log = log("openai", "gpt-realtime");
+            log.request_method = "GET".into();
+            let cost = cost(&mut log, facts);
+            assert_eq!(log.usage.audio_millis, Some(90_000));
+            assert_eq!(log.usage_source, UsageSource::Provider);
+            assert_eq!(log.price_origin.is_some(), cost.is_some());
+            cost
+        };
+        let own = Usage { input_tokens: Some(10), ..Usage::default() };
+        // A minute and a half at 0.006 each; text at 4 a million.
+        assert_eq!(cost_of(Usage::default(), "whisper-1", false), Some(9_000_000));
+        assert_eq!(cost_of(own, "whisper-1", false), Some(9_040_000));
+        assert_eq!(cost_of(own, "unheard-of", false), None);
+        assert_eq!(cost_of(own, "whisper-1", true), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod adapter;
 pub mod catalog;
 pub mod credential;
 mod endpoint;
+pub mod inner_models;
 mod json;
 pub mod price;
 pub mod request;

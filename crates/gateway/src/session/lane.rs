@@ -50,8 +50,8 @@ pub(super) enum LaneEnd {
 pub(super) trait Watch {
     /// So many bytes came.
     fn came(&mut self, sender: Sender, bytes: usize);
-    /// A part of a message is among them.
-    fn piece(&mut self, sender: Sender, piece: &Piece, payload: &[u8]);
+    /// A part of a message is among them. Says whether anything may follow its frame.
+    fn piece(&mut self, sender: Sender, piece: &Piece, payload: &[u8]) -> bool;
 }
 
 impl Lane {
@@ -143,7 +143,8 @@ impl Lane {
             let step = self.reader.step(&self.buffer[at..self.end])?;
             at += step.read;
             if let Some(piece) = step.piece {
-                watch.piece(sender, &piece, &self.buffer[at - piece.len..at]);
+                let goes_on = watch.piece(sender, &piece, &self.buffer[at - piece.len..at]);
+                self.is_stopping |= !goes_on;
                 self.is_closed = piece.ends && piece.kind == Kind::Close;
             }
         }

@@ -1,17 +1,17 @@
 //! What is noted of a session as it goes on, for its one log.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::StatusCode;
-use portcullis_domain::{Fault, FaultKind, Retry};
-use portcullis_providers::adapter::{
-    Observed,
-    realtime::{MAX_TYPE_AT, may_tell, observe},
-};
+use portcullis_domain::{Fault, FaultKind, Integration, Retry};
+use portcullis_providers::adapter::realtime::{Heard, MAX_TYPE_AT, may_tell};
 use portcullis_runtime::websocket::{Kind, MAX_CONTROL, Piece, Sender};
 
 use crate::{
     closing::Closing,
     session::{lane::Watch, relay::End},
+    stage::allow_list::not_enabled,
 };
 
 /// Bytes of an event that is read; one that tells usage has some thousand.
@@ -23,7 +23,9 @@ pub(super) struct Ledger {
     closing: Option<Closing>,
     /// The provider's name for people.
     title: &'static str,
-    observed: Observed,
+    /// With models that may not be used.
+    restricted: Option<Arc<Integration>>,
+    heard: Heard,
     event: Event,
     client: Side,
     provider: Side,
@@ -51,6 +53,8 @@ struct Transcript {
 struct Event {
     held: Vec<u8>,
     fate: Fate,
+    /// Whether one that may have told something was too large to be held.
+    is_missed: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -65,15 +69,20 @@ enum Fate {
 }
 
 impl Ledger {
-    pub(super) fn new(closing: Closing, title: &'static str) -> Self {
+    pub(super) fn new(
+        closing: Closing,
+        title: &'static str,
+        integration: Option<Arc<Integration>>,
+    ) -> Self {
         let kept = closing.max_kept_bytes();
         // One byte more than is kept shows that there was more.
         let transcript =
             || kept.map(|limit| Transcript { text: Vec::new(), limit: limit.saturating_add(1) });
         let side = || Side { transcript: transcript(), ..Side::default() };
         let (client, provider) = (side(), side());
-        let observed = Observed::default();
-        Self { closing: Some(closing), title, observed, event: Event::default(), client, provider }
+        let (heard, event) = (Heard::default(), Event::default());
+        let restricted = integration.filter(|integration| integration.models.is_restricted());
+        Self { closing: Some(closing), title, restricted, heard, event, client, provider }
     }
 
     /// Records the session's end.
@@ -86,7 +95,7 @@ impl Ledger {
         let texts = (text(&mut self.client), text(&mut self.provider));
         let bytes = (self.client.bytes, self.provider.bytes);
         closing.session(bytes, self.provider.messages, texts);
-        let observed = &mut self.observed;
+        let observed = self.heard.observed();
         let status = StatusCode::SWITCHING_PROTOCOLS;
         match end {
             End::Closed => {
@@ -128,7 +137,7 @@ impl Watch for Ledger {
         self.side(sender).bytes += bytes as u64;
     }
 
-    fn piece(&mut self, sender: Sender, piece: &Piece, payload: &[u8]) {
+    fn piece(&mut self, sender: Sender, piece: &Piece, payload: &[u8]) -> bool {
         let side = self.side(sender);
         match piece.kind {
             Kind::Close => {
@@ -148,11 +157,13 @@ impl Watch for Ledger {
                         closing.first_byte();
                     }
                     if piece.kind == Kind::Text {
-                        self.event.take(piece, payload, &mut self.observed);
+                        self.event.take(piece, payload, &mut self.heard);
+                        return self.may_go_on();
                     }
                 }
             }
         }
+        true
     }
 }
 
@@ -160,6 +171,27 @@ impl Ledger {
     /// Bytes that came from both sides so far.
     pub(super) fn bytes(&self) -> u64 {
         self.client.bytes + self.provider.bytes
+    }
+
+    /// Whether the session keeps to the models it may use. The provider says which transcribes
+    /// before anything of that model's comes, however the client put it.
+    fn may_go_on(&self) -> bool {
+        let Some(integration) = &self.restricted else { return true };
+        let is_allowed = |model| integration.models.allows(model);
+        !self.event.is_missed && self.heard.transcriber().is_none_or(is_allowed)
+    }
+
+    /// Why it may not go on.
+    pub(super) fn refusal(&self) -> Fault {
+        let text = match self.heard.transcriber().filter(|_| !self.event.is_missed) {
+            Some(model) => not_enabled(model),
+            None => {
+                "this virtual key is for certain models only, and an event of the provider's is \
+                     too large to be read"
+                    .to_owned()
+            }
+        };
+        Fault::client(FaultKind::ModelNotAllowed, text)
     }
 
     fn side(&mut self, sender: Sender) -> &mut Side {
@@ -181,14 +213,14 @@ impl Transcript {
 }
 
 impl Event {
-    fn take(&mut self, piece: &Piece, payload: &[u8], observed: &mut Observed) {
+    fn take(&mut self, piece: &Piece, payload: &[u8], heard: &mut Heard) {
         if piece.begins {
             self.held.clear();
             self.fate = Fate::Open;
             if piece.ends {
                 // Most come whole, and none of these need be held.
                 if may_tell(&payload[..payload.len().min(MAX_TYPE_AT)]) {
-                    observe(payload, observed);
+                    heard.take(payload);
                 }
                 return;
             }
@@ -198,8 +230,8 @@ impl Event {
         }
         if self.held.len() + payload.len() > MAX_EVENT_BYTES {
             if self.fate == Fate::Read || may_tell(&self.held) {
-                // Nobody knows what it says: what the session took is not known either.
-                observed.runs_on = true;
+                self.is_missed = true;
+                heard.miss();
             }
             self.pass();
             return;
@@ -214,7 +246,7 @@ impl Event {
             }
         }
         if piece.ends {
-            observe(&self.held, observed);
+            heard.take(&self.held);
             self.pass();
         }
     }

@@ -16,7 +16,7 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL},
 };
-use portcullis_domain::Dice;
+use portcullis_domain::{Dice, Integration};
 use portcullis_runtime::{
     Switched,
     server::{ResponseBody, Upgrade},
@@ -38,6 +38,8 @@ pub(crate) struct Session {
     /// The subprotocol, if one was chosen.
     pub(crate) protocol: Option<HeaderValue>,
     pub(crate) guard: Guard,
+    /// The virtual key's, if one is used.
+    pub(crate) integration: Option<Arc<Integration>>,
     pub(crate) dice: Arc<dyn Dice>,
     /// How long neither side may send anything.
     pub(crate) idle_timeout: Duration,
@@ -48,7 +50,7 @@ impl Session {
     /// the call ends with the session.
     pub(crate) fn respond(self, headers: HeaderMap, closing: Closing) -> Response<ResponseBody> {
         let (accept, protocol) = (self.accept.clone(), self.protocol.clone());
-        let ledger = Ledger::new(closing, self.title);
+        let ledger = Ledger::new(closing, self.title, self.integration);
         let upgrade = Upgrade::new("websocket", move |client, draining| async move {
             let mut mask = [0; 4];
             self.dice.fill(&mut mask);

@@ -129,6 +129,7 @@ impl Relay {
             (_, Poll::Ready(LaneEnd::Violated(violation))) => {
                 Poll::Ready(End::ProviderViolated(violation))
             }
+            (_, Poll::Ready(LaneEnd::Stopped)) => Poll::Ready(End::TakenBack(ledger.refusal())),
             // After the closing of one side, it is no matter how the other leaves.
             (Poll::Ready(LaneEnd::Gone | LaneEnd::Refused), _)
             | (_, Poll::Ready(LaneEnd::Gone | LaneEnd::Refused))

@@ -4,7 +4,7 @@
 //! what we cannot, and must not be made to.
 
 use portcullis_domain::{Fault, FaultKind, IntegrationModels};
-use portcullis_providers::Endpoint;
+use portcullis_providers::{Endpoint, inner_models::inner_models};
 
 use crate::stage::{
     named::AskedModel,
@@ -27,8 +27,7 @@ pub(crate) fn check<B>(
     if let Some(asked) = asked
         && !models.allows(asked.bare)
     {
-        let text = format!("the model '{}' is not enabled for this virtual key", shown(asked.bare));
-        return Err(Fault::client(FaultKind::ModelNotAllowed, text));
+        return Err(Fault::client(FaultKind::ModelNotAllowed, not_enabled(asked.bare)));
     }
     let accepted = &received.identified.accepted;
     let is_proxied = accepted.endpoint == Endpoint::Proxy;
@@ -50,5 +49,18 @@ pub(crate) fn check<B>(
                     model the call asks for: name one in the body's 'model'";
         return Err(Fault::client(FaultKind::ModelNotAllowed, text));
     }
-    Ok(())
+    let ReceivedBody::Json(json) = &received.body else { return Ok(()) };
+    let refused = |text| Err(Fault::client(FaultKind::ModelNotAllowed, text));
+    match inner_models(json) {
+        Ok(inner) => match inner.iter().find(|model| !models.allows(model)) {
+            Some(model) => refused(not_enabled(model)),
+            None => Ok(()),
+        },
+        Err(unclear) => refused(format!("this virtual key is for certain models only: {unclear}")),
+    }
+}
+
+/// What is said to whom asks for a model that is not allowed.
+pub(crate) fn not_enabled(model: &str) -> String {
+    format!("the model '{}' is not enabled for this virtual key", shown(model))
 }

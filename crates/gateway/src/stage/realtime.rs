@@ -141,6 +141,7 @@ pub(crate) async fn attempt(
                     usual.then(|| HeaderValue::from_static("realtime"))
                 }),
                 guard: Guard::new(parts, identified, target),
+                integration: target.virtual_key.as_ref().map(|(_, saved)| Arc::clone(saved)),
                 dice: Arc::clone(&parts.dice),
                 idle_timeout: parts.settings.session_idle_timeout,
             }))

@@ -210,6 +210,42 @@ async fn a_model_off_the_list_is_refused_wherever_it_is_named() {
 }
 
 #[tokio::test]
+async fn a_model_off_the_list_is_refused_also_where_it_is_named_inside() {
+    let world = World::new().await;
+    let ask = |path: &str, more: serde_json::Value| {
+        let mut body = json!({"model": "gpt-4o-mini", "input": "a", "messages": []});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Ask::post(path, &body)
+    };
+    let image = |model: &str| json!({"tools": [{"type": "image_generation", "model": model}]});
+    let transcription = json!({"input_audio_transcription": {"model": "whisper-1"}});
+    for (path, more, word) in [
+        ("/v1/responses", image("gpt-image-1"), "'gpt-image-1' is not enabled"),
+        ("/v1/messages", image("gpt-image-1"), "'gpt-image-1' is not enabled"),
+        ("/v1/realtime/sessions", transcription, "'whisper-1' is not enabled"),
+        (
+            "/v1/responses",
+            json!({"tools": [{"type": "image_generation"}]}),
+            "'tools' does not name",
+        ),
+    ] {
+        let asked = ask(path, more.clone()).header("x-portkey-virtual-key", "strict");
+        let answer = world.send(asked).await;
+        assert!(answer.refused(412, None).contains(word), "{path}");
+        assert_eq!(answer.json()["error"]["type"], "model_not_allowed_error");
+    }
+    assert_eq!(world.upstream.count(), 0);
+    let function = json!({"tools": [{"type": "function", "name": "f", "parameters":
+        {"type": "object", "properties": {"model": {"type": "string"}}}}]});
+    for (slug, more) in
+        [("strict", image("gpt-4o-mini")), ("strict", function), ("open", image("gpt-image-1"))]
+    {
+        let asked = ask("/v1/responses", more).header("x-portkey-virtual-key", slug);
+        assert_eq!(world.send(asked).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn where_models_are_restricted_an_unknown_one_is_refused() {
     let world = World::new().await;
     let v1 = world.upstream.base_url();

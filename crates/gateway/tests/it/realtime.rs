@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use portcullis_domain::{IntegrationModels, Log, LogState, NanoDollars, UsageSource};
 use portcullis_gateway::GatewaySettings;
 use portcullis_runtime::websocket::Kind;
@@ -300,4 +301,59 @@ async fn a_session_in_which_nothing_was_made_costs_nothing() {
     socket.close().await;
     let log = log_of(&world).await;
     assert_eq!((log.cost, log.usage_source), (Some(NanoDollars(0)), UsageSource::None));
+}
+
+/// Has the provider say an event.
+async fn hear(socket: &mut Socket, event: &Value) {
+    let text = event.to_string();
+    let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+    let frame = [&[0x81, 126][..], &length, text.as_bytes()].concat();
+    socket.say(&json!({"type": "test.raw", "base64": STANDARD.encode(frame)})).await;
+    assert_eq!(socket.event().await["type"], event["type"]);
+}
+
+async fn transcribe(socket: &mut Socket, by: &str) {
+    let session = json!({"audio": {"input": {"transcription": {"model": by}}}});
+    socket.say(&json!({"type": "session.update", "session": session})).await;
+    socket.until("session.updated").await;
+}
+
+#[tokio::test]
+async fn what_was_begun_and_states_no_usage_leaves_the_session_unpriced() {
+    let world = World::new().await;
+    let server = listen(&world);
+    let mut socket = Handshake::new(&world, PATH).open(&server).await.unwrap();
+    respond(&mut socket).await;
+    hear(&mut socket, &json!({"type": "response.created", "response": {"id": "resp_x"}})).await;
+    // The client has what it wants, and leaves.
+    drop(socket);
+    let log = log_of(&world).await;
+    assert_eq!((log.usage.input_tokens, log.cost), (Some(10), None));
+    world.recorder.forget();
+
+    let mut socket = Handshake::new(&world, PATH).open(&server).await.unwrap();
+    socket.event().await;
+    transcribe(&mut socket, "whisper-1").await;
+    hear(&mut socket, &json!({"type": "input_audio_buffer.committed", "item_id": "i"})).await;
+    socket.close().await;
+    let log = log_of(&world).await;
+    assert_eq!((log.cost, log.usage_source), (None, UsageSource::None));
+}
+
+#[tokio::test]
+async fn transcriptions_are_charged_at_their_models_price() {
+    let world = World::new().await;
+    let server = listen(&world);
+    let mut socket = Handshake::new(&world, PATH).open(&server).await.unwrap();
+    socket.event().await;
+    transcribe(&mut socket, "whisper-1").await;
+    hear(&mut socket, &json!({"type": "input_audio_buffer.committed", "item_id": "i"})).await;
+    let completed = json!({"type": "conversation.item.input_audio_transcription.completed",
+        "item_id": "i", "transcript": "Hello", "usage": {"type": "duration", "seconds": 90}});
+    hear(&mut socket, &completed).await;
+    socket.close().await;
+    let log = log_of(&world).await;
+    assert_eq!((log.usage.audio_millis, log.usage.input_tokens), (Some(90_000), None));
+    // 0.006 a minute.
+    assert_eq!(log.cost, Some(NanoDollars(9_000_000)));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use portcullis_domain::{Change, IntegrationModels, LogState};
 use portcullis_gateway::GatewaySettings;
-use portcullis_runtime::websocket::accept_of;
+use portcullis_runtime::websocket::{Kind, accept_of};
 use portcullis_testkit::upstream::End;
 use serde_json::json;
 use tokio::{
@@ -307,4 +307,46 @@ async fn a_virtual_key_that_is_taken_back_ends_the_session() {
     assert_eq!(closed, Some((1008, "the virtual key was taken back".to_owned())));
     drop(socket);
     assert_eq!(log_of(&world).await.state, LogState::Failed);
+}
+
+#[tokio::test]
+async fn a_session_that_turns_to_a_model_off_the_list_is_ended() {
+    let world = World::new().await;
+    let server = listen(&world);
+    let path = "/v1/realtime?model=@strict/gpt-4o-mini";
+    let update = |model: &str| {
+        let session = json!({"audio": {"input": {"transcription": {"model": model}}}});
+        json!({"type": "session.update", "session": session})
+    };
+    let mut socket = Handshake::new(&world, path).open(&server).await.unwrap();
+    socket.say(&update("gpt-4o-mini")).await;
+    socket.until("session.updated").await;
+    // Whatever the model may say comes behind the update, and does not come through.
+    socket.say(&update("whisper-1")).await;
+    socket.say(&json!({"type": "response.create"})).await;
+    socket.until("session.updated").await;
+    let expected = "the model 'whisper-1' is not enabled for this virtual key";
+    let (kind, payload) = timeout(SOON, socket.message()).await.unwrap().unwrap();
+    assert_eq!(kind, Kind::Close);
+    assert_eq!(payload, [&1008_u16.to_be_bytes()[..], expected.as_bytes()].concat());
+    drop(socket);
+    let log = log_of(&world).await;
+    assert_eq!((log.state, log.error.as_deref()), (LogState::Failed, Some("model_not_allowed")));
+    world.recorder.forget();
+
+    // What cannot be seen is not let through.
+    let mut socket = Handshake::new(&world, path).open(&server).await.unwrap();
+    let text = format!(r#"{{"type":"session.updated","padding":"{}"}}"#, "x".repeat(2 << 20));
+    let head = [&[0x81, 127][..], &(text.len() as u64).to_be_bytes()].concat();
+    let base64 = STANDARD.encode([&head, text.as_bytes()].concat());
+    socket.say(&json!({"type": "test.raw", "base64": base64})).await;
+    let closed = timeout(SOON, socket.closed()).await.unwrap();
+    assert!(closed.is_some_and(|(code, reason)| code == 1008 && reason.contains("too large")));
+    drop(socket);
+
+    // Other keys may.
+    let mut socket = Handshake::new(&world, PATH).open(&server).await.unwrap();
+    socket.say(&update("whisper-1")).await;
+    socket.say(&json!({"type": "response.create"})).await;
+    socket.until("response.done").await;
 }

@@ -126,6 +126,9 @@ pub(crate) fn noted(text: &str) -> String {
 pub struct Observed {
     /// Usage as stated by the provider so far.
     pub usage: Usage,
+    /// What other models took besides, by the model: those that write down what a realtime session
+    /// hears.
+    pub beside: Vec<(String, Usage)>,
     /// Characters of text generated so far, to estimate from when no usage is stated; a whole answer
     /// that states its usage is not counted.
     pub output_chars: u64,

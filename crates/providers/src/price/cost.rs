@@ -10,10 +10,9 @@ use super::{
 /// What else a price depends on, as the request asked or the provider answered.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PriceContext<'a> {
-    /// The provider's word for the service tier that served; nothing is the usual one.
+    /// The provider's word for the service tier that served, `batch` among them; nothing is the
+    /// usual one.
     pub service_tier: Option<&'a str>,
-    /// Whether the call was part of a batch.
-    pub batch: bool,
     /// The quality asked for the images, such as `high`.
     pub image_quality: Option<&'a str>,
     /// The size asked for the images in pixels, such as `1024x1536`.
@@ -103,9 +102,6 @@ impl Price {
 
 impl ServiceTier {
     fn of(context: &PriceContext<'_>) -> Option<Self> {
-        if context.batch {
-            return Some(Self::Batch);
-        }
         match context.service_tier {
             None | Some("" | "default" | "standard" | "standard_only" | "auto" | "on_demand") => {
                 Some(Self::Standard)

@@ -122,7 +122,8 @@ pub(crate) fn streamed(call: &Call<'_>, text: &str) -> (String, Observed) {
 /// What was observed, without what was not.
 fn seen(observed: &Observed) -> String {
     let all = format!("{observed:#?}");
-    let tells = |line: &&str| !line.ends_with(": None,") && !line.ends_with("runs_on: false,");
+    let untold = [": None,", "runs_on: false,", "beside: [],"];
+    let tells = |line: &&str| !untold.iter().any(|end| line.ends_with(end));
     all.lines().filter(tells).map(|line| format!("{line}\n")).collect()
 }
 

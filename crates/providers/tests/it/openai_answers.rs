@@ -41,8 +41,7 @@ fn observed(id: &str, model: &str, finish: &str, output_chars: u64, usage: Usage
         finish_reason: text(finish),
         // OpenAI's own chat fixtures, which share an id, state the tier.
         service_tier: (id == "chatcmpl-C1").then(|| "default".to_owned()),
-        runs_on: false,
-        error: None,
+        ..Observed::default()
     }
 }
 

@@ -108,13 +108,12 @@ impl NativeReply {
             }
             _ => return,
         }
-        self.observed.usage = self.stated.usage();
+        self.stated.note(&mut self.observed);
     }
 
     fn watch_whole(&mut self, body: &[u8]) {
         let Ok(message) = serde_json::from_slice::<Whole<'_>>(body) else { return };
         self.observed = Observed {
-            usage: message.usage.usage(),
             output_chars: message
                 .content
                 .iter()
@@ -126,6 +125,7 @@ impl NativeReply {
             finish_reason: message.stop_reason.as_deref().map(noted),
             ..Observed::default()
         };
+        message.usage.note(&mut self.observed);
     }
 }
 

@@ -3,9 +3,11 @@
 use portcullis_domain::Usage;
 use serde::Deserialize;
 
+use crate::adapter::{Observed, noted};
+
 /// A `usage` object. A stream states it in `message_start` and again, in running totals, in each
 /// `message_delta`.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Stated {
     /// Input tokens outside the prompt cache.
@@ -15,6 +17,8 @@ pub(super) struct Stated {
     pub(super) cache_creation_input_tokens: Option<u64>,
     cache_creation: Option<Lifetimes>,
     server_tool_use: Option<ServerTools>,
+    /// Which prices hold: `standard`, `priority` or `batch`.
+    service_tier: Option<String>,
 }
 
 /// Tokens written to the prompt cache, by how long they are kept.
@@ -38,13 +42,19 @@ impl Stated {
             if later.$field.is_some() { self.$field = later.$field; }
         )*} }
         take!(input_tokens output_tokens cache_read_input_tokens cache_creation_input_tokens
-            cache_creation server_tool_use);
+            cache_creation server_tool_use service_tier);
     }
 
     /// What counts of a `message_start`: the output tokens there are no count of anything yet, and
     /// a stream that breaks off must not seem to have cost that little.
     pub(super) fn at_start(self) -> Self {
         Self { output_tokens: None, ..self }
+    }
+
+    /// Has it observed, in place of what was.
+    pub(super) fn note(&self, observed: &mut Observed) {
+        observed.usage = self.usage();
+        observed.service_tier = self.service_tier.as_deref().map(noted);
     }
 
     /// In our terms, where the input includes what the cache gave and took.

@@ -5,7 +5,6 @@ use portcullis_providers::price::{PriceContext, SearchContext, table};
 
 const USUAL: PriceContext<'_> = PriceContext {
     service_tier: None,
-    batch: false,
     image_quality: None,
     image_size: None,
     search_context: SearchContext::Medium,
@@ -29,7 +28,7 @@ fn cached_input_and_service_tiers() {
     assert_eq!(cost("openai", "gpt-4o", usage, USUAL), Some(3_250_000));
     assert_eq!(cost("openai", "gpt-4o", usage, tier("default")), Some(3_250_000));
     // 800 × 1.25 + 200 × 1.25 (no cache price in batches: the usual one) + 100 × 5.00.
-    let batch = PriceContext { batch: true, ..USUAL };
+    let batch = PriceContext { service_tier: Some("batch"), ..USUAL };
     assert_eq!(cost("openai", "gpt-4o", usage, batch), Some(1_750_000));
     // 800 × 4.25 + 200 × 2.125 + 100 × 17.00.
     assert_eq!(cost("openai", "gpt-4o", usage, tier("priority")), Some(5_525_000));
@@ -75,7 +74,7 @@ fn long_contexts_begin_above_the_threshold() {
     // 200,000 × 1.25 + 1000 × 10.00, then 200,001 × 2.50 + 1000 × 15.00.
     assert_eq!(cost("google", "gemini-2.5-pro", tokens(200_000, 1000), USUAL), Some(260_000_000));
     assert_eq!(cost("google", "gemini-2.5-pro", tokens(200_001, 1000), USUAL), Some(515_002_500));
-    let batch = PriceContext { batch: true, ..USUAL };
+    let batch = PriceContext { service_tier: Some("batch"), ..USUAL };
     // 200,001 × 1.25 + 1000 × 7.50.
     assert_eq!(cost("google", "gemini-2.5-pro", tokens(200_001, 1000), batch), Some(257_501_250));
 }

@@ -35,7 +35,7 @@ pub(super) fn to_completion(
 ) -> Result<Vec<u8>, Fault> {
     let message: Message<'_> = serde_json::from_slice(body)
         .map_err(|e| misread("The provider's answer is not a message.", &e))?;
-    observed.usage = message.usage.usage();
+    message.usage.note(observed);
     observed.id = message.id.as_deref().map(noted);
     observed.model = message.model.as_deref().map(noted);
     observed.finish_reason = message.stop_reason.as_deref().map(noted);

@@ -125,7 +125,7 @@ impl Stream {
             "message_delta" => {
                 if let Some(later) = event.usage {
                     self.stated.merge(later);
-                    observed.usage = self.stated.usage();
+                    self.stated.note(observed);
                 }
                 let reason =
                     members(event.delta).and_then(|mut delta| delta.take_text("stop_reason"));
@@ -170,7 +170,7 @@ impl Stream {
         self.state = State::Running;
         if let Some(start) = start {
             self.stated.merge(start.usage.at_start());
-            observed.usage = self.stated.usage();
+            self.stated.note(observed);
             observed.id = start.id.as_deref().map(noted);
             observed.model = start.model.as_deref().map(noted);
             // As noted, for each chunk repeats them.
