@@ -56,7 +56,8 @@ impl VaultWork<'_, Reader> {
 }
 
 impl VaultWork<'_, Tx> {
-    /// Notes that there is such work; keeps what there is of it.
+    /// Notes that there is such work. What is being done of it is to be done again from the start,
+    /// by whoever claims it anew: its holder began before there was a reason for more.
     pub async fn note(
         &mut self,
         organisation: Option<OrganisationId>,
@@ -67,7 +68,8 @@ impl VaultWork<'_, Tx> {
                  (scope, kind, total, done, failed, error, holder, held_until, started_at,
                   updated_at)
              VALUES ($1, $2, 0, 0, 0, NULL, NULL, NULL, $3, $3)
-             ON CONFLICT (scope, kind) DO NOTHING";
+             ON CONFLICT (scope, kind) DO UPDATE SET total = 0, done = 0, failed = 0, error = NULL,
+                 holder = NULL, held_until = NULL, started_at = $3, updated_at = $3";
         self.0.execute(sql, values![scope(organisation), kind, at]).await?;
         Ok(())
     }

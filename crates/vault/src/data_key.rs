@@ -177,7 +177,8 @@ pub trait DataKeyStore: Send + Sync {
     /// The work that is not finished.
     fn work(&self) -> StoreFuture<'_, Vec<Work>>;
 
-    /// Notes that there is such work; keeps what there is of it.
+    /// Notes that there is such work. Whoever is at it loses it, since it began before there was a
+    /// reason for more, and it is done again from the start.
     fn note_work(
         &self,
         organisation: Option<OrganisationId>,

@@ -97,19 +97,18 @@ impl Kept {
     }
 
     fn note(&mut self, organisation: Option<OrganisationId>, kind: WorkKind, at: Timestamp) {
-        if self.find_work(organisation, kind).is_none() {
-            let work = Work {
-                organisation,
-                kind,
-                total: 0,
-                done: 0,
-                failed: 0,
-                error: None,
-                started_at: at,
-                updated_at: at,
-            };
-            self.work.push((work, None));
-        }
+        let anew = Work {
+            organisation,
+            kind,
+            total: 0,
+            done: 0,
+            failed: 0,
+            error: None,
+            started_at: at,
+            updated_at: at,
+        };
+        self.work.retain(|(work, _)| (work.organisation, work.kind) != (organisation, kind));
+        self.work.push((anew, None));
     }
 
     fn find_work(

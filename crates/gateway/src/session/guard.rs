@@ -1,20 +1,30 @@
 //! Whether a session may go on: what was right when it began can have been taken back since.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::{
     ApiKey, Clock, Fault, FaultKind, Live, OrganisationId, Scope, Snapshot, Timestamp, TokenIssuer,
     VirtualKey, WorkspaceId,
 };
 
+use portcullis_vault::Vault;
+use tokio::time::timeout;
+
 use crate::{
     Parts,
-    stage::{identify::Identified, plan::Target},
+    stage::{
+        identify::Identified,
+        plan::{Target, vault_closed},
+    },
 };
+
+/// How long a session is held up by the question whether its organisation's keys may be used.
+const VAULT_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a session was allowed by.
 pub(crate) struct Guard {
     live: Arc<Live>,
+    vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     key: Arc<ApiKey>,
     /// Who signed the token that serves as the key, if one does.
@@ -30,6 +40,7 @@ impl Guard {
         let snapshot = &identified.accepted.snapshot;
         Self {
             live: Arc::clone(&parts.live),
+            vault: Arc::clone(&parts.vault),
             clock: Arc::clone(&parts.clock),
             issuer: key
                 .is_token
@@ -42,8 +53,19 @@ impl Guard {
         }
     }
 
-    /// Whether all that is still there and holds.
-    pub(crate) fn check(&self) -> Result<(), Fault> {
+    /// Whether all that is still there and holds, and the organisation's data keys may still be used.
+    pub(crate) async fn check(&self) -> Result<(), Fault> {
+        self.check_rights()?;
+        if self.vault.cached(Some(self.organisation)).is_some() {
+            return Ok(());
+        }
+        let asked = timeout(VAULT_WITHIN, self.vault.key_ring(Some(self.organisation))).await;
+        // Whose answer is late is asked again soon.
+        let Ok(Err(error)) = asked else { return Ok(()) };
+        Err(vault_closed(&error))
+    }
+
+    fn check_rights(&self) -> Result<(), Fault> {
         let (snapshot, now) = (self.live.current(), self.clock.now());
         let refuse = |kind, text: &'static str| Err(Fault::client(kind, text));
         let Some(key) = self.key_now(&snapshot, now) else {

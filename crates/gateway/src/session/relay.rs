@@ -94,7 +94,7 @@ impl Relay {
                         if patience.is_over_for_close() {
                             break End::Closed;
                         }
-                    } else if let Err(fault) = guard.check() {
+                    } else if let Err(fault) = guard.check().await {
                         break End::TakenBack(fault);
                     } else if patience.is_over(self.ledger.bytes()) {
                         break End::Ended("nothing was said for too long");

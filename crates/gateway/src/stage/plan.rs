@@ -208,7 +208,7 @@ async fn saved_target(
 
 /// The fault of a vault that has no keys for the organisation. What stands in the way is said: the
 /// organisation's own people can mend it.
-fn vault_closed(error: &VaultError) -> Fault {
+pub(crate) fn vault_closed(error: &VaultError) -> Fault {
     let (kind, text) = match error.kms_failure() {
         Some(failure) if failure.is_transient() => (
             FaultKind::KmsUnavailable,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use portcullis_domain::{Change, IntegrationModels, LogState};
+use portcullis_domain::{Change, FaultKind, IntegrationModels, LogState};
 use portcullis_gateway::GatewaySettings;
 use portcullis_runtime::websocket::{Kind, accept_of};
 use portcullis_testkit::upstream::End;
+use portcullis_vault::KmsFailure;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -149,6 +150,23 @@ async fn a_key_that_is_taken_back_ends_the_session() {
     assert_eq!(closed.map(|(code, _)| code), Some(1008));
     drop(socket);
     assert_eq!(log_of(&world).await.error.as_deref(), Some("key_expired"));
+}
+
+#[tokio::test]
+async fn data_keys_that_are_taken_away_end_the_session() {
+    let world = World::new().await;
+    let server = listen(&world);
+    let mut socket = begun(&world, &server).await;
+    world.kms.set(Some((world.organisation(), KmsFailure::Disabled)));
+    // Past the time for which data keys may be used without asking.
+    for _ in 0..6 {
+        world.clock.advance_millis(60_000);
+        world.vault.refresh_due().await;
+    }
+    let closed = timeout(SOON, socket.closed()).await.unwrap();
+    assert_eq!(closed.map(|(code, _)| code), Some(1008));
+    drop(socket);
+    assert_eq!(log_of(&world).await.error.as_deref(), Some(FaultKind::KmsRefused.name()));
 }
 
 #[tokio::test]

@@ -171,6 +171,13 @@ on_both_engines! {
             assert!(tx.vault_work().claim(None, "reseal", two, at(12), at(20)).await?);
             tx.vault_work().finish(None, "reseal", one).await?;
             assert_eq!(tx.reader().vault_work().list().await?.len(), 1);
+            // More of it comes while it is at its end: it is not taken for done.
+            tx.vault_work().note(None, "reseal", at(13)).await?;
+            assert!(!tx.vault_work().progress(&work, two, at(20)).await?);
+            tx.vault_work().finish(None, "reseal", two).await?;
+            let anew = tx.reader().vault_work().list().await?.remove(0);
+            assert_eq!((anew.done, anew.error, anew.started_at), (0, None, at(13)));
+            assert!(tx.vault_work().claim(None, "reseal", two, at(14), at(20)).await?);
             tx.vault_work().finish(None, "reseal", two).await?;
             assert_eq!(tx.reader().vault_work().list().await?, []);
             Ok(())
