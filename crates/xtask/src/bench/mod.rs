@@ -97,25 +97,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
     let provider = Provider::start()?;
     let mut report = Report::new(machine::describe(), arguments);
-    // Load by load, so that what is compared was measured within the same minute. Direct first: it
-    // warms the provider, which all three then find in the same state.
-    let subjects = [
+    // Direct first: it warms the provider, which all three then find in the same state. The one that
+    // writes comes last: the system is at it for a while after the writer is idle.
+    for subject in [
         Subject::direct(provider.address),
         Subject::nginx(&folder, provider.address)?,
         Subject::portcullis(provider.address)?,
-    ];
-    for load in LOADS {
-        println!("\n{}", load.name);
-        for subject in &subjects {
-            let measured = median(subject, &load, arguments, &folder)?;
-            println!("  {:<12} {}", subject.name, report::line(&measured));
+    ] {
+        println!("\n{}", subject.name);
+        for load in LOADS {
+            let measured = median(&subject, &load, arguments, &folder)?;
+            println!("  {:<46} {}", load.name, report::line(&measured));
             report.add(subject.name, load.name, measured);
         }
+        report.finish(&subject)?;
     }
-    for subject in &subjects {
-        report.finish(subject)?;
-    }
-    drop(subjects);
     own_key(provider.address, arguments, &folder, &mut report)?;
     report.cold_start(&subject::cold_starts(10)?);
     let text = report.text();
