@@ -39,7 +39,10 @@ pub(crate) enum Admitted {
 /// Anybody, who may be signed in.
 pub(crate) struct Visitor {
     pub(crate) origin: AuditOrigin,
+    /// Who they are, when they prove besides that they come from our pages.
     pub(crate) person: Option<Person>,
+    /// Whose session they presented: to be ended when another takes its place.
+    pub(crate) presented: Option<Person>,
 }
 
 /// Whom a handler takes.

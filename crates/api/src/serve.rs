@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{
     HeaderMap, Request,
-    header::{AUTHORIZATION, HOST, ORIGIN, USER_AGENT},
+    header::{AUTHORIZATION, HOST, ORIGIN, SET_COOKIE, USER_AGENT},
     request::Parts,
 };
 use http_body::Body as _;
@@ -95,7 +95,10 @@ async fn serve(control: Control, route: Arc<Route>, request: Request<Body>) -> R
             error.into_reply()
         }
     };
-    if let Some(token) = door.fresh {
+    // A handler's own word about the session is the last one.
+    if let Some(token) = door.fresh
+        && !reply.headers().contains_key(SET_COOKIE)
+    {
         Cookie::Session(token).put(reply.headers_mut());
     }
     reply
@@ -107,9 +110,10 @@ impl AtDoor<'_> {
         match self.route.door {
             Door::Open => {
                 self.check_same_origin()?;
-                let person = self.person().await.ok();
+                let presented = self.person().await.ok();
+                let person = presented.clone();
                 let person = person.filter(|person| self.check_csrf(person).is_ok());
-                let visitor = Visitor { origin: self.origin.clone(), person };
+                let visitor = Visitor { origin: self.origin.clone(), person, presented };
                 Ok(Admitted::Visitor(Box::new(visitor)))
             }
             Door::Session => {
@@ -151,8 +155,9 @@ impl AtDoor<'_> {
         Ok(match admitted {
             Admitted::Visitor(visitor) => {
                 let mut visitor = *visitor;
-                if visitor.person.is_some() {
-                    visitor.person = self.person_still().await.ok();
+                if visitor.presented.is_some() {
+                    visitor.presented = self.person_still().await.ok();
+                    visitor.person = visitor.person.and_then(|_| visitor.presented.clone());
                 }
                 Admitted::Visitor(Box::new(visitor))
             }
