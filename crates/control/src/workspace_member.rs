@@ -143,7 +143,13 @@ impl WorkspaceMembers<'_> {
     }
 
     fn lacking(&self, workspace: &Workspace, role: WorkspaceRole) -> Result<Option<Scope>> {
-        let held = self.0.actor().scopes_at(self.0.within(workspace.id));
+        let place = self.0.within(workspace.id);
+        let snapshot = self.0.parts.live.current();
+        let roles = snapshot.roles(self.0.organisation());
+        let is_narrow = roles.is_some_and(|roles| roles.sees_own_data_only(role));
+        let actor = self.0.actor();
+        // A role that shows only one's own calls shows nobody else's.
+        let held = if is_narrow { actor.scopes_at(place) } else { actor.gives_at(place) };
         Ok(self.scopes(role)?.without_set(&held).iter().next())
     }
 
