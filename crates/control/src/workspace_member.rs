@@ -105,11 +105,13 @@ impl WorkspaceMembers<'_> {
     /// Takes somebody out of a workspace, with the keys that stand for them there.
     pub async fn delete(&self, workspace: &str, user: UserId) -> Result<()> {
         let (workspace, permit) = self.workspace(workspace, Scope::WorkspaceUsersDelete).await?;
-        let place = self.load(&workspace, user).await?;
-        self.check_rank(&workspace, place.role)?;
         let organisation = self.0.organisation();
         let write = async |act: &mut Act| {
             let mut tenant = act.tenant(organisation);
+            // As they are in this very transaction: they may have been made more a moment ago.
+            let found = tenant.workspace_members().find_in(workspace.id, user).await?;
+            let place = found.ok_or(ControlError::NotFound("user"))?;
+            self.check_rank(&workspace, place.role)?;
             let keys = tenant.api_keys().all_of(Some(user), Some(workspace.id)).await?;
             for key in &keys {
                 act.remove(&permit, key).await?;
