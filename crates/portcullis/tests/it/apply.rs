@@ -241,6 +241,9 @@ async fn a_document_that_makes_no_sense_is_refused_with_its_place() {
     let key = |field: &str| {
         format!("organisations: [{{slug: acme, workspaces: [{{slug: ws-a, {field}}}]}}]")
     };
+    let with = |settings: &str| {
+        key(&format!("virtual_keys: [{{slug: a, provider: openai, settings: {{{settings}}}}}]"))
+    };
     for (document, what) in [
         ("organisations: 5".to_owned(), "document.yaml"),
         ("organisation: []".to_owned(), "organisation"),
@@ -257,6 +260,12 @@ async fn a_document_that_makes_no_sense_is_refused_with_its_place() {
         (key("virtual_keys: [{slug: a, provider: openai, key: {env: NOT_SET_1}}]"), "NOT_SET_1"),
         (key("virtual_keys: [{slug: a, provider: no, key: {env: HOME}}]"), "known provider"),
         (key("virtual_keys: [{slug: a, key: {env: HOME}}]"), "provider: is needed"),
+        (with("aws_secret_access_key: plain"), "settings: aws_secret_access_key may hold a secret"),
+        (with("azure_ad_token: plain"), "settings: azure_ad_token may hold a secret"),
+        (with("custom_headers: {x-a: {env: HOME}, x-b: plain}"), "custom_headers may hold"),
+        (with("custom_host: 'https://me:plain@host.test'"), "custom_host may hold"),
+        (with("pins: [{env: HOME}, 5]"), "pins may hold a secret"),
+        (with("custom_host: 'https://host.test', azure_ad_token: {env: NOT_SET_2}"), "NOT_SET_2"),
         (key("api_keys: [{name: a, scopes: [nonsense]}]"), "API key a: scopes"),
         (key("api_keys: [{name: a, scopes: [], permissions: {}}]"), "not both"),
         (key("api_keys: [{name: a, write_to: there.key}]"), "is there already"),
