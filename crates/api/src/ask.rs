@@ -1,6 +1,6 @@
 //! What a handler is asked with: who asks, the path's and the query's parameters, the body.
 
-use axum::body::Body;
+use axum::body::Bytes;
 use portcullis_control::{Caller, Control, Person};
 use portcullis_domain::AuditOrigin;
 use serde::de::DeserializeOwned;
@@ -17,13 +17,13 @@ pub(crate) struct Ask<W, B> {
     path: Vec<(String, String)>,
 }
 
-/// A request whose sender has been let in; its body has not been read.
+/// A request whose sender has been let in, and may come in still now that its body is there.
 pub(crate) struct Incoming {
     pub(crate) control: Control,
     pub(crate) who: Admitted,
     pub(crate) path: Vec<(String, String)>,
     pub(crate) query: Query,
-    pub(crate) body: Body,
+    pub(crate) body: Bytes,
 }
 
 /// Who has been let in.
@@ -39,7 +39,10 @@ pub(crate) enum Admitted {
 /// Anybody, who may be signed in.
 pub(crate) struct Visitor {
     pub(crate) origin: AuditOrigin,
+    /// Who they are, when they prove besides that they come from our pages.
     pub(crate) person: Option<Person>,
+    /// Whose session they presented: to be ended when another takes its place.
+    pub(crate) presented: Option<Person>,
 }
 
 /// Whom a handler takes.
@@ -48,10 +51,10 @@ pub(crate) trait Guest: Sized + Send + 'static {
 }
 
 impl<W: Guest, B: DeserializeOwned> Ask<W, B> {
-    pub(crate) async fn read(incoming: Incoming) -> Result<Self, ApiError> {
+    pub(crate) fn read(incoming: Incoming) -> Result<Self, ApiError> {
         let Incoming { control, who, path, query, body } = incoming;
         let who = W::of(who).ok_or(ApiError::WrongDoor)?;
-        let body = body::read(body).await?;
+        let body = body::read(&body)?;
         Ok(Self { control, who, query, body, path })
     }
 

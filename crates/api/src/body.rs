@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Limited};
@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct NoBody {}
 
-/// Reads a JSON body. An absent one reads as an empty object.
-pub(crate) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
+/// Takes in a body as it comes.
+pub(crate) async fn collect(body: Body) -> Result<Bytes, ApiError> {
     // What is announced as too large need not be waited for.
     if body.size_hint().lower() > LIMIT as u64 {
         return Err(ApiError::TooLarge(LIMIT));
@@ -39,8 +39,12 @@ pub(crate) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, ApiError>
             ApiError::Malformed("the request body broke off".to_owned())
         }
     })?;
-    let bytes = bytes.to_bytes();
-    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    Ok(bytes.to_bytes())
+}
+
+/// Reads a JSON body. An absent one reads as an empty object.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
     // PostgreSQL takes no NUL in a text, and no name of ours needs one.
     if text.windows(6).any(|window| window == b"\\u0000") {
         return Err(ApiError::Malformed("the request body holds a NUL character".to_owned()));

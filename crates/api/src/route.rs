@@ -172,7 +172,7 @@ where
     let handler = Arc::new(handler);
     let serve = move |incoming: Incoming| -> Serving {
         let handler = Arc::clone(&handler);
-        Box::pin(async move { Ok(handler(Ask::read(incoming).await?).await?.into_reply()) })
+        Box::pin(async move { Ok(handler(Ask::read(incoming)?).await?.into_reply()) })
     };
     Route {
         method,

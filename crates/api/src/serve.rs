@@ -10,11 +10,12 @@ use axum::{
 };
 use http::{
     HeaderMap, Request,
-    header::{AUTHORIZATION, HOST, ORIGIN, USER_AGENT},
+    header::{AUTHORIZATION, HOST, ORIGIN, SET_COOKIE, USER_AGENT},
     request::Parts,
 };
+use http_body::Body as _;
 use portcullis_control::{Asked, Caller, Control, ControlError, Person, Refused};
-use portcullis_domain::{ActorKind, AuditOrigin, Scope, Secret};
+use portcullis_domain::{ActorKind, AuditOrigin, Scope, Secret, Session};
 use portcullis_identity::SecretToken;
 
 use crate::{
@@ -41,6 +42,8 @@ struct AtDoor<'r> {
     origin: AuditOrigin,
     /// Who it comes from, once that is known: for the audit trail.
     known: Option<Caller>,
+    /// The session that was presented.
+    session: Option<Session>,
     /// A session's new token, when it was time for one.
     fresh: Option<SecretToken>,
 }
@@ -64,19 +67,22 @@ async fn serve(control: Control, route: Arc<Route>, request: Request<Body>) -> R
         headers: &parts.headers,
         origin: origin(&parts),
         known: None,
+        session: None,
         fresh: None,
     };
     let id = path.as_ref().ok().and_then(|path| path.last()).map(|(_, value)| value.clone());
     let asked = Asked { action: route.action, resource: route.resource, id: id.as_deref() };
     let outcome = async {
-        let who = door.admit().await?;
-        let incoming = Incoming {
-            control: control.clone(),
-            who,
-            path: path?,
-            query: Query::read(&parts.uri, route.params)?,
-            body,
-        };
+        let mut who = door.admit().await?;
+        let path = path?;
+        let query = Query::read(&parts.uri, route.params)?;
+        let is_whole = body.is_end_stream();
+        let body = body::collect(body).await?;
+        if !is_whole {
+            // It came as slowly as its sender liked, and much can be revoked meanwhile.
+            who = door.admit_still(who).await?;
+        }
+        let incoming = Incoming { control: control.clone(), who, path, query, body };
         let reply = (route.serve)(incoming).await?;
         door.tell_use(&asked).await?;
         Ok(reply)
@@ -89,7 +95,10 @@ async fn serve(control: Control, route: Arc<Route>, request: Request<Body>) -> R
             error.into_reply()
         }
     };
-    if let Some(token) = door.fresh {
+    // A handler's own word about the session is the last one.
+    if let Some(token) = door.fresh
+        && !reply.headers().contains_key(SET_COOKIE)
+    {
         Cookie::Session(token).put(reply.headers_mut());
     }
     reply
@@ -101,9 +110,10 @@ impl AtDoor<'_> {
         match self.route.door {
             Door::Open => {
                 self.check_same_origin()?;
-                let person = self.person().await.ok();
+                let presented = self.person().await.ok();
+                let person = presented.clone();
                 let person = person.filter(|person| self.check_csrf(person).is_ok());
-                let visitor = Visitor { origin: self.origin.clone(), person };
+                let visitor = Visitor { origin: self.origin.clone(), person, presented };
                 Ok(Admitted::Visitor(Box::new(visitor)))
             }
             Door::Session => {
@@ -113,7 +123,7 @@ impl AtDoor<'_> {
                 self.check_csrf(&person)?;
                 Ok(Admitted::Person(Box::new(person)))
             }
-            Door::Scopes(scopes) => {
+            Door::Scopes(_) => {
                 let caller = match self.key() {
                     Some(key) => self.authenticate(&key)?,
                     None if cookie::token(self.headers).is_some() => {
@@ -126,13 +136,53 @@ impl AtDoor<'_> {
                     }
                     None => return Err(ControlError::KeyUnknown.into()),
                 };
-                self.known = Some(caller.clone());
-                if !scopes.iter().any(|scope| caller.actor.holds_somewhere(*scope)) {
-                    return Err(ControlError::ScopeMissing(scopes[0]).into());
-                }
-                Ok(Admitted::Caller(Box::new(caller)))
+                Ok(Admitted::Caller(Box::new(self.check_scopes(caller)?)))
             }
         }
+    }
+
+    /// Whoever was let in, as they are by now, if they may come in still. The token is not looked
+    /// at once more: its grace may be over, which is nobody's theft.
+    async fn admit_still(&mut self, admitted: Admitted) -> Result<Admitted, ApiError> {
+        let known = self.known.clone();
+        let still = self.look_again(admitted).await;
+        // The trail is told of those who were known before.
+        self.known = self.known.take().or(known);
+        still
+    }
+
+    async fn look_again(&mut self, admitted: Admitted) -> Result<Admitted, ApiError> {
+        Ok(match admitted {
+            Admitted::Visitor(visitor) => {
+                let mut visitor = *visitor;
+                if visitor.presented.is_some() {
+                    visitor.presented = self.person_still().await.ok();
+                    visitor.person = visitor.person.and_then(|_| visitor.presented.clone());
+                }
+                Admitted::Visitor(Box::new(visitor))
+            }
+            Admitted::Person(_) => {
+                let person = self.person_still().await?;
+                self.known = person.caller().ok();
+                Admitted::Person(Box::new(person))
+            }
+            Admitted::Caller(_) => {
+                let caller = match self.key() {
+                    Some(key) => self.authenticate(&key)?,
+                    None => self.person_still().await?.caller()?,
+                };
+                Admitted::Caller(Box::new(self.check_scopes(caller)?))
+            }
+        })
+    }
+
+    fn check_scopes(&mut self, caller: Caller) -> Result<Caller, ApiError> {
+        self.known = Some(caller.clone());
+        let Door::Scopes(scopes) = self.route.door else { return Ok(caller) };
+        if !scopes.iter().any(|scope| caller.actor.holds_somewhere(*scope)) {
+            return Err(ControlError::ScopeMissing(scopes[0]).into());
+        }
+        Ok(caller)
     }
 
     /// `x-portkey-api-key`, or a bearer token when that is absent (admin reference §1).
@@ -163,8 +213,16 @@ impl AtDoor<'_> {
         let token = cookie::token(self.headers).ok_or(ControlError::NotSignedIn)?;
         let origin = self.origin.clone();
         let (person, fresh) = self.control.person(origin, token.danger_expose()).await?;
+        self.session = Some(person.session.clone());
         self.fresh = fresh;
         Ok(person)
+    }
+
+    async fn person_still(&self) -> Result<Person, ApiError> {
+        let token = cookie::token(self.headers).ok_or(ControlError::NotSignedIn)?;
+        let session = self.session.as_ref().ok_or(ControlError::NotSignedIn)?;
+        let origin = self.origin.clone();
+        Ok(self.control.person_still(origin, session, token.danger_expose()).await?)
     }
 
     /// What changes something, and is not sent with a key, must come from our own pages, as far as

@@ -2,8 +2,8 @@
 
 use portcullis_domain::{
     Actor, ApiKey, ApiKeyDefaults, ApiKeyId, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, AuditAction,
-    AuditOrigin, Invite, Member, Organisation, Scope, ScopeSet, Secret, Snapshot, User, UserId,
-    Workspace, WorkspaceId, WorkspaceMember,
+    AuditOrigin, Invite, Member, Organisation, Scope, ScopeSet, Secret, Snapshot, Timestamp, User,
+    UserId, Workspace, WorkspaceId, WorkspaceMember,
 };
 use portcullis_identity::{SecretToken, check_password};
 use portcullis_store::Act;
@@ -152,7 +152,7 @@ impl Control {
     }
 
     /// Whoever invited must still be able to give what the invite gives: somebody who was made
-    /// less, or a key that was revoked, gives nothing any more.
+    /// less, or a key that was revoked or has expired, gives nothing any more.
     fn check_inviter(&self, invite: &Invite) -> Result<()> {
         let Some(inviter) = invite.invited_by else { return Ok(()) };
         let snapshot = self.0.live.current();
@@ -162,7 +162,7 @@ impl Control {
         let held = match (issuer, snapshot.member(organisation, UserId::from_uuid(inviter))) {
             (Some(issuer), _) => issuer.scopes,
             (None, Some(member)) => member.role.scopes(),
-            (None, None) => key_scopes(&snapshot, ApiKeyId::from_uuid(inviter), invite),
+            (None, None) => key_scopes(&snapshot, ApiKeyId::from_uuid(inviter), invite, self.now()),
         };
         let mut given = invite.role.scopes().with(&[Scope::OrganisationUsersCreate]);
         if let Some(roles) = snapshot.roles(organisation) {
@@ -266,9 +266,10 @@ fn first_key(user: &User, workspace: &Workspace, scopes: ScopeSet) -> NewApiKey 
     }
 }
 
-fn key_scopes(snapshot: &Snapshot, id: ApiKeyId, invite: &Invite) -> ScopeSet {
+fn key_scopes(snapshot: &Snapshot, id: ApiKeyId, invite: &Invite, now: Timestamp) -> ScopeSet {
     let key = snapshot.api_key(id);
     let key = key.filter(|key| key.organisation_id == invite.organisation_id);
+    let key = key.filter(|key| !key.is_expired(now));
     key.map_or(ScopeSet::EMPTY, |key| snapshot.scopes_of(key).0)
 }
 

@@ -312,7 +312,10 @@ impl ApiKeys<'_> {
             None => Ok(()),
             Some(scope) => Err(ControlError::invalid(
                 "scopes",
-                format!("'{scope}' cannot be granted by somebody who does not hold it"),
+                format!(
+                    "'{scope}' cannot be granted by somebody who does not hold it, or holds it for \
+                     their own calls only"
+                ),
             )),
         }
     }
@@ -324,7 +327,11 @@ impl ApiKeys<'_> {
     }
 
     fn lacking(&self, key: &ApiKey) -> Option<Scope> {
-        let held = self.0.actor().scopes_at(self.place(key.kind, key.workspace_id));
+        let place = self.place(key.kind, key.workspace_id);
+        let actor = self.0.actor();
+        // A person's key sees no more calls than the person: their own one gives nothing away.
+        let is_own = key.user_id.is_some() && key.user_id == actor.user();
+        let held = if is_own { actor.scopes_at(place) } else { actor.gives_at(place) };
         let scopes = key.scopes.intersection(key.kind.most());
         scopes.without_set(&held).iter().next()
     }

@@ -165,7 +165,7 @@ impl Invites<'_> {
     }
 
     fn check_keys(&self, scopes: Option<&ScopeSet>, workspace: &Workspace) -> Result<()> {
-        let held = self.0.actor().scopes_at(self.0.within(workspace.id));
+        let held = self.0.actor().gives_at(self.0.within(workspace.id));
         let cannot =
             |scope: &Scope| !held.contains(*scope) || !ApiKeyKind::WorkspaceUser.can_hold(*scope);
         match scopes.and_then(|scopes| scopes.iter().find(cannot)) {

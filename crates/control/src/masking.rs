@@ -56,6 +56,27 @@ pub(crate) fn refuse_masks(credential: &Credential) -> Result<()> {
     Ok(())
 }
 
+/// The name of a setting in which something stands that is not shown, as it may be a secret.
+/// `is_sealed` says of a value that it only names where the secret is.
+pub(crate) fn open_secret(settings: &Value, is_sealed: fn(&Value) -> bool) -> Option<&str> {
+    fn stands_open(value: &Value, is_sealed: fn(&Value) -> bool) -> bool {
+        match value {
+            _ if is_sealed(value) => false,
+            Value::Object(members) => members.values().any(|value| stands_open(value, is_sealed)),
+            Value::Array(items) => items.iter().any(|value| stands_open(value, is_sealed)),
+            Value::String(_) | Value::Number(_) => true,
+            Value::Bool(_) | Value::Null => false,
+        }
+    }
+    let is_open = |name: &str, value: &Value| match value {
+        _ if HARMLESS.contains(&name) => false,
+        Value::String(url) if ADDRESSES.contains(&name) => masked_url(url) != *url,
+        value => stands_open(value, is_sealed),
+    };
+    let mut members = settings.as_object().into_iter().flatten();
+    members.find(|(name, value)| is_open(name, value)).map(|(name, _)| name.as_str())
+}
+
 fn hide(value: &mut Value) {
     match value {
         Value::Object(members) => members.values_mut().for_each(hide),

@@ -51,11 +51,13 @@ impl Members<'_> {
     /// stand for them and the invites they have sent.
     pub async fn delete(&self, id: UserId) -> Result<()> {
         let permit = self.0.permit(Scope::OrganisationUsersDelete, self.0.here())?;
-        let member = self.load(id).await?;
-        self.check_rank(member.role)?;
         let organisation = self.0.organisation();
         let now = self.0.parts.clock.now();
         let write = async |act: &mut Act| {
+            // As they are in this very transaction: they may have been made more a moment ago.
+            let found = act.tenant(organisation).members().find(id).await?;
+            let member = found.ok_or(ControlError::NotFound("user"))?;
+            self.check_rank(member.role)?;
             keep_an_owner(act, organisation, &member, None).await?;
             let mut tenant = act.tenant(organisation);
             let keys = tenant.api_keys().all_of(Some(id), None).await?;

@@ -96,9 +96,8 @@ impl Organisations<'_> {
             }
             // To see the calls of others is what those scopes are for.
             let sees_more = before.sees_own_data_only(role) && !after.sees_own_data_only(role);
-            let views = [Scope::LogsView, Scope::LogsList, Scope::AnalyticsView];
-            if let Some(scope) = views.into_iter().find(|scope| sees_more && !held.contains(*scope))
-            {
+            let mut sight = Scope::SIGHT.iter();
+            if let Some(scope) = sight.find(|scope| sees_more && !held.contains(**scope)) {
                 let message = format!(
                     "'{scope}' of others' calls cannot be granted by somebody who does not hold it"
                 );

@@ -85,12 +85,43 @@ impl Control {
                 (session, fresh) = (found, None);
             }
         }
-        let actor = session.organisation_id.and_then(|organisation| {
-            let snapshot = parts.live.current();
-            let member = snapshot.member(organisation, user.id)?;
-            Some(Actor::from_member(member, snapshot.roles(organisation)?, session.id))
-        });
+        let actor = self.actor_of(&session);
         Ok((Person { user, session, actor, origin }, fresh))
+    }
+
+    /// Whoever presented this session's token a moment ago, as they are by now. What the token
+    /// became meanwhile by the passing of time is no matter; it is refused when the session has
+    /// ended, or goes on with a token that did not come of this one.
+    pub async fn person_still(
+        &self,
+        origin: AuditOrigin,
+        presented: &Session,
+        token: &str,
+    ) -> Result<Person> {
+        let parts = &*self.0;
+        let token = SecretToken::parse(token).ok_or(ControlError::NotSignedIn)?;
+        let digest = token.digest();
+        let mut reader = parts.db.read().await?;
+        let found = reader.sessions().find(&digest).await?;
+        let session = found.filter(|found| found.id == presented.id);
+        let session = session.ok_or(ControlError::NotSignedIn)?;
+        let user = reader.users().find(session.user_id).await?.ok_or(ControlError::NotSignedIn)?;
+        drop(reader);
+        let current = &session.digest;
+        let state = parts.settings.sessions.state(&session, current, parts.clock.now());
+        if state == SessionState::Over {
+            return Err(ControlError::NotSignedIn);
+        }
+        let actor = self.actor_of(&session);
+        Ok(Person { user, session, actor, origin })
+    }
+
+    /// What the person of a session may do in the organisation that it is in.
+    fn actor_of(&self, session: &Session) -> Option<Actor> {
+        let organisation = session.organisation_id?;
+        let snapshot = self.0.live.current();
+        let member = snapshot.member(organisation, session.user_id)?;
+        Some(Actor::from_member(member, snapshot.roles(organisation)?, session.id))
     }
 
     /// The CSRF token of a session: what its pages must send with every request that changes

@@ -105,11 +105,13 @@ impl WorkspaceMembers<'_> {
     /// Takes somebody out of a workspace, with the keys that stand for them there.
     pub async fn delete(&self, workspace: &str, user: UserId) -> Result<()> {
         let (workspace, permit) = self.workspace(workspace, Scope::WorkspaceUsersDelete).await?;
-        let place = self.load(&workspace, user).await?;
-        self.check_rank(&workspace, place.role)?;
         let organisation = self.0.organisation();
         let write = async |act: &mut Act| {
             let mut tenant = act.tenant(organisation);
+            // As they are in this very transaction: they may have been made more a moment ago.
+            let found = tenant.workspace_members().find_in(workspace.id, user).await?;
+            let place = found.ok_or(ControlError::NotFound("user"))?;
+            self.check_rank(&workspace, place.role)?;
             let keys = tenant.api_keys().all_of(Some(user), Some(workspace.id)).await?;
             for key in &keys {
                 act.remove(&permit, key).await?;
@@ -143,7 +145,13 @@ impl WorkspaceMembers<'_> {
     }
 
     fn lacking(&self, workspace: &Workspace, role: WorkspaceRole) -> Result<Option<Scope>> {
-        let held = self.0.actor().scopes_at(self.0.within(workspace.id));
+        let place = self.0.within(workspace.id);
+        let snapshot = self.0.parts.live.current();
+        let roles = snapshot.roles(self.0.organisation());
+        let is_narrow = roles.is_some_and(|roles| roles.sees_own_data_only(role));
+        let actor = self.0.actor();
+        // A role that shows only one's own calls shows nobody else's.
+        let held = if is_narrow { actor.scopes_at(place) } else { actor.gives_at(place) };
         Ok(self.scopes(role)?.without_set(&held).iter().next())
     }
 

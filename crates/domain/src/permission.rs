@@ -191,6 +191,18 @@ impl Actor {
         }
     }
 
+    /// What the actor may give to others at a place: what they may do there, but for the sight of
+    /// others' calls when they see only their own.
+    pub fn gives_at(&self, place: Place) -> ScopeSet {
+        let held = self.scopes_at(place);
+        match place {
+            Place::Workspace(_, workspace) if self.sees_own_data_only(workspace) => {
+                held.without(Scope::SIGHT)
+            }
+            _ => held,
+        }
+    }
+
     /// Whether the actor holds a scope anywhere at all. The doorkeeper's question; what is done
     /// where is asked by [`Self::permit`].
     pub fn holds_somewhere(&self, scope: Scope) -> bool {

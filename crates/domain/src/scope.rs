@@ -194,6 +194,10 @@ impl Scope {
         Self::ModelsList,
     ];
 
+    /// Seeing calls, which a role may be confined to its own in.
+    pub const SIGHT: &'static [Self] =
+        &[Self::LogsView, Self::LogsList, Self::LogsExport, Self::AnalyticsView];
+
     /// Whether it can be held in a workspace; the others only in the organisation as a whole (admin
     /// reference §2).
     pub fn fits_workspace(self) -> bool {

@@ -151,12 +151,20 @@ async fn sign_in(ask: Ask<Visitor, SignInBody>) -> Result<WithCookie<SessionShow
     begun(&ask.control, &ask.who, signed_in).await
 }
 
-/// A session that has just begun, with its cookie.
+/// A session that has just begun, with its cookie. The one that the cookie held before has no owner
+/// any more, and ends.
 pub(crate) async fn begun(
     control: &Control,
     visitor: &Visitor,
     signed_in: SignedIn,
 ) -> Result<WithCookie<SessionShown>, ApiError> {
+    if let Some(before) = &visitor.presented {
+        match control.own(before).sign_out().await {
+            Ok(()) | Err(ControlError::NotFound(_)) => {}
+            // It ends by itself before long; the new one has begun in any case.
+            Err(error) => tracing::error!(%error, "a session that was replaced did not end"),
+        }
+    }
     let SignedIn { session, token, user } = signed_in;
     let person = Person { user, session, actor: None, origin: visitor.origin.clone() };
     let shown = shown(control, &person).await?;

@@ -83,13 +83,14 @@ pub struct IssuerDoc {
     pub jwks_url: Option<String>,
     /// Its keys, as a JSON Web Key Set.
     pub jwks: Option<Value>,
-    /// What `iss` must be.
-    pub issuer: Option<String>,
-    /// What must be among `aud`.
-    pub audience: Option<String>,
-    /// What its tokens can hold at most.
-    #[serde(default)]
-    pub scopes: Vec<String>,
+    /// What `iss` must be; `null` is anything.
+    #[serde(default, deserialize_with = "given")]
+    pub issuer: Option<Option<String>>,
+    /// What must be among `aud`; `null` is anything.
+    #[serde(default, deserialize_with = "given")]
+    pub audience: Option<Option<String>>,
+    /// What its tokens can hold at most; nothing, for a new one of which nothing is said.
+    pub scopes: Option<Vec<String>>,
     /// Take no tokens any more.
     #[serde(default)]
     pub absent: bool,

@@ -125,8 +125,11 @@ impl Run<'_> {
             }
             return Ok(());
         }
-        let scopes = ScopeSet::parse(doc.scopes.iter().map(String::as_str))
-            .map_err(|error| ControlError::invalid("scopes", error.to_string()))?;
+        let scopes = match &doc.scopes {
+            None => before.as_ref().map_or(ScopeSet::EMPTY, |before| before.scopes),
+            Some(scopes) => ScopeSet::parse(scopes.iter().map(String::as_str))
+                .map_err(|error| ControlError::invalid("scopes", error.to_string()))?,
+        };
         let (keys, given) = match (&doc.jwks_url, &doc.jwks) {
             (Some(url), None) => (TokenKeys::Url(url.clone()), None),
             (None, Some(jwks)) => {
@@ -138,12 +141,12 @@ impl Run<'_> {
         };
         let mut fields = Fields::default();
         match &before {
-            None => fields.made("scopes", doc.scopes.join(", ")),
+            None => fields.made("scopes", doc.scopes.unwrap_or_default().join(", ")),
             Some(before) => {
                 fields.field("jwks_url", &before.jwks_url, Some(&doc.jwks_url));
                 fields.field("jwks", &before.keys, given.as_ref());
-                fields.field("issuer", &before.issuer, Some(&doc.issuer));
-                fields.field("audience", &before.audience, Some(&doc.audience));
+                fields.field("issuer", &before.issuer, doc.issuer.as_ref());
+                fields.field("audience", &before.audience, doc.audience.as_ref());
                 fields.field("scopes", &before.scopes, Some(&scopes));
             }
         }
@@ -151,7 +154,14 @@ impl Run<'_> {
         if fields.is_empty() || !self.differs(kind, fields) {
             return Ok(());
         }
-        let new = NewTokenIssuer { keys, issuer: doc.issuer, audience: doc.audience, scopes };
+        // What is not named stays: taking a condition away must be said.
+        let (issuer, audience) = before.map(|before| (before.issuer, before.audience)).unzip();
+        let new = NewTokenIssuer {
+            keys,
+            issuer: doc.issuer.or(issuer).flatten(),
+            audience: doc.audience.or(audience).flatten(),
+            scopes,
+        };
         self.control.token_issuers(&self.operator(there.id)).put(new).await.map(drop)
     }
 }

@@ -104,8 +104,9 @@ impl Run<'_> {
         before: Option<Invite>,
         doc: &UserDoc,
     ) -> Result<()> {
-        let role = doc.role.unwrap_or(OrganisationRole::Member);
-        let wanted = doc.workspaces.clone().unwrap_or_default();
+        let known = before.as_ref().map(|before| before.role);
+        let role = doc.role.or(known).unwrap_or(OrganisationRole::Member);
+        let mut wanted = doc.workspaces.clone().unwrap_or_default();
         let mut fields = Fields::default();
         if let Some(before) = &before {
             let mut places = Places::new();
@@ -115,9 +116,12 @@ impl Run<'_> {
                 }
             }
             fields.field("role", &before.role, Some(&role));
-            fields.field("workspaces", &places, Some(&wanted));
+            fields.field("workspaces", &places, doc.workspaces.as_ref());
             if fields.is_empty() {
                 return Ok(());
+            }
+            if doc.workspaces.is_none() {
+                wanted = places;
             }
         } else {
             fields.made("invited as", role.name());
@@ -131,14 +135,16 @@ impl Run<'_> {
         }
         let operator = self.operator(there.id);
         let invites = self.control.invites(&operator);
+        let mut key_scopes = None;
         if let Some(before) = before {
             invites.delete(before.id).await?;
+            key_scopes = before.key_scopes;
         }
         let new = NewInvite {
             email: doc.email.clone(),
             role,
             workspaces: wanted.into_iter().collect(),
-            key_scopes: None,
+            key_scopes,
         };
         let (_, token) = invites.create(new).await?;
         let link = self.control.settings().invite_link(&token);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ControlError, CredentialChange, IntegrationChange, NewIntegration, NewVirtualKey, Result,
-    VirtualKeyChange, check, credential,
+    VirtualKeyChange, check, credential, masking,
 };
 
 impl Run<'_> {
@@ -213,6 +213,11 @@ impl Run<'_> {
         let settings = match settings {
             None => None,
             Some(settings) => {
+                if let Some(name) = masking::open_secret(settings, is_source) {
+                    let message =
+                        format!("{name} may hold a secret: put {{env: …}} or {{file: …}} there");
+                    return Err(ControlError::invalid("settings", message));
+                }
                 let mut settings = settings.clone();
                 self.resolve(&mut settings)?;
                 let parsed = serde_json::from_value(settings);
@@ -226,10 +231,9 @@ impl Run<'_> {
 
     /// Puts secrets where their sources stand.
     fn resolve(&mut self, value: &mut Value) -> Result<()> {
+        let is_source = is_source(value);
         match value {
-            Value::Object(object) => {
-                let is_source = object.len() == 1
-                    && object.keys().all(|name| ["env", "file"].contains(&name.as_str()));
+            Value::Object(_) => {
                 if is_source && let Ok(source) = serde_json::from_value(value.clone()) {
                     let secret: Secret<String> = self.secret("settings", &source)?;
                     *value = Value::String(secret.danger_expose().clone());
@@ -242,6 +246,16 @@ impl Run<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a value of the settings names where a secret is.
+fn is_source(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| {
+        let is_named = |(name, place): (&String, &Value)| {
+            ["env", "file"].contains(&name.as_str()) && place.is_string()
+        };
+        object.len() == 1 && object.iter().all(is_named)
+    })
 }
 
 fn new_integration(

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Output};
 
-use portcullis_testkit::{client, process::Setup};
+use portcullis_testkit::{client, process::Setup, token::TokenSigner};
 use serde_json::json;
 
 use crate::world::{
@@ -179,12 +179,70 @@ organisations:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_document_does_not_name_stays() {
+    let world = World::start(crate::world::Engine::Sqlite).await;
+    let setup = world.gate.setup();
+    let apply = |fields: &str| {
+        let document = format!("organisations: [{{slug: acme, {fields}}}]");
+        let applied = apply(setup, &document, &[]);
+        assert!(applied.status.success(), "{document}: {}{}", out(&applied), err(&applied));
+        out(&applied)
+    };
+    let jwks = TokenSigner::p256("k").jwks();
+    let issuer = |fields: &str| {
+        apply(&format!("token_issuer: {{jwks: {jwks}, {fields}}}"));
+    };
+    let shown = || async { succeed(world.get("/v1/admin/organisation/token-issuer")).await };
+    issuer("issuer: 'https://id.acme.test', audience: gate, scopes: [logs.view]");
+    issuer("scopes: [models.list]");
+    let kept = shown().await;
+    assert_eq!(kept["issuer"], "https://id.acme.test", "{kept}");
+    assert_eq!((&kept["audience"], &kept["scopes"]), (&json!("gate"), &json!(["models.list"])));
+    issuer("audience: null");
+    let opened = shown().await;
+    assert_eq!(opened["issuer"], "https://id.acme.test", "{opened}");
+    assert_eq!((&opened["audience"], &opened["scopes"]), (&json!(null), &json!(["models.list"])));
+
+    apply("workspaces: [{slug: ws-one}]");
+    let body = json!({"email": "ann@acme.test", "role": "admin",
+        "workspaces": [{"id": "ws-one", "role": "manager"}],
+        "workspace_api_key_details": {"scopes": ["completions.write"]}});
+    succeed(world.post("/v1/admin/users/invites", &body)).await;
+    let pending = || async {
+        let path = "/v1/admin/users/invites?status=pending";
+        let list = succeed(world.get(path)).await;
+        assert_eq!(list["total"], 1, "{list}");
+        list["data"][0].clone()
+    };
+    let before = pending().await;
+    apply("users: [{email: ann@acme.test}]");
+    assert_eq!(pending().await, before);
+    apply("users: [{email: ann@acme.test, role: member}]");
+    let after = pending().await;
+    assert_eq!(after["role"], "member", "{after}");
+    assert_eq!(after["workspaces"], before["workspaces"], "{after}");
+    let told = apply("users: [{email: ann@acme.test, workspaces: {ws-one: member}}]");
+    let after = pending().await;
+    assert_eq!(after["role"], "member", "{after}");
+    assert_eq!(after["workspaces"][0]["role"], "member", "{after}");
+    // The key that the invite promised is made.
+    let token = told.split_once('#').unwrap().1.split_whitespace().next().unwrap();
+    let body = json!({"token": token, "password": "three blind mice"});
+    let accept = client::post(world.gate.url("/auth/invites/accept")).json(&body);
+    let accepted = succeed(accept).await;
+    assert_eq!(accepted["api_keys"].as_array().unwrap().len(), 1, "keys");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_document_that_makes_no_sense_is_refused_with_its_place() {
     let setup = Setup::new();
     setup.init();
     fs::write(setup.data_dir().with_file_name("there.key"), "x").unwrap();
     let key = |field: &str| {
         format!("organisations: [{{slug: acme, workspaces: [{{slug: ws-a, {field}}}]}}]")
+    };
+    let with = |settings: &str| {
+        key(&format!("virtual_keys: [{{slug: a, provider: openai, settings: {{{settings}}}}}]"))
     };
     for (document, what) in [
         ("organisations: 5".to_owned(), "document.yaml"),
@@ -202,6 +260,12 @@ async fn a_document_that_makes_no_sense_is_refused_with_its_place() {
         (key("virtual_keys: [{slug: a, provider: openai, key: {env: NOT_SET_1}}]"), "NOT_SET_1"),
         (key("virtual_keys: [{slug: a, provider: no, key: {env: HOME}}]"), "known provider"),
         (key("virtual_keys: [{slug: a, key: {env: HOME}}]"), "provider: is needed"),
+        (with("aws_secret_access_key: plain"), "settings: aws_secret_access_key may hold a secret"),
+        (with("azure_ad_token: plain"), "settings: azure_ad_token may hold a secret"),
+        (with("custom_headers: {x-a: {env: HOME}, x-b: plain}"), "custom_headers may hold"),
+        (with("custom_host: 'https://me:plain@host.test'"), "custom_host may hold"),
+        (with("pins: [{env: HOME}, 5]"), "pins may hold a secret"),
+        (with("custom_host: 'https://host.test', azure_ad_token: {env: NOT_SET_2}"), "NOT_SET_2"),
         (key("api_keys: [{name: a, scopes: [nonsense]}]"), "API key a: scopes"),
         (key("api_keys: [{name: a, scopes: [], permissions: {}}]"), "not both"),
         (key("api_keys: [{name: a, write_to: there.key}]"), "is there already"),

@@ -9,7 +9,7 @@ use portcullis_runtime::{SystemClock, SystemDice};
 use portcullis_store::{LogRow, Tx};
 use serde_json::{Value, json};
 
-use super::{Admin, Credential};
+use super::{Admin, Credential, Somebody};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_works_from_its_addresses_only() {
@@ -84,6 +84,55 @@ async fn members_can_be_shown_their_own_calls_only() {
     assert_eq!(seen(&Credential::Key(admin.master.clone())).await.0, 3);
     let after = format!("GET /v1/logs?after={others}");
     assert_eq!(admin.call_as(&one.session, &after, &Value::Null).await.status, 400);
+}
+
+/// Whoever sees their own calls only gets no sight of others' by way of a key or a role.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_shown_their_own_calls_only_makes_a_key_that_sees_more() {
+    let admin = Admin::start().await;
+    let organisation = admin.workspace.organisation_id;
+    let roles = json!({"manager": {"own_data_only": true}, "member": {"own_data_only": false}});
+    admin.ok("PUT /v1/admin/organisation", json!({"settings": {"roles": roles}})).await;
+    let member = OrganisationRole::Member;
+    let places = [(&admin.workspace, WorkspaceRole::Manager)];
+    let manager = admin.somebody("manager", organisation, member, &places).await;
+    let other = admin.somebody("other", organisation, member, &places).await;
+    let outside = admin.somebody("outside", organisation, member, &[]).await;
+    let workspace = admin.workspace.id.to_string();
+    let sight = ScopeSet::parse(["logs.view"]).unwrap();
+    let kind = ApiKeyKind::WorkspaceService;
+    let (seeing, _) = admin.key(&admin.workspace, kind, sight).await;
+    let (blind, _) = admin.key(&admin.workspace, kind, ScopeSet::EMPTY).await;
+    let new = |user: Option<&Somebody>, scopes: &[&str]| {
+        let user = user.map(|user| user.id.to_string());
+        json!({"name": "x", "workspace_id": workspace, "user_id": user, "scopes": scopes})
+    };
+    let (service, user) =
+        ("POST /v1/api-keys/workspace/service", "POST /v1/api-keys/workspace/user");
+    let people = format!("/v1/admin/workspaces/{workspace}/users");
+    let add = |role: &str| json!({"users": [{"id": outside.id, "role": role}]});
+    let by_id = |verb: &str, id: &str| format!("{verb} /v1/api-keys/{id}");
+    for (call, body, status) in [
+        (service.to_owned(), new(None, &["logs.view"]), 400),
+        (service.to_owned(), new(None, &["logs.list"]), 400),
+        (service.to_owned(), new(None, &["logs.export"]), 400),
+        (service.to_owned(), new(None, &["analytics.view"]), 400),
+        (service.to_owned(), new(None, &["completions.write", "logs.write"]), 200),
+        (user.to_owned(), new(Some(&other), &["logs.view"]), 400),
+        (user.to_owned(), new(Some(&manager), &["logs.view"]), 200),
+        (by_id("PUT", &blind), json!({"scopes": ["logs.view"]}), 400),
+        (by_id("PUT", &blind), json!({"scopes": ["virtual_keys.list"]}), 200),
+        (by_id("PUT", &seeing), json!({"name": "mine"}), 403),
+        (format!("POST /v1/api-keys/{seeing}/rotate"), json!({}), 403),
+        (by_id("DELETE", &seeing), Value::Null, 200),
+        // A member would see everybody's calls here.
+        (format!("POST {people}"), add("member"), 400),
+        (format!("POST {people}"), add("manager"), 200),
+        (format!("PUT {people}/{}", outside.id), json!({"role": "member"}), 400),
+    ] {
+        let reply = admin.call_as(&manager.session, &call, &body).await;
+        assert_eq!(reply.status, status, "{call} {body}: {}", reply.body);
+    }
 }
 
 impl Admin {

@@ -17,6 +17,7 @@ mod permission;
 mod resource;
 mod tenancy;
 mod token;
+mod trickle;
 
 use std::{
     collections::HashMap,
@@ -235,6 +236,18 @@ impl Admin {
         body: String,
         headers: &[(&str, &str)],
     ) -> (Reply, HeaderMap) {
+        self.ask_with(credential, method, path, Body::from(body), headers).await
+    }
+
+    /// The same with a body of any kind.
+    pub(crate) async fn ask_with(
+        &self,
+        credential: &Credential,
+        method: Method,
+        path: &str,
+        body: Body,
+        headers: &[(&str, &str)],
+    ) -> (Reply, HeaderMap) {
         let mut request = Request::builder().method(method).uri(path);
         request = match credential {
             Credential::Nobody => request,
@@ -250,7 +263,7 @@ impl Admin {
                 value.parse().unwrap(),
             );
         }
-        let mut request = request.body(Body::from(body)).unwrap();
+        let mut request = request.body(body).unwrap();
         request.extensions_mut().insert(Peer(CLIENT.parse().unwrap()));
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = answer.into_parts();

@@ -1,6 +1,6 @@
 //! Invites: used once, in time, and worth what whoever sent them may give at that moment.
 
-use portcullis_domain::{OrganisationRole, ScopeSet, WorkspaceRole};
+use portcullis_domain::{Clock as _, OrganisationRole, ScopeSet, WorkspaceRole};
 use serde_json::{Value, json};
 
 use super::PASSWORD;
@@ -127,6 +127,13 @@ async fn an_invite_is_worth_what_its_sender_may_give_when_it_is_accepted() {
     let (_, of_key) = invite(&admin, &Credential::Key(key), body("three")).await;
     admin.ok(&format!("DELETE /v1/api-keys/{id}"), Value::Null).await;
     assert_eq!(accept(&admin, &of_key, PASSWORD).await.status, 404);
+
+    let (id, key) = admin.key(&admin.workspace, kind, ScopeSet::all()).await;
+    let soon = admin.clock.now().plus_millis(60_000).to_string();
+    admin.ok(&format!("PUT /v1/api-keys/{id}"), json!({"expires_at": soon})).await;
+    let (_, of_expired) = invite(&admin, &Credential::Key(key), body("late")).await;
+    admin.clock.put_forward(60_001);
+    assert_eq!(accept(&admin, &of_expired, PASSWORD).await.status, 404);
 
     // And nobody sends what they may not give.
     let (call, admin_sends) = ("POST /v1/admin/users/invites", sender("last").await.session);

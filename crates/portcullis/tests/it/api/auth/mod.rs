@@ -2,6 +2,7 @@
 
 mod invite;
 mod personal_key;
+mod replacement;
 mod session;
 mod sign_in;
 
