@@ -203,10 +203,11 @@ CREATE INDEX logs_of_workspace ON logs (workspace_id, created_at, id);
 CREATE INDEX logs_of_api_key ON logs (api_key_id, created_at);
 CREATE INDEX logs_of_trace ON logs (organisation_id, trace_id);
 
-CREATE TABLE log_contents (
+CREATE TABLE log_bodies (
     log_id BYTEA NOT NULL,
+    part TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     organisation_id BYTEA NOT NULL,
     sealed BYTEA NOT NULL,
-    PRIMARY KEY (log_id, created_at)
+    PRIMARY KEY (log_id, part, created_at)
 ) PARTITION BY RANGE (created_at);

@@ -82,14 +82,16 @@ CREATE TABLE sign_in_attempts (
 ) STRICT;
 CREATE INDEX sign_in_attempts_by_age ON sign_in_attempts (last_at);
 
--- Who signs tokens that serve as API keys of an organisation. `keys` is what its URL answered last.
+-- Who signs tokens that serve as API keys of an organisation. `fetched` is what its URL answered.
 CREATE TABLE token_issuers (
     organisation_id BLOB NOT NULL PRIMARY KEY REFERENCES organisations (id),
     jwks_url TEXT,
-    keys TEXT NOT NULL,
+    jwks TEXT,
     issuer TEXT,
     audience TEXT,
     scopes TEXT NOT NULL,
+    fetched TEXT,
+    fetched_at INTEGER,
     fetch_error TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL

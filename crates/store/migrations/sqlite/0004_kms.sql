@@ -36,4 +36,4 @@ CREATE TABLE vault_work (
 ) STRICT;
 
 -- By the data key in the envelope's header: what is sealed under one is found and counted.
-CREATE INDEX log_contents_by_data_key ON log_contents (organisation_id, substr(sealed, 6, 16));
+CREATE INDEX log_bodies_by_data_key ON log_bodies (organisation_id, substr(sealed, 6, 16));

@@ -1,11 +1,14 @@
 //! Migrations.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, slice};
 
 use portcullis_store::Error;
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
-use crate::support::{World, on_both_engines};
+use crate::{
+    logs,
+    support::{World, on_both_engines, sealed},
+};
 
 on_both_engines! {
     async fn migrating_again_does_nothing(world) {
@@ -47,6 +50,47 @@ async fn several_processes_may_migrate_at_once() {
     let (one, two) = (one.unwrap(), two.unwrap());
     let (first, second) = tokio::join!(one.migrate(), two.migrate());
     assert_eq!(first.unwrap(), second.unwrap());
+}
+
+/// A database that was made before a call's content was one value goes on where it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_before_is_brought_up_and_takes_content() {
+    macro_rules! before {
+        ($engine:literal) => {
+            [
+                include_str!(concat!("../../migrations/", $engine, "/0001_first.sql")),
+                include_str!(concat!("../../migrations/", $engine, "/0002_audit.sql")),
+                include_str!(concat!("../../migrations/", $engine, "/0003_access.sql")),
+                include_str!(concat!("../../migrations/", $engine, "/0004_kms.sql")),
+                "CREATE TABLE schema_version (version BIGINT NOT NULL);
+                 INSERT INTO schema_version (version) VALUES (4);",
+            ]
+            .concat()
+        };
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite://{}/portcullis.db", directory.path().display());
+    let mut conn = SqliteConnection::connect(&format!("{sqlite}?mode=rwc")).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(before!("sqlite"))).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    let postgres = tokio::task::spawn_blocking(|| {
+        portcullis_testkit::postgres::Postgres::shared().fresh_database()
+    });
+    let postgres = postgres.await.unwrap();
+    let mut conn = PgConnection::connect(&postgres).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(before!("postgres"))).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+
+    for (url, directory) in [(sqlite, Some(directory)), (postgres, None)] {
+        let world = World::open(url, directory).await;
+        let tenant = world.tenant("acme").await;
+        let (log, content) = (logs::draw(&world, &tenant), sealed(3));
+        let refused = logs::insert(&world, slice::from_ref(&log), &[(log.id, &content)]).await;
+        assert_eq!(refused, []);
+        let mut reader = world.db.read().await.unwrap();
+        let found = reader.tenant(tenant.organisation.id).logs().content(log.id).await.unwrap();
+        assert_eq!(found, Some(content));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

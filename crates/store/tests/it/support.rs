@@ -82,7 +82,7 @@ impl World {
         Self::open(fresh.await.unwrap(), None).await
     }
 
-    async fn open(url: String, directory: Option<TempDir>) -> Self {
+    pub(crate) async fn open(url: String, directory: Option<TempDir>) -> Self {
         let time = Arc::new(Stopped(AtomicI64::new(1_800_000_000_000_000)));
         let db = Db::connect(&url, Self::options(&time)).await.unwrap();
         db.migrate().await.unwrap();
