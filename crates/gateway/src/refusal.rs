@@ -8,8 +8,9 @@ use serde_json::json;
 
 use crate::header;
 
-/// The answer to a call that cannot be served; `retry_count` as of `Closing`. One body serves every client: `error` for the
-/// OpenAI SDKs, `type` for Anthropic's, `status` and `message` for Portkey's.
+/// The answer to a call that cannot be served. One body serves every client: `error` for the OpenAI
+/// SDKs, `type` for Anthropic's, `status` and `message` for Portkey's. `retry_count` is what
+/// `Closing` says.
 pub(crate) fn respond(
     fault: &Fault,
     trace_id: &HeaderValue,

@@ -23,9 +23,9 @@ const VERSION: u8 = 1;
 /// What an entry says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A provider is about to be called. Payload: the log, see `codec.rs`.
+    /// A provider is about to be called. Payload: the log, see `codec`.
     Opened = 1,
-    /// The call ended. Payload: the log, see `codec.rs`; in dead-letter files its JSON, where it
+    /// The call ended. Payload: the log, see `codec`; in dead-letter files its JSON, where it
     /// could be read.
     Closed = 2,
     /// Sealed content of the call whose closed entry follows in the same file.

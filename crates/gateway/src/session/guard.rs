@@ -6,7 +6,6 @@ use portcullis_domain::{
     ApiKey, Clock, Fault, FaultKind, Live, OrganisationId, Scope, Snapshot, Timestamp, TokenIssuer,
     VirtualKey, WorkspaceId,
 };
-
 use portcullis_vault::Vault;
 use tokio::time::timeout;
 

@@ -36,7 +36,7 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         let text = "No API key. Send it as 'x-portkey-api-key' or as 'Authorization: Bearer'";
         return Err(Fault::client(FaultKind::KeyUnknown, text));
     };
-    let key = &find_key(parts, &accepted, token)?;
+    let key = find_key(parts, &accepted, token)?;
     let snapshot = &accepted.snapshot;
     if key.is_expired(accepted.at) {
         return Err(Fault::client(FaultKind::KeyExpired, "API Key expired"));
@@ -46,7 +46,7 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         return Err(Fault::client(FaultKind::AddressRefused, text));
     }
     // A person's key does what the person may do now.
-    let (scopes, _) = snapshot.scopes_of(key);
+    let (scopes, _) = snapshot.scopes_of(&key);
     let allowed = |scope| scopes.contains(scope);
     let may = allowed(Scope::CompletionsWrite)
         || (accepted.endpoint == Endpoint::ListModels
@@ -61,11 +61,11 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
         return Err(fault.with_detail("the key's organisation or workspace is gone"));
     };
-    refuse_unsaved(key, workspace, &accepted.headers)?;
+    refuse_unsaved(&key, workspace, &accepted.headers)?;
     let member = key.user_id.and_then(|user| snapshot.member(key.organisation_id, user));
     Ok(Identified {
         member: member.cloned(),
-        key: Arc::clone(key),
+        key,
         organisation: Arc::clone(organisation),
         workspace: Arc::clone(workspace),
         provider_secret: presented.provider_secret,

@@ -7,6 +7,7 @@ mod aws;
 mod emulator;
 mod proxy;
 mod replay;
+mod serving;
 mod sign;
 mod transit;
 

@@ -14,11 +14,9 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use socket2::SockRef;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::{AbortHandle, JoinSet},
-};
+use tokio::net::TcpStream;
 
+use super::serving::{Port, Serving};
 use crate::client;
 
 /// What becomes of a call.
@@ -67,7 +65,7 @@ pub struct Seen {
 pub struct FaultProxy {
     url: String,
     state: Arc<State>,
-    task: AbortHandle,
+    _serving: Serving,
 }
 
 struct State {
@@ -115,17 +113,16 @@ impl FaultProxy {
     /// # Panics
     /// When no port is free.
     pub async fn before(behind: &str) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let port = Port::take().await;
         let state = Arc::new(State {
             behind: behind.to_owned(),
             seen: Mutex::default(),
             answers: Mutex::default(),
             faults: Mutex::default(),
         });
-        #[expect(clippy::disallowed_methods, reason = "aborted when the proxy is dropped")]
-        let task = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
-        Self { url: format!("http://127.0.0.1:{port}"), state, task }
+        let (url, shared) = (port.url.clone(), Arc::clone(&state));
+        let serving = port.serve(move |stream| connection(stream, Arc::clone(&shared)));
+        Self { url, state, _serving: serving }
     }
 
     /// Where it is.
@@ -170,27 +167,6 @@ impl FaultProxy {
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
         self.state.faults.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for FaultProxy {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    // Owning the connections here means that aborting this task ends them all.
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, Arc::clone(&state)));
-                }
-            }
-            Some(_) = connections.join_next() => {}
-        }
     }
 }
 

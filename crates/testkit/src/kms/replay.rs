@@ -5,20 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use serde_json::{Value, json};
-use tokio::{
-    net::TcpListener,
-    task::{AbortHandle, JoinSet},
-};
+
+use super::serving::{Port, Serving, speak};
 
 /// Plays exchanges in order, each once. What is asked otherwise is answered 599 and remembered.
 /// Dropping it ends it.
 pub struct Replay {
     url: String,
     state: Arc<Mutex<State>>,
-    task: AbortHandle,
+    _serving: Serving,
 }
 
 #[derive(Default)]
@@ -36,17 +33,19 @@ impl Replay {
     /// # Panics
     /// When no port is free or the exchanges are no list.
     pub async fn of(exchanges: &Value) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
-        let url = format!("http://127.0.0.1:{port}");
+        let port = Port::take().await;
+        let url = port.url.clone();
         let text = exchanges.to_string().replace("{url}", &url);
         let exchanges: Value = serde_json::from_str(&text).expect("it was JSON");
         let mut left = exchanges.as_array().expect("a list of exchanges").clone();
         left.reverse();
         let state = Arc::new(Mutex::new(State { left, ..State::default() }));
-        #[expect(clippy::disallowed_methods, reason = "aborted when this is dropped")]
-        let task = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
-        Self { url, state, task }
+        let shared = Arc::clone(&state);
+        let serving = port.serve(move |stream| {
+            let state = Arc::clone(&shared);
+            speak(stream, move |request| answer(request, Arc::clone(&state)))
+        });
+        Self { url, state, _serving: serving }
     }
 
     /// Where it is.
@@ -67,32 +66,6 @@ impl Replay {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(state.wrong.is_empty(), "{}", state.wrong.join("\n"));
         assert!(state.left.is_empty(), "never asked: {:?}", state.left);
-    }
-}
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                let state = Arc::clone(&state);
-                connections.spawn(async move {
-                    let service = service_fn(move |request| answer(request, Arc::clone(&state)));
-                    // A client that goes away is not worth a word.
-                    let _gone = http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
     }
 }
 

@@ -15,19 +15,16 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use serde_json::{Value, json};
-use tokio::{
-    net::TcpListener,
-    task::{AbortHandle, JoinSet},
-};
+
+use super::serving::{Port, Serving, speak};
 
 /// The engine, mounted at `transit`, with a key of that name. Dropping it ends it.
 pub struct Transit {
     url: String,
     state: Arc<State>,
-    task: AbortHandle,
+    _serving: Serving,
 }
 
 struct State {
@@ -48,8 +45,7 @@ impl Transit {
     /// # Panics
     /// When no port is free.
     pub async fn start(token: &str, latency: Duration) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
+        let port = Port::take().await;
         let mut key = [0; 32];
         rand::fill(&mut key).expect("random bytes");
         let state = Arc::new(State {
@@ -59,9 +55,12 @@ impl Transit {
             seen: Mutex::default(),
             plaintexts: Mutex::default(),
         });
-        #[expect(clippy::disallowed_methods, reason = "aborted when this is dropped")]
-        let task = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
-        Self { url: format!("http://127.0.0.1:{port}"), state, task }
+        let (url, shared) = (port.url.clone(), Arc::clone(&state));
+        let serving = port.serve(move |stream| {
+            let state = Arc::clone(&shared);
+            speak(stream, move |request| answer(request, Arc::clone(&state)))
+        });
+        Self { url, state, _serving: serving }
     }
 
     /// What a connection to it is told.
@@ -78,32 +77,6 @@ impl Transit {
     /// Every data key that it saw in the clear.
     pub fn plaintexts(&self) -> Vec<Vec<u8>> {
         lock(&self.state.plaintexts).clone()
-    }
-}
-
-impl Drop for Transit {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                let state = Arc::clone(&state);
-                connections.spawn(async move {
-                    let service = service_fn(move |request| answer(request, Arc::clone(&state)));
-                    // A client that goes away is not worth a word.
-                    let _gone = http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
     }
 }
 
