@@ -8,7 +8,7 @@ use std::sync::{
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk};
 use portcullis_domain::{DataKeyId, Dice, OrganisationId, Sealed, SealedPlace, Secret, Timestamp};
 
-use crate::{OpenError, SealError, envelope, kms::DATA_KEY_LEN, readings::Readings};
+use crate::{OpenError, SealError, VaultError, envelope, kms::DATA_KEY_LEN, readings::Readings};
 
 /// One organisation's data keys in the clear. It seals with the active one and opens with any.
 /// Hold it for one piece of work; ask the vault again for the next, so that keys which the KMS
@@ -18,6 +18,8 @@ pub struct KeyRing {
     pub(crate) loaded_at: Timestamp,
     pub(crate) active: Arc<DataKey>,
     pub(crate) others: Vec<Arc<DataKey>>,
+    /// Data keys that could not be unwrapped when the ring was loaded, and why.
+    pub(crate) absent: Vec<(DataKeyId, VaultError)>,
     pub(crate) dice: Arc<dyn Dice>,
     pub(crate) readings: Readings,
 }
@@ -27,6 +29,8 @@ pub struct KeyRing {
 pub(crate) struct DataKey {
     pub(crate) id: DataKeyId,
     pub(crate) uses: Arc<Uses>,
+    /// When its KMS did so.
+    pub(crate) unwrapped_at: Timestamp,
     /// Before the page: it ends before the page is given back.
     lock: Option<region::LockGuard>,
     page: Box<Page>,
@@ -127,6 +131,12 @@ impl KeyRing {
         self.key_of(sealed).is_some()
     }
 
+    /// Why the data key is missing that a value claims to be sealed with.
+    pub(crate) fn absence(&self, sealed: &Sealed) -> Option<&VaultError> {
+        let id = envelope::data_key_id(sealed)?;
+        self.absent.iter().find(|(absent, _)| *absent == id).map(|(_, error)| error)
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Arc<DataKey>> {
         std::iter::once(&self.active).chain(&self.others)
     }
@@ -146,6 +156,7 @@ impl DataKey {
         id: DataKeyId,
         plaintext: &Secret<Vec<u8>>,
         uses: Arc<Uses>,
+        unwrapped_at: Timestamp,
     ) -> Option<Self> {
         let plaintext = plaintext.danger_expose();
         if plaintext.len() != DATA_KEY_LEN {
@@ -155,7 +166,7 @@ impl DataKey {
         // Locked before the key is there. Without the right to lock, `process` says so at start.
         let lock = region::lock(&raw const *page, size_of::<Page>()).ok();
         page.0 = Some(Prk::new_less_safe(HKDF_SHA256, plaintext));
-        Some(Self { id, uses, lock, page })
+        Some(Self { id, uses, unwrapped_at, lock, page })
     }
 
     /// Whether its memory is kept out of swap by a lock of its own.

@@ -119,7 +119,7 @@ impl Vault {
             self.persist_uses(&live.ring).await;
             // Who is loading now will replace the ring anyway.
             let Ok(_loading) = slot.loading.try_lock() else { continue };
-            if !self.usable(&live.ring).contains(&self.clock.now()) {
+            if !self.usable(live.ring.loaded_at).contains(&self.clock.now()) {
                 slot.live.store(None);
                 tracing::debug!(?organisation, "dropped data keys that nobody asked for");
             }
@@ -179,7 +179,8 @@ impl Vault {
         if let (Ok(ring), Some(id)) = (&loaded, wanted)
             && ring.key(id).is_none()
         {
-            loading.miss(id, now);
+            // From now, not from when it began: a KMS that is down makes the next one wait as long.
+            loading.miss(id, self.clock.now());
         }
         loaded
     }
@@ -222,7 +223,7 @@ impl Vault {
         let failure = Failure { error: error.clone(), attempts, pause: now..again };
         slot.failure.store(Some(Arc::new(failure)));
         let old = slot.live.load_full().map(|live| Arc::clone(&live.ring));
-        match old.map(|ring| (self.usable(&ring), ring)) {
+        match old.map(|ring| (self.usable(ring.loaded_at), ring)) {
             Some((usable, ring)) if error.is_transient() && usable.contains(&now) => {
                 let live = Live { ring: Arc::clone(&ring), fresh: usable, refresh_at: again };
                 slot.live.store(Some(Arc::new(live)));
@@ -238,10 +239,9 @@ impl Vault {
         }
     }
 
-    /// When a ring may be used at most.
-    fn usable(&self, ring: &KeyRing) -> Range<Timestamp> {
-        let end = ring.loaded_at.after(self.settings.lifetime).after(self.settings.grace);
-        ring.loaded_at..end
+    /// When keys may be used at most that a KMS unwrapped at `from`.
+    fn usable(&self, from: Timestamp) -> Range<Timestamp> {
+        from..from.after(self.settings.lifetime).after(self.settings.grace)
     }
 
     /// Doubles with each attempt.
@@ -299,9 +299,9 @@ impl Vault {
         let loaded_at = self.clock.now();
         let wrapped = loading.known.active().ok_or(VaultError::NoActiveKey)?;
         let plaintext = self.unwrap(wrapped, keepers).await?;
-        let active = Arc::new(data_key(wrapped, &plaintext, old)?);
+        let active = Arc::new(self.data_key(wrapped, &plaintext, old)?);
         let seal_key = &wrapped.wrapping;
-        let mut others = Vec::new();
+        let (mut others, mut absent) = (Vec::new(), Vec::<(&WrappedDataKey, VaultError)>::new());
         for wrapped in &loading.known.keys {
             let is_needed = match wrapped.state {
                 DataKeyState::Active => false,
@@ -320,17 +320,50 @@ impl Vault {
                 others.push(Arc::clone(held));
                 continue;
             }
-            match self.unwrap(wrapped, keepers).await.and_then(|key| data_key(wrapped, &key, old)) {
+            // A key service that is down is asked once, not for each of the keys that it wrapped.
+            let down = absent.iter().find(|(other, error)| {
+                error.is_transient() && other.wrapping.connection == wrapped.wrapping.connection
+            });
+            let unwrapped = match down {
+                Some((_, error)) => Err(error.clone()),
+                None => self.unwrap(wrapped, keepers).await,
+            };
+            match unwrapped.and_then(|key| self.data_key(wrapped, &key, old)) {
                 Ok(key) => others.push(Arc::new(key)),
-                Err(error) if error.is_transient() => return Err(error),
-                // One lost old key must not close everything that newer ones sealed.
+                Err(error) if error.is_transient() && is_proved => return Err(error),
+                // One old key that is lost, or whose own KMS is down, must not close everything that
+                // newer ones sealed. What is held of it serves on within the grace.
                 Err(error) => {
-                    warn!(?organisation, id = %wrapped.id, %error, "an older data key is lost");
+                    warn!(?organisation, id = %wrapped.id, %error, "an older data key is missing");
+                    let held = old.and_then(|ring| ring.key(wrapped.id));
+                    let held = held.filter(|key| {
+                        error.is_transient() && self.usable(key.unwrapped_at).contains(&loaded_at)
+                    });
+                    others.extend(held.cloned());
+                    absent.push((wrapped, error));
                 }
             }
         }
+        let absent = absent.into_iter().map(|(wrapped, error)| (wrapped.id, error)).collect();
         let (dice, readings) = (Arc::clone(&self.dice), Readings::default());
-        Ok(KeyRing { organisation, loaded_at, active, others, dice, readings })
+        Ok(KeyRing { organisation, loaded_at, active, others, absent, dice, readings })
+    }
+
+    /// Makes an unwrapped key usable, carrying on the use count of the ring before.
+    fn data_key(
+        &self,
+        wrapped: &WrappedDataKey,
+        plaintext: &Secret<Vec<u8>>,
+        old: Option<&KeyRing>,
+    ) -> Result<DataKey, VaultError> {
+        let before = old.and_then(|ring| ring.key(wrapped.id));
+        let uses = before.map_or_else(Arc::<Uses>::default, |key| Arc::clone(&key.uses));
+        uses.stored.fetch_max(wrapped.uses, Ordering::Relaxed);
+        let unwrapped_at = self.clock.now();
+        DataKey::try_new(wrapped.id, plaintext, uses, unwrapped_at).ok_or_else(|| {
+            let detail = format!("data key {} does not have {DATA_KEY_LEN} bytes", wrapped.id);
+            KmsError::new(KmsOperation::Unwrap, KmsFailure::Corrupt, detail).into()
+        })
     }
 
     fn is_worn(&self, key: &WrappedDataKey) -> bool {
@@ -424,19 +457,4 @@ impl Loading {
         self.missed.truncate(MOST_MISSED - 1);
         self.missed.push((id, now));
     }
-}
-
-/// Makes an unwrapped key usable, carrying on the use count of the ring before.
-fn data_key(
-    wrapped: &WrappedDataKey,
-    plaintext: &Secret<Vec<u8>>,
-    old: Option<&KeyRing>,
-) -> Result<DataKey, VaultError> {
-    let before = old.and_then(|ring| ring.key(wrapped.id));
-    let uses = before.map_or_else(Arc::<Uses>::default, |key| Arc::clone(&key.uses));
-    uses.stored.fetch_max(wrapped.uses, Ordering::Relaxed);
-    DataKey::try_new(wrapped.id, plaintext, uses).ok_or_else(|| {
-        let detail = format!("data key {} does not have {DATA_KEY_LEN} bytes", wrapped.id);
-        KmsError::new(KmsOperation::Unwrap, KmsFailure::Corrupt, detail).into()
-    })
 }

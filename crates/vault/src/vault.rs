@@ -235,6 +235,11 @@ impl Vault {
         if !ring.holds_key_of(sealed) {
             let wanted = envelope::data_key_id(sealed);
             ring = self.load_unless_held(place.organisation, wanted).await?;
+            if !ring.holds_key_of(sealed)
+                && let Some(error) = ring.absence(sealed)
+            {
+                return Err(error.clone());
+            }
         }
         ring.open(place, sealed).map_err(|error| {
             self.counters.refused();

@@ -142,6 +142,43 @@ async fn a_lost_former_key_is_told_and_does_not_keep_new_values_from_being_seale
 }
 
 #[tokio::test]
+async fn a_former_key_service_that_is_down_closes_only_what_it_alone_can_open() {
+    let stage = Stage::new();
+    let (former, new) = (TestKms::new(2), TestKms::new(3));
+    stage.connect(1, &former).await;
+    let old = stage.vault.seal(&place(1), b"canary").await.unwrap();
+    stage.work().await;
+    former.fail(Some(KmsFailure::Unreachable));
+    stage.connect(1, &new).await;
+    stage.work().await;
+    stage.vault.rotate(organisation(1)).await.unwrap();
+    let fresh = stage.vault.seal(&place(1), b"canary").await.unwrap();
+    // The node that holds the old key goes on for its grace, twenty minutes in all.
+    for minute in 0..60 {
+        stage.clock.advance(MINUTE);
+        stage.vault.refresh_due().await;
+        stage.reads(&place(1), &fresh).await;
+        let opened = stage.vault.open(&place(1), &old).await;
+        match opened {
+            Ok(_) => assert!(minute < 20, "{minute}"),
+            Err(error) => {
+                assert!(minute >= 18, "{minute}: {error}");
+                assert_eq!(error.kms_failure(), Some(KmsFailure::Unreachable), "{error}");
+            }
+        }
+    }
+    // A node that has just started serves what the new key wraps.
+    let node = stage.another_node();
+    node.reads(&place(1), &fresh).await;
+    let error = node.vault.open(&place(1), &old).await.err().unwrap();
+    assert_eq!(error.kms_failure(), Some(KmsFailure::Unreachable), "{error}");
+    former.fail(None);
+    stage.clock.advance(MINUTE);
+    node.reads(&place(1), &old).await;
+    stage.reads(&place(1), &old).await;
+}
+
+#[tokio::test]
 async fn settings_of_a_connection_that_were_moved_to_another_organisation_are_refused() {
     let stage = Stage::new();
     let own = TestKms::new(2);
