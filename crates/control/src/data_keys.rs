@@ -75,6 +75,7 @@ impl DataKeyStore for StoredDataKeys {
             connection_id: key.wrapping.connection,
             created_at: key.created_at,
             retired_at: None,
+            emptied_at: None,
         };
         write!(self, |tx| tx.data_keys().insert(&row, replaces, reseal).await)
     }
@@ -106,9 +107,10 @@ impl DataKeyStore for StoredDataKeys {
         id: DataKeyId,
         from: DataKeyState,
         to: DataKeyState,
+        at: Timestamp,
     ) -> StoreFuture<'_, bool> {
         let (from, to) = (stored(from), stored(to));
-        write!(self, |tx| tx.data_keys().change_state(organisation, id, from, to).await)
+        write!(self, |tx| tx.data_keys().change_state(organisation, id, from, to, at).await)
     }
 
     fn destroy(
@@ -259,6 +261,7 @@ fn wrapped(row: DataKey) -> WrappedDataKey {
         uses: row.uses,
         created_at: row.created_at,
         retired_at: row.retired_at,
+        emptied_at: row.emptied_at,
     }
 }
 

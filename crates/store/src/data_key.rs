@@ -34,6 +34,8 @@ pub struct DataKey {
     pub created_at: Timestamp,
     /// When another took its place.
     pub retired_at: Option<Timestamp>,
+    /// From when on it has been [`DataKeyState::Empty`], if it is.
+    pub emptied_at: Option<Timestamp>,
 }
 
 /// How a data key is wrapped.
@@ -65,7 +67,7 @@ pub enum DataKeyState {
 macro_rules! columns {
     () => {
         "id, organisation_id, wrapped, kms, kms_key_id, state, uses, connection_id, created_at,
-         retired_at"
+         retired_at, emptied_at"
     };
 }
 
@@ -109,8 +111,8 @@ impl DataKeys<'_, Reader> {
 
 impl DataKeys<'_, Tx> {
     /// Adds `key` as the active one of its organisation and retires `replaces`, provided that
-    /// `replaces` is the active one now (`None`: that there is none). Otherwise nothing changes.
-    /// Either way the answer is the id that is active afterwards. With `reseal`, older keys are
+    /// `replaces` is the active one now (`None`: that there is none). Otherwise it is not added.
+    /// Either way the answer is the id that is active afterwards; and with `reseal`, older keys are
     /// marked to be emptied, and the work is noted.
     ///
     /// Fails with [`Error::Superseded`] when the key was wrapped by another connection than the
@@ -129,7 +131,13 @@ impl DataKeys<'_, Tx> {
         let row = self.0.optional(sql, values![key.organisation_id]).await?;
         let active: Option<DataKeyId> = row.map(|row| row.id("id")).transpose()?;
         match active {
-            Some(active) if Some(active) != replaces => return Ok(active),
+            // Another was faster. What older keys sealed leaves them all the same.
+            Some(active) if Some(active) != replaces => {
+                if reseal {
+                    self.leave_retired(key.organisation_id, key.created_at).await?;
+                }
+                return Ok(active);
+            }
             // An active data key is never removed without its successor.
             None if replaces.is_some() => return Err(Error::Referenced),
             _ => {}
@@ -137,18 +145,14 @@ impl DataKeys<'_, Tx> {
         let retire = "UPDATE data_keys SET state = 'retired', retired_at = $2 WHERE id = $1";
         self.0.execute(retire, values![replaces, key.created_at]).await?;
         if reseal {
-            let mark = "UPDATE data_keys
-                 SET state = 'resealing', retired_at = COALESCE(retired_at, $2)
-                 WHERE organisation_id IS NOT DISTINCT FROM $1 AND state = 'retired'";
-            self.0.execute(mark, values![key.organisation_id, key.created_at]).await?;
-            self.0.vault_work().note(key.organisation_id, "reseal", key.created_at).await?;
+            self.leave_retired(key.organisation_id, key.created_at).await?;
         }
         self.0
             .execute(
                 concat!(
                     "INSERT INTO data_keys (",
                     columns!(),
-                    ") VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, NULL)"
+                    ") VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, NULL, NULL)"
                 ),
                 values![
                     key.id,
@@ -192,17 +196,20 @@ impl DataKeys<'_, Tx> {
         Ok(self.0.execute(sql, values).await? == 1)
     }
 
-    /// Changes a data key's state from one to another. `false` when it was not in the first.
+    /// Changes a data key's state from one to another, at that time. `false` when it was not in the
+    /// first.
     pub async fn change_state(
         &mut self,
         organisation: Option<OrganisationId>,
         id: DataKeyId,
         from: DataKeyState,
         to: DataKeyState,
+        at: Timestamp,
     ) -> Result<bool> {
-        let sql = "UPDATE data_keys SET state = $4
+        let emptied_at = (to == DataKeyState::Empty).then_some(at);
+        let sql = "UPDATE data_keys SET state = $4, emptied_at = $5
              WHERE organisation_id IS NOT DISTINCT FROM $1 AND id = $2 AND state = $3";
-        let values = values![organisation, id, from.name(), to.name()];
+        let values = values![organisation, id, from.name(), to.name(), emptied_at];
         Ok(self.0.execute(sql, values).await? == 1)
     }
 
@@ -250,6 +257,19 @@ impl DataKeys<'_, Tx> {
 }
 
 impl DataKeys<'_, Tx> {
+    /// Marks retired keys to be emptied, and notes the work.
+    async fn leave_retired(
+        &mut self,
+        organisation: Option<OrganisationId>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let mark = "UPDATE data_keys
+             SET state = 'resealing', retired_at = COALESCE(retired_at, $2)
+             WHERE organisation_id IS NOT DISTINCT FROM $1 AND state = 'retired'";
+        self.0.execute(mark, values![organisation, at]).await?;
+        self.0.vault_work().note(organisation, "reseal", at).await
+    }
+
     /// Writes over a wrapped key before its row goes: with as many bytes, so that SQLite does so in
     /// place.
     async fn blank(&mut self, key: &DataKey) -> Result<()> {
@@ -309,5 +329,6 @@ fn read(row: &Row) -> Result<DataKey> {
         connection_id: row.opt_id("connection_id")?,
         created_at: row.instant("created_at")?,
         retired_at: row.opt_instant("retired_at")?,
+        emptied_at: row.opt_instant("emptied_at")?,
     })
 }

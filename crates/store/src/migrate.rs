@@ -24,7 +24,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     2 "0002_audit.sql",
     3 "0003_access.sql",
     4 "0004_kms.sql",
-    5 "0005_content.sql",
+    5 "0005_contents.sql",
 };
 
 const LATEST: i64 = MIGRATIONS.len() as i64;

@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn the_columns_are_in_order_and_the_index_is_of_the_same_text() {
         assert!(SEALED_COLUMNS.is_sorted_by_key(|column| column.table));
-        let sql = include_str!("../migrations/sqlite/0005_content.sql");
+        let sql = include_str!("../migrations/sqlite/0005_contents.sql");
         assert!(sql.contains(&key_of("sealed")), "{}", key_of("sealed"));
     }
 }

@@ -25,6 +25,8 @@ pub struct WrappedDataKey {
     pub created_at: Timestamp,
     /// When another took its place.
     pub retired_at: Option<Timestamp>,
+    /// From when on it has been [`DataKeyState::Empty`], if it is.
+    pub emptied_at: Option<Timestamp>,
 }
 
 /// A data key's ciphertext, and who can unwrap it.
@@ -150,13 +152,14 @@ pub trait DataKeyStore: Send + Sync {
         uses: u64,
     ) -> StoreFuture<'_, ()>;
 
-    /// Changes a data key's state from one to another; `false` if it was not in the first.
+    /// Changes a data key's state from one to another, at that time; `false` if it was not in the first.
     fn change_state(
         &self,
         organisation: Option<OrganisationId>,
         id: DataKeyId,
         from: DataKeyState,
         to: DataKeyState,
+        at: Timestamp,
     ) -> StoreFuture<'_, bool>;
 
     /// Destroys a data key that is [`DataKeyState::Empty`]; `false` if it is not.

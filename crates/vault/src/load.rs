@@ -396,6 +396,7 @@ impl Vault {
                 uses: 0,
                 created_at: self.clock.now(),
                 retired_at: None,
+                emptied_at: None,
             };
             let inserted = self.keys.insert(key, replaces, reseal).await;
             match inserted {

@@ -96,12 +96,12 @@ impl Vault {
         let now = self.clock.now();
         let settled = self.settings.lifetime + self.settings.grace + Duration::from_secs(60);
         for key in &holdings.keys {
-            let wait = match key.state {
+            let (since, wait) = match key.state {
                 DataKeyState::Active | DataKeyState::Retired => continue,
-                DataKeyState::Resealing => settled,
-                DataKeyState::Empty => settled + self.settings.keep_empty,
+                DataKeyState::Resealing => (key.retired_at, settled),
+                DataKeyState::Empty => (key.emptied_at, self.settings.keep_empty),
             };
-            if key.retired_at.is_none_or(|at| at.after(wait) > now) {
+            if since.is_none_or(|at| at.after(wait) > now) {
                 continue;
             }
             let (organisation, id) = (key.organisation, key.id);
@@ -109,7 +109,7 @@ impl Vault {
             match (key.state, under.is_empty()) {
                 (DataKeyState::Resealing, true) => {
                     let to = DataKeyState::Empty;
-                    self.keys.change_state(organisation, id, key.state, to).await?;
+                    self.keys.change_state(organisation, id, key.state, to, now).await?;
                 }
                 (DataKeyState::Empty, true) => {
                     if self.keys.destroy(organisation, id).await? {
@@ -120,7 +120,7 @@ impl Vault {
                 (state, false) => {
                     if state == DataKeyState::Empty {
                         let to = DataKeyState::Resealing;
-                        self.keys.change_state(organisation, id, state, to).await?;
+                        self.keys.change_state(organisation, id, state, to, now).await?;
                     }
                     self.keys.note_work(organisation, crate::WorkKind::Reseal, now).await?;
                 }

@@ -96,6 +96,14 @@ impl Kept {
         if is_current { Ok(()) } else { Err(DataKeyStoreError::ConnectionChanged) }
     }
 
+    fn leave_retired(&mut self, organisation: Option<OrganisationId>, at: Timestamp) {
+        let ours = self.keys.iter_mut().filter(|key| key.organisation == organisation);
+        for old in ours.filter(|key| key.state == DataKeyState::Retired) {
+            old.state = DataKeyState::Resealing;
+        }
+        self.note(organisation, WorkKind::Reseal, at);
+    }
+
     fn note(&mut self, organisation: Option<OrganisationId>, kind: WorkKind, at: Timestamp) {
         let anew = Work {
             organisation,
@@ -152,7 +160,13 @@ impl DataKeyStore for MemoryDataKeys {
                 other.organisation == organisation && other.state == DataKeyState::Active
             });
             match active {
-                Some(active) if Some(active.id) != replaces => return Ok(active.id),
+                Some(active) if Some(active.id) != replaces => {
+                    let active = active.id;
+                    if reseal {
+                        kept.leave_retired(organisation, at);
+                    }
+                    return Ok(active);
+                }
                 Some(active) => {
                     active.state = DataKeyState::Retired;
                     active.retired_at = Some(at);
@@ -160,11 +174,7 @@ impl DataKeyStore for MemoryDataKeys {
                 None => {}
             }
             if reseal {
-                let ours = kept.keys.iter_mut().filter(|key| key.organisation == organisation);
-                for old in ours.filter(|key| key.state == DataKeyState::Retired) {
-                    old.state = DataKeyState::Resealing;
-                }
-                kept.note(organisation, WorkKind::Reseal, at);
+                kept.leave_retired(organisation, at);
             }
             kept.keys.push(key);
             Ok(id)
@@ -204,12 +214,14 @@ impl DataKeyStore for MemoryDataKeys {
         id: DataKeyId,
         from: DataKeyState,
         to: DataKeyState,
+        at: Timestamp,
     ) -> StoreFuture<'_, bool> {
         self.done(|kept| {
             let key = kept.key(organisation, id)?;
             let changes = key.state == from;
             if changes {
                 key.state = to;
+                key.emptied_at = (to == DataKeyState::Empty).then_some(at);
             }
             Ok(changes)
         })

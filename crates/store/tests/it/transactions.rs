@@ -26,6 +26,7 @@ on_both_engines! {
             created_at: tenant.organisation.created_at,
             connection_id: None,
             retired_at: None,
+            emptied_at: None,
         };
         let done: Result<_> =
             world.db.write(async |tx| tx.data_keys().insert(&key, None, false).await).await;

@@ -308,6 +308,23 @@ on_both_engines! {
         assert!(matches!(refused, Err(Error::Referenced)), "{refused:?}");
     }
 
+    async fn a_rotation_that_another_node_was_faster_with_leaves_older_keys_all_the_same(world) {
+        let organisation = Some(world.tenant("acme").await.organisation.id);
+        let keys = [draw(world, organisation), draw(world, organisation), draw(world, organisation)];
+        let done: Result<()> = world.db.write(async |tx| {
+            tx.data_keys().insert(&keys[0], None, false).await?;
+            tx.data_keys().insert(&keys[1], Some(keys[0].id), false).await?;
+            let active = tx.data_keys().insert(&keys[2], Some(keys[0].id), true).await?;
+            assert_eq!(active, keys[1].id);
+            let states: Vec<_> = tx.reader().data_keys().list(organisation).await?;
+            let states: Vec<_> = states.iter().map(|key| key.state).collect();
+            assert_eq!(states, [DataKeyState::Resealing, DataKeyState::Active]);
+            assert_eq!(tx.reader().vault_work().list().await?.len(), 1);
+            Ok(())
+        }).await;
+        done.unwrap();
+    }
+
     async fn emptied_keys_are_destroyed_and_an_organisations_keys_are_erased(world) {
         let tenant = world.tenant("acme").await;
         let organisation = tenant.organisation.id;
@@ -320,8 +337,11 @@ on_both_engines! {
             let (resealing, empty) = (DataKeyState::Resealing, DataKeyState::Empty);
             let id = Some(organisation);
             assert!(!tx.data_keys().destroy(id, first.id).await?, "it may seal something");
-            assert!(!tx.data_keys().change_state(id, second.id, resealing, empty).await?);
-            assert!(tx.data_keys().change_state(id, first.id, resealing, empty).await?);
+            let at = world.time.now();
+            assert!(!tx.data_keys().change_state(id, second.id, resealing, empty, at).await?);
+            assert!(tx.data_keys().change_state(id, first.id, resealing, empty, at).await?);
+            let emptied = tx.reader().data_keys().find(first.id).await?.unwrap();
+            assert_eq!((emptied.state, emptied.emptied_at), (empty, Some(at)));
             assert!(tx.data_keys().destroy(id, first.id).await?);
             tx.kms_connections().connect(&permit, &connected).await?;
             Ok(())
@@ -358,6 +378,7 @@ fn draw(world: &World, organisation: Option<OrganisationId>) -> DataKey {
         connection_id: None,
         created_at: world.time.now(),
         retired_at: None,
+        emptied_at: None,
     }
 }
 

@@ -193,6 +193,7 @@ async fn the_format_is_as_documented_and_a_wrong_commitment_is_refused() {
         uses: 0,
         created_at: portcullis_domain::Clock::now(&*stage.clock),
         retired_at: None,
+        emptied_at: None,
     };
     stage.store.insert(key, None, false).await.unwrap();
 

@@ -78,6 +78,29 @@ async fn a_rotation_on_demand_seals_everything_anew_and_the_old_key_is_used_no_m
 }
 
 #[tokio::test]
+async fn an_emptied_key_is_kept_as_long_however_long_ago_another_took_its_place() {
+    let stage = Stage::new();
+    stage.vault.seal(&row(7), b"canary").await.unwrap();
+    // Of age, it is replaced, and what it sealed stays.
+    stage.clock.advance(91 * DAY);
+    stage.vault.key_ring(organisation(1)).await.unwrap();
+    stage.clock.advance(40 * DAY);
+    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.work().await;
+    stage.vault.sweep().await.unwrap();
+    let empty = |states: Vec<DataKeyState>| {
+        states.into_iter().filter(|state| *state == DataKeyState::Empty).count()
+    };
+    assert_eq!(empty(states(&stage).await), 1);
+    stage.clock.advance(29 * DAY);
+    stage.vault.sweep().await.unwrap();
+    assert_eq!(empty(states(&stage).await), 2, "it is kept, and the later one is empty by now");
+    stage.clock.advance(2 * DAY);
+    stage.vault.sweep().await.unwrap();
+    assert_eq!(empty(states(&stage).await), 1);
+}
+
+#[tokio::test]
 async fn what_turns_up_late_under_an_emptied_key_opens_and_is_sealed_anew() {
     let stage = Stage::new();
     let late = stage.vault.seal(&row(7), b"canary").await.unwrap();

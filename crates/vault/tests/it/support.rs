@@ -253,7 +253,8 @@ forward! {
         rewrapped(o: Option<OrganisationId>, id: DataKeyId, from: Wrapping, to: Wrapping) -> bool;
         add_uses(o: Option<OrganisationId>, id: DataKeyId, uses: u64) -> ();
         change_state(
-            o: Option<OrganisationId>, id: DataKeyId, from: DataKeyState, to: DataKeyState
+            o: Option<OrganisationId>, id: DataKeyId, from: DataKeyState, to: DataKeyState,
+            at: Timestamp
         ) -> bool;
         destroy(o: Option<OrganisationId>, id: DataKeyId) -> bool;
         forget_former(organisation: OrganisationId) -> ();
