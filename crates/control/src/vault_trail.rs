@@ -25,6 +25,8 @@ pub struct VaultTrail {
 /// Writes them to the audit trail.
 pub struct VaultTrailWriter {
     events: mpsc::Receiver<AuditEvent>,
+    /// Taken out of `events`, and not known to be written.
+    present: Option<AuditEvent>,
     lost: Arc<AtomicU64>,
 }
 
@@ -38,7 +40,7 @@ impl VaultTrail {
     pub fn new() -> (Self, VaultTrailWriter) {
         let (sender, receiver) = mpsc::channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
-        let writer = VaultTrailWriter { events: receiver, lost: Arc::clone(&lost) };
+        let writer = VaultTrailWriter { events: receiver, present: None, lost: Arc::clone(&lost) };
         (Self { events: sender, lost }, writer)
     }
 }
@@ -54,7 +56,7 @@ impl VaultObserver for VaultTrail {
 
 impl VaultTrailWriter {
     /// Writes what happens to `trail`, until the vault is gone. What cannot be written is tried
-    /// again; nothing is overtaken.
+    /// again; nothing is overtaken. Where this is given up, [`Self::drain`] goes on from there.
     pub async fn run(&mut self, trail: &dyn AuditTrail) {
         while let Some(event) = self.events.recv().await {
             let lost = self.lost.swap(0, Ordering::Relaxed);
@@ -65,6 +67,7 @@ impl VaultTrailWriter {
                     was away for too long"
                 );
             }
+            self.present = Some(event.clone());
             let mut told = false;
             while let Err(error) = trail.record(event.clone()).await {
                 if !told {
@@ -73,12 +76,13 @@ impl VaultTrailWriter {
                 }
                 tokio::time::sleep(PAUSE).await;
             }
+            self.present = None;
         }
     }
 
     /// Writes what is there already, each with one try. For commands, at their end.
     pub async fn drain(&mut self, trail: &dyn AuditTrail) {
-        while let Ok(event) = self.events.try_recv() {
+        while let Some(event) = self.present.take().or_else(|| self.events.try_recv().ok()) {
             if let Err(error) = trail.record(event).await {
                 tracing::warn!(%error, "an event of the vault was not audited");
             }

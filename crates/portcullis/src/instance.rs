@@ -86,11 +86,20 @@ impl Instance {
         Ok(Arc::new(instance_audit_key(&self.db, &self.vault, &*self.dice).await?))
     }
 
-    /// Audits what the vault has done so far. For commands, at their end.
-    pub(crate) async fn audit(&mut self) -> Result<(), Failure> {
-        let trail = StoredAuditTrail::new(self.db.clone(), self.audit_key().await?);
-        self.trail.drain(&trail).await;
-        Ok(())
+    /// Tells the audit trail what the vault has done, and closes the database. For commands, at
+    /// their end.
+    pub(crate) async fn close(mut self) {
+        // Where the vault does not open, the trail cannot be signed either.
+        match self.audit_key().await {
+            Ok(key) => {
+                let trail = StoredAuditTrail::new(self.db.clone(), key);
+                self.trail.drain(&trail).await;
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "what the vault has done is not in the audit trail");
+            }
+        }
+        self.db.close().await;
     }
 
     async fn check_key(&self) -> Result<(), Failure> {

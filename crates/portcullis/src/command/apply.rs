@@ -15,7 +15,7 @@ use portcullis_control::{
     Change, ChangeKind, Compiler, Control, Document, Parts, Passwords, SecretSource, Surroundings,
 };
 use portcullis_domain::{Live, Secret};
-use portcullis_runtime::egress::{Egress, EgressSettings};
+use portcullis_runtime::egress::Egress;
 
 use crate::{
     cli::Apply, config::Config, failure::Failure, instance::Instance, out, outside::Outside,
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &Apply) -> Result<(), Failure> {
     let instance = Instance::open(&config).await?;
     let mut around = Around { base: args.file.parent().map(Path::to_owned).unwrap_or_default() };
     let applied = apply(&config, &instance, document, args.dry_run, &mut around).await;
-    instance.db.close().await;
+    instance.close().await;
     let applied = applied?.map_err(|failed| {
         let detail = failed.error.detail().map(|text| format!(": {text}")).unwrap_or_default();
         let line = lines::line(&text, &failed.what);
@@ -75,7 +75,7 @@ async fn apply(
         passwords: Passwords::default(),
         fetch: Arc::new(Outside(Egress::new(
             config.egress_policy.clone(),
-            EgressSettings { connect_timeout: config.connect_timeout, ..Default::default() },
+            config.egress_settings()?,
         ))),
         settings: config.control.clone(),
     });

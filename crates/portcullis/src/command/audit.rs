@@ -47,7 +47,7 @@ async fn verify(args: &Verify) -> Result<(), Failure> {
         checkpoints.extend(checkpoints::read(path, &key)?);
     }
     let reports = check_audit(&instance.db, &key, &checkpoints).await?;
-    instance.db.close().await;
+    instance.close().await;
     tell(args, &reports, checkpoints.len())
 }
 
@@ -166,7 +166,7 @@ fn name(report: &AuditReport) -> String {
 async fn key(common: &Common) -> Result<(), Failure> {
     let instance = Instance::open(&Config::load(common, None)?).await?;
     out::line(instance.keys().await?.audit.public());
-    instance.db.close().await;
+    instance.close().await;
     Ok(())
 }
 
@@ -176,7 +176,7 @@ async fn checkpoint(common: &Common) -> Result<(), Failure> {
     for checkpoint in audit_checkpoints(&instance.db, instance.clock.now()).await? {
         out::line(checkpoints::line(&checkpoint, &key));
     }
-    instance.db.close().await;
+    instance.close().await;
     Ok(())
 }
 
@@ -189,7 +189,7 @@ async fn fingerprint(common: &Common) -> Result<(), Failure> {
     }
     let instance = Instance::open(&Config::load(common, None)?).await?;
     out::line(instance.keys().await?.pepper.fingerprint(secret));
-    instance.db.close().await;
+    instance.close().await;
     Ok(())
 }
 

@@ -42,6 +42,6 @@ pub(crate) async fn run(args: &Erase) -> Result<(), Failure> {
     } else {
         out::line(format_args!("nothing of {name} is left"));
     }
-    instance.db.close().await;
+    instance.close().await;
     Ok(())
 }

@@ -8,8 +8,9 @@ use crate::{cli::Init, config::Config, failure::Failure, instance::Instance, out
 pub(crate) async fn run(args: &Init) -> Result<(), Failure> {
     let config = Config::load(&args.common, None)?;
     let instance = Instance::open(&config).await?;
-    let made = initialise(&instance, &args.organisation, &args.owner).await?;
-    instance.db.close().await;
+    let made = initialise(&instance, &args.organisation, &args.owner).await;
+    instance.close().await;
+    let made = made?;
     if args.json {
         out::line(credentials(&made));
         return Ok(());

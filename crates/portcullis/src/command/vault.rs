@@ -25,7 +25,7 @@ pub(crate) async fn run(command: &VaultCommand) -> Result<(), Failure> {
         VaultCommand::Rewrap(scope) | VaultCommand::Verify(scope) => scope,
     };
     let config = Config::load(&scope.common, None)?;
-    let mut instance = Instance::open(&config).await?;
+    let instance = Instance::open(&config).await?;
     let names = names(&config, &instance).await?;
     let only = only(scope, &names)?;
     let wanted = |organisation: Option<OrganisationId>| only.is_none() || organisation == only;
@@ -48,11 +48,7 @@ pub(crate) async fn run(command: &VaultCommand) -> Result<(), Failure> {
         VaultCommand::Verify(_) => verify(&instance, &names, &organisations).await,
     };
     instance.vault.maintain().await;
-    // Where the vault does not open, the trail cannot be signed either.
-    if let Err(failure) = instance.audit().await {
-        tracing::warn!(%failure, "what was done is not in the audit trail");
-    }
-    instance.db.close().await;
+    instance.close().await;
     done
 }
 

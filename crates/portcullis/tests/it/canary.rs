@@ -301,9 +301,14 @@ fn encodings(secret: &str) -> Vec<(String, Vec<u8>)> {
         ("a URL".to_owned(), percent.into_bytes()),
     ]);
     // Any recognisable part of it, too: a truncated secret is still one.
-    let middle = secret.char_indices().nth(3).map_or(0, |(at, _)| at);
-    let end = secret.char_indices().nth(13).map_or(secret.len(), |(at, _)| at);
-    all.push(("a part".to_owned(), secret.as_bytes()[middle..end].to_vec()));
+    // Of an API key, the part that is secret: the words before it are anybody's, and stand in rows
+    // behind bytes of any kind.
+    let words = secret.strip_prefix("pck_").and_then(|rest| Some(4 + rest.find('_')? + 1));
+    let secret = &secret[words.unwrap_or(0)..];
+    let start = secret.char_indices().nth(if words.is_some() { 0 } else { 3 });
+    let start = start.map_or(0, |(at, _)| at);
+    let part = secret[start..].chars().take(10).collect::<String>();
+    all.push(("a part".to_owned(), part.into_bytes()));
     all
 }
 
