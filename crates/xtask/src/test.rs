@@ -10,7 +10,7 @@ use crate::{
 /// With cargo's own runner: it gives each crate's suite one process, so that the store's starts
 /// PostgreSQL once; a runner with a process per test would start hundreds.
 pub(crate) fn run() -> Outcome {
-    tools::packages(&[&tools::POSTGRESQL])?;
+    tools::packages(&[&tools::POSTGRESQL, &tools::PYTHON])?;
     // Installing waits for the network, building for the processor.
     let installing = std::thread::spawn(tools::emulators);
     // The journeys of the binary's own crate start it as a process.
