@@ -6,7 +6,9 @@ use std::sync::{
 };
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk};
-use portcullis_domain::{DataKeyId, Dice, OrganisationId, Sealed, SealedPlace, Secret, Timestamp};
+use portcullis_domain::{
+    Clock, DataKeyId, Dice, OrganisationId, Sealed, SealedPlace, Secret, Timestamp,
+};
 
 use crate::{OpenError, SealError, VaultError, envelope, kms::DATA_KEY_LEN, readings::Readings};
 
@@ -17,11 +19,22 @@ pub struct KeyRing {
     pub(crate) organisation: Option<OrganisationId>,
     pub(crate) loaded_at: Timestamp,
     pub(crate) active: Arc<DataKey>,
-    pub(crate) others: Vec<Arc<DataKey>>,
+    pub(crate) others: Vec<Other>,
     /// Data keys that could not be unwrapped when the ring was loaded, and why.
     pub(crate) absent: Vec<(DataKeyId, VaultError)>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dice: Arc<dyn Dice>,
     pub(crate) readings: Readings,
+}
+
+/// A data key that only opens.
+#[derive(Clone)]
+pub(crate) struct Other {
+    pub(crate) key: Arc<DataKey>,
+    /// When it was last shown that its KMS lets it be used.
+    pub(crate) proved_at: Timestamp,
+    /// Where its KMS is down and another keeps the ring: how long this one serves on.
+    pub(crate) until: Option<Timestamp>,
 }
 
 /// One data key in the clear, alone in a page of memory that is locked where the system lets us,
@@ -29,8 +42,6 @@ pub struct KeyRing {
 pub(crate) struct DataKey {
     pub(crate) id: DataKeyId,
     pub(crate) uses: Arc<Uses>,
-    /// When its KMS did so.
-    pub(crate) unwrapped_at: Timestamp,
     /// Before the page: it ends before the page is given back.
     lock: Option<region::LockGuard>,
     page: Box<Page>,
@@ -112,7 +123,9 @@ impl KeyRing {
         if place.organisation != self.organisation {
             return Err(ReadError::Open(OpenError));
         }
-        if let Some(said) = self.readings.find(place, sealed) {
+        if self.holds_key_of(sealed)
+            && let Some(said) = self.readings.find(place, sealed)
+        {
             return Ok(said);
         }
         let opened = self.open(place, sealed).map_err(ReadError::Open)?;
@@ -138,11 +151,22 @@ impl KeyRing {
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Arc<DataKey>> {
-        std::iter::once(&self.active).chain(&self.others)
+        std::iter::once(&self.active).chain(self.others.iter().map(|other| &other.key))
     }
 
     pub(crate) fn key(&self, id: DataKeyId) -> Option<&Arc<DataKey>> {
-        self.keys().find(|key| key.id == id)
+        if self.active.id == id {
+            return Some(&self.active);
+        }
+        let other = self.others.iter().find(|other| other.key.id == id)?;
+        other.until.is_none_or(|until| self.clock.now() < until).then_some(&other.key)
+    }
+
+    /// The data key, and when it was last shown that it may be used.
+    pub(crate) fn proved(&self, id: DataKeyId) -> Option<(&Arc<DataKey>, Timestamp)> {
+        let other = || self.others.iter().find(|other| other.key.id == id);
+        let proved_at = other().map_or(self.loaded_at, |other| other.proved_at);
+        self.key(id).map(|key| (key, proved_at))
     }
 
     fn key_of(&self, sealed: &Sealed) -> Option<&Arc<DataKey>> {
@@ -156,7 +180,6 @@ impl DataKey {
         id: DataKeyId,
         plaintext: &Secret<Vec<u8>>,
         uses: Arc<Uses>,
-        unwrapped_at: Timestamp,
     ) -> Option<Self> {
         let plaintext = plaintext.danger_expose();
         if plaintext.len() != DATA_KEY_LEN {
@@ -166,7 +189,7 @@ impl DataKey {
         // Locked before the key is there. Without the right to lock, `process` says so at start.
         let lock = region::lock(&raw const *page, size_of::<Page>()).ok();
         page.0 = Some(Prk::new_less_safe(HKDF_SHA256, plaintext));
-        Some(Self { id, uses, unwrapped_at, lock, page })
+        Some(Self { id, uses, lock, page })
     }
 
     /// Whether its memory is kept out of swap by a lock of its own.

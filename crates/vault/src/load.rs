@@ -15,7 +15,7 @@ use crate::{
     WrappedDataKey,
     after::After as _,
     keepers::Keepers,
-    key_ring::{DataKey, Uses},
+    key_ring::{DataKey, Other, Uses},
     kms::{DATA_KEY_LEN, EncryptionContext, KmsError, KmsFailure, KmsOperation},
     readings::Readings,
     vault::{Failure, Live, Loading, Slot},
@@ -315,9 +315,10 @@ impl Vault {
             // data key needs no proof of its own.
             let is_proved = wrapped.wrapping.connection == seal_key.connection
                 && wrapped.wrapping.kms_key_id == seal_key.kms_key_id;
-            if is_proved && let Some(held) = old.and_then(|ring| ring.key(wrapped.id)) {
-                held.uses.stored.fetch_max(wrapped.uses, Ordering::Relaxed);
-                others.push(Arc::clone(held));
+            let held = old.and_then(|ring| ring.proved(wrapped.id));
+            if is_proved && let Some((key, _)) = held {
+                key.uses.stored.fetch_max(wrapped.uses, Ordering::Relaxed);
+                others.push(Other { key: Arc::clone(key), proved_at: loaded_at, until: None });
                 continue;
             }
             // A key service that is down is asked once, not for each of the keys that it wrapped.
@@ -329,24 +330,26 @@ impl Vault {
                 None => self.unwrap(wrapped, keepers).await,
             };
             match unwrapped.and_then(|key| self.data_key(wrapped, &key, old)) {
-                Ok(key) => others.push(Arc::new(key)),
+                Ok(key) => {
+                    others.push(Other { key: Arc::new(key), proved_at: loaded_at, until: None });
+                }
                 Err(error) if error.is_transient() && is_proved => return Err(error),
                 // One old key that is lost, or whose own KMS is down, must not close everything that
                 // newer ones sealed. What is held of it serves on within the grace.
                 Err(error) => {
                     warn!(?organisation, id = %wrapped.id, %error, "an older data key is missing");
-                    let held = old.and_then(|ring| ring.key(wrapped.id));
-                    let held = held.filter(|key| {
-                        error.is_transient() && self.usable(key.unwrapped_at).contains(&loaded_at)
-                    });
-                    others.extend(held.cloned());
+                    if let Some((key, proved_at)) = held.filter(|_| error.is_transient()) {
+                        let until = Some(self.usable(proved_at).end);
+                        others.push(Other { key: Arc::clone(key), proved_at, until });
+                    }
                     absent.push((wrapped, error));
                 }
             }
         }
         let absent = absent.into_iter().map(|(wrapped, error)| (wrapped.id, error)).collect();
-        let (dice, readings) = (Arc::clone(&self.dice), Readings::default());
-        Ok(KeyRing { organisation, loaded_at, active, others, absent, dice, readings })
+        let (clock, dice) = (Arc::clone(&self.clock), Arc::clone(&self.dice));
+        let readings = Readings::default();
+        Ok(KeyRing { organisation, loaded_at, active, others, absent, clock, dice, readings })
     }
 
     /// Makes an unwrapped key usable, carrying on the use count of the ring before.
@@ -359,8 +362,7 @@ impl Vault {
         let before = old.and_then(|ring| ring.key(wrapped.id));
         let uses = before.map_or_else(Arc::<Uses>::default, |key| Arc::clone(&key.uses));
         uses.stored.fetch_max(wrapped.uses, Ordering::Relaxed);
-        let unwrapped_at = self.clock.now();
-        DataKey::try_new(wrapped.id, plaintext, uses, unwrapped_at).ok_or_else(|| {
+        DataKey::try_new(wrapped.id, plaintext, uses).ok_or_else(|| {
             let detail = format!("data key {} does not have {DATA_KEY_LEN} bytes", wrapped.id);
             KmsError::new(KmsOperation::Unwrap, KmsFailure::Corrupt, detail).into()
         })
