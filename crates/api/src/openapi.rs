@@ -164,7 +164,10 @@ fn responses(route: &Route, written: &mut SchemaGenerator, failure: &Schema) -> 
             "403" => route.door != Door::Open || route.is_unsafe(),
             "409" => route.is_unsafe(),
             "408" | "413" => route.body.is_some(),
-            "429" => route.path.starts_with("/auth/"),
+            "429" => {
+                route.path.starts_with("/auth/")
+                    || (route.is_unsafe() && route.path.contains("/organisation/kms"))
+            }
             _ => true,
         };
         if applies {

@@ -1,28 +1,96 @@
 //! What the vault keeps in the database: data keys, the connections to the keys that wrap them,
 //! work on them, and a way to all sealed values.
 
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
 use portcullis_domain::{
-    DataKeyId, KmsConnectionId, OrganisationId, Sealed, SealedPlace, Timestamp,
+    AuditAction, AuditEvent, AuditResource, AuditSigner, DataKeyId, KmsConnectionId,
+    OrganisationId, Sealed, SealedPlace, Timestamp,
 };
 use portcullis_store::{DataKey, DataKeyWrapping, Db, Error, Reader, Tx, VaultWorkRow};
 use portcullis_vault::{
-    ConnectionState, DataKeyState, DataKeyStore, DataKeyStoreError, Holdings, KmsConnection,
-    Resealed, SealedCount, SealedStore, SealedValue, StoreFuture, Work, WorkKind, WrappedDataKey,
-    Wrapping,
+    Author, ConnectionState, DataKeyState, DataKeyStore, DataKeyStoreError, Holdings,
+    KmsConnection, Resealed, SealedCount, SealedStore, SealedValue, StoreFuture, Work, WorkKind,
+    WrappedDataKey, Wrapping,
 };
+use serde_json::json;
 use uuid::Uuid;
 
-/// Keeps the vault's data keys in the database.
-pub struct StoredDataKeys(Db);
+/// Keeps the vault's data keys in the database, and tells the audit trail what becomes of them.
+pub struct StoredDataKeys {
+    db: Db,
+    signer: OnceLock<Arc<dyn AuditSigner>>,
+    /// What happened before there was a signer: the key that signs lies under a data key itself.
+    untold: Mutex<Vec<AuditEvent>>,
+}
 
 impl StoredDataKeys {
     /// Keeps them in `db`.
-    pub const fn new(db: Db) -> Self {
-        Self(db)
+    pub fn new(db: Db) -> Self {
+        Self { db, signer: OnceLock::new(), untold: Mutex::default() }
+    }
+
+    /// From now on what becomes of data keys is told in the transaction that it happens in; what
+    /// has become of them until now is told here.
+    pub async fn tell(&self, signer: Arc<dyn AuditSigner>) -> Result<(), DataKeyStoreError> {
+        let signer = self.signer.get_or_init(|| signer);
+        let untold = std::mem::take(&mut *self.untold());
+        let write = async |tx: &mut Tx| -> Result<(), Error> {
+            for event in &untold {
+                tx.audit_chains().append(&**signer, event).await?;
+            }
+            Ok(())
+        };
+        let written = self.db.write(write).await.map_err(failed);
+        if written.is_err() {
+            self.untold().extend(untold);
+        }
+        written
     }
 
     async fn read(&self) -> Result<Reader, DataKeyStoreError> {
-        self.0.read().await.map_err(failed)
+        self.db.read().await.map_err(failed)
+    }
+
+    fn untold(&self) -> std::sync::MutexGuard<'_, Vec<AuditEvent>> {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs a change of a data key as one transaction with the event that tells of it; where nothing
+/// changed, there is none.
+macro_rules! change {
+    ($self:ident, |$tx:ident| $body:expr) => {
+        Box::pin(async move {
+            let signer = $self.signer.get();
+            let write = async |$tx: &mut Tx| -> Result<_, Error> {
+                let (value, event): (_, Option<AuditEvent>) = $body;
+                if let (Some(signer), Some(event)) = (signer, &event) {
+                    $tx.audit_chains().append(&**signer, event).await?;
+                }
+                Ok((value, event))
+            };
+            let (value, event) = $self.db.write(write).await.map_err(failed)?;
+            if signer.is_none() {
+                $self.untold().extend(event);
+            }
+            Ok(value)
+        })
+    };
+}
+
+/// What becomes of a data key, as the trail tells it.
+fn told(
+    organisation: Option<OrganisationId>,
+    id: DataKeyId,
+    action: AuditAction,
+    by: &Author,
+) -> AuditEvent {
+    AuditEvent {
+        resource_id: Some(id.to_string()),
+        scope: by.scope,
+        origin: by.origin.clone(),
+        ..AuditEvent::new(organisation, by.actor.clone(), action, AuditResource::DataKey)
     }
 }
 
@@ -31,7 +99,7 @@ macro_rules! write {
     ($self:ident, |$tx:ident| $body:expr) => {
         Box::pin(async move {
             let write = async |$tx: &mut Tx| -> Result<_, Error> { $body };
-            $self.0.write(write).await.map_err(failed)
+            $self.db.write(write).await.map_err(failed)
         })
     };
 }
@@ -63,6 +131,7 @@ impl DataKeyStore for StoredDataKeys {
         key: WrappedDataKey,
         replaces: Option<DataKeyId>,
         reseal: bool,
+        by: Author,
     ) -> StoreFuture<'_, DataKeyId> {
         let row = DataKey {
             id: key.id,
@@ -77,7 +146,14 @@ impl DataKeyStore for StoredDataKeys {
             retired_at: None,
             emptied_at: None,
         };
-        write!(self, |tx| tx.data_keys().insert(&row, replaces, reseal).await)
+        change!(self, |tx| {
+            let active = tx.data_keys().insert(&row, replaces, reseal).await?;
+            let action = if replaces.is_some() { AuditAction::Rotate } else { AuditAction::Create };
+            let mut event = told(row.organisation_id, active, action, &by);
+            event.after = Some(json!({"replaces": replaces, "reseals": reseal}));
+            // Of one that another node made a moment ago, that node tells.
+            (active, Some(event).filter(|_| active == row.id || reseal))
+        })
     }
 
     fn rewrapped(
@@ -86,9 +162,16 @@ impl DataKeyStore for StoredDataKeys {
         id: DataKeyId,
         from: Wrapping,
         to: Wrapping,
+        by: Author,
     ) -> StoreFuture<'_, bool> {
         let (from, to) = (wrapping(from), wrapping(to));
-        write!(self, |tx| tx.data_keys().rewrap(organisation, id, &from, &to).await)
+        change!(self, |tx| {
+            let is_done = tx.data_keys().rewrap(organisation, id, &from, &to).await?;
+            let view = |wrapping: &DataKeyWrapping| json!({"kms": wrapping.kms, "kms_key_id": wrapping.kms_key_id});
+            let mut event = told(organisation, id, AuditAction::Update, &by);
+            (event.before, event.after) = (Some(view(&from)), Some(view(&to)));
+            (is_done, Some(event).filter(|_| is_done))
+        })
     }
 
     fn add_uses(
@@ -118,7 +201,11 @@ impl DataKeyStore for StoredDataKeys {
         organisation: Option<OrganisationId>,
         id: DataKeyId,
     ) -> StoreFuture<'_, bool> {
-        write!(self, |tx| tx.data_keys().destroy(organisation, id).await)
+        change!(self, |tx| {
+            let is_done = tx.data_keys().destroy(organisation, id).await?;
+            let event = told(organisation, id, AuditAction::Delete, &Author::system());
+            (is_done, Some(event).filter(|_| is_done))
+        })
     }
 
     fn forget_former(&self, organisation: OrganisationId) -> StoreFuture<'_, ()> {

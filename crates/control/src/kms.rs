@@ -5,9 +5,9 @@ use std::sync::Arc;
 use portcullis_domain::{
     AuditAction, AuditResource, DataKeyId, KmsConnectionId, Permit, Scope, Timestamp,
 };
-use portcullis_store::{Act, KmsConnection, KmsConnectionState, Note};
+use portcullis_store::{Act, KmsConnection, KmsConnectionState, Note, Scene};
 use portcullis_vault::{
-    KeyStatus, Kms, KmsDescription, StatusDepth, Vault, VaultError,
+    Author, KeyStatus, Kms, KmsDescription, StatusDepth, Vault, VaultError,
     kms::{ConnectionSettings, KmsGuide, KmsProvider, KmsSettingsError},
 };
 use serde_json::{Map, Value, json};
@@ -93,7 +93,7 @@ impl KmsKeys<'_> {
     /// Connects a key of the organisation's own, once it does all that is needed of it; its data
     /// keys are wrapped anew in the background. What was connected before serves until then.
     pub async fn connect(&self, provider: &str, given: &Map<String, Value>) -> Result<KmsDetail> {
-        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
+        let permit = self.permit_to_ask()?;
         let organisation = Some(self.0.organisation());
         let settings =
             self.provider(provider)?.read(organisation, given).map_err(|e| invalid(&e))?;
@@ -104,7 +104,7 @@ impl KmsKeys<'_> {
     /// Sees to it that the connected key does all that is needed of it now. An alias that means
     /// another key since is followed: that key is connected.
     pub async fn verify(&self) -> Result<(KmsDescription, Timestamp)> {
-        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
+        let permit = self.permit_to_ask()?;
         let organisation = Some(self.0.organisation());
         if let Some(connection) = self.connection().await? {
             let key_id = connection.key_id.clone();
@@ -132,22 +132,17 @@ impl KmsKeys<'_> {
     /// Gives the organisation a new data key and seals anew, in the background, what older ones
     /// have sealed.
     pub async fn rotate(&self) -> Result<(DataKeyId, KmsDetail)> {
-        self.permit(Scope::OrganisationSettingsUpdate)?;
-        let organisation = Some(self.0.organisation());
-        let id = self.parts().vault.rotate(organisation).await?;
-        let note = Note {
-            resource_id: Some(id.to_string()),
-            scope: Some(Scope::OrganisationSettingsUpdate),
-            ..Note::new(organisation, AuditAction::Rotate, AuditResource::DataKey)
-        };
-        self.0.note(note).await?;
+        let permit = self.permit_to_ask()?;
+        let Scene { actor, origin, .. } = self.0.scene();
+        let by = Author { actor, origin, scope: permit.scope() };
+        let id = self.parts().vault.rotate(Some(self.0.organisation()), &by).await?;
         Ok((id, self.detail().await?))
     }
 
     /// Goes back to the instance's KMS. The organisation's own key is needed once more, to unwrap
     /// its data keys: one that refuses cannot be left.
     pub async fn disconnect(&self) -> Result<KmsDetail> {
-        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
+        let permit = self.permit_to_ask()?;
         let organisation = Some(self.0.organisation());
         let before = self.connection().await?;
         if before.is_none() {
@@ -259,6 +254,14 @@ impl KmsKeys<'_> {
 
     fn parts(&self) -> &Parts {
         self.0.parts
+    }
+
+    /// A permit for what has a KMS asked, counted.
+    fn permit_to_ask(&self) -> Result<Permit> {
+        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
+        let now = self.parts().clock.now();
+        self.parts().kms_pace.count(self.0.organisation(), now)?;
+        Ok(permit)
     }
 
     fn permit(&self, scope: Scope) -> Result<Permit> {

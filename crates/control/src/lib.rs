@@ -29,6 +29,7 @@ mod instance;
 mod integration;
 mod invite;
 mod kms;
+mod kms_pace;
 mod log;
 mod log_sink;
 mod maintenance;
@@ -80,6 +81,7 @@ pub use integration::{
 };
 pub use invite::{InviteQuery, Invites, NewInvite};
 pub use kms::{KmsDetail, KmsKeys};
+pub use kms_pace::KmsPace;
 pub use log::{LogDetail, LogPage, Logs};
 pub use log_sink::StoredLogs;
 pub use maintenance::forget_the_old;
@@ -125,6 +127,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub dice: Arc<dyn Dice>,
+    /// How often organisations have had a KMS asked.
+    pub kms_pace: KmsPace,
     /// Makes and checks passwords' hashes.
     pub passwords: Passwords,
     /// What comes from outside.

@@ -1,4 +1,5 @@
-//! What the vault does, in the audit trail: every call of a KMS and every change of a data key.
+//! What the vault does, in the audit trail: every call of a KMS, refusals, and finished work. That a
+//! data key changes is told in the transaction that changes it ([`crate::StoredDataKeys`]).
 
 use std::{
     sync::{
@@ -111,23 +112,6 @@ fn audited(event: &VaultEvent) -> AuditEvent {
             if let Err(failure) = call.outcome {
                 event.outcome = failed(failure.code());
             }
-            event
-        }
-        VaultEvent::DataKeyMade { organisation, id, replaces } => {
-            let mut event = system(*organisation, AuditAction::Create, AuditResource::DataKey);
-            event.resource_id = Some(id.to_string());
-            event.after = Some(json!({"replaces": replaces}));
-            event
-        }
-        VaultEvent::DataKeyRewrapped { organisation, id, kms, kms_key_id } => {
-            let mut event = system(*organisation, AuditAction::Update, AuditResource::DataKey);
-            event.resource_id = Some(id.to_string());
-            event.after = Some(json!({"kms": kms, "kms_key_id": kms_key_id}));
-            event
-        }
-        VaultEvent::DataKeyDestroyed { organisation, id } => {
-            let mut event = system(*organisation, AuditAction::Delete, AuditResource::DataKey);
-            event.resource_id = Some(id.to_string());
             event
         }
         VaultEvent::DataKeysDropped { organisation, failure } => {

@@ -29,6 +29,7 @@ pub(crate) struct Instance {
     pub(crate) dice: Arc<dyn Dice>,
     /// What the vault has done and the audit trail does not know yet.
     pub(crate) trail: VaultTrailWriter,
+    data_keys: Arc<StoredDataKeys>,
     vault_kms: VaultKms,
 }
 
@@ -58,16 +59,16 @@ impl Instance {
         };
         let former = config.former_vault_kms.iter();
         let former = former.map(|kms| connect("former_kms", kms, &factory, &dice));
-        let keys = Arc::new(StoredDataKeys::new(db.clone()));
+        let data_keys = Arc::new(StoredDataKeys::new(db.clone()));
         let (observer, trail) = VaultTrail::new();
         let parts = VaultParts {
             observer: Arc::new(observer),
             former_kms: former.collect::<Result<_, _>>()?,
             factory,
-            ..VaultParts::new(kms, keys, Arc::clone(&clock), Arc::clone(&dice))
+            ..VaultParts::new(kms, Arc::clone(&data_keys), Arc::clone(&clock), Arc::clone(&dice))
         };
         let vault = Arc::new(Vault::new(parts, config.vault.clone()));
-        Ok(Self { db, vault, clock, dice, trail, vault_kms: config.vault_kms.clone() })
+        Ok(Self { db, vault, data_keys, clock, dice, trail, vault_kms: config.vault_kms.clone() })
     }
 
     /// The instance's own secrets. Says so if the vault's key is not the one that this database was
@@ -75,15 +76,16 @@ impl Instance {
     pub(crate) async fn keys(&self) -> Result<InstanceKeys, Failure> {
         self.check_key().await?;
         let (db, vault, dice) = (&self.db, &self.vault, &*self.dice);
-        Ok(InstanceKeys {
-            pepper: Arc::new(instance_pepper(db, vault, dice).await?),
-            audit: Arc::new(instance_audit_key(db, vault, dice).await?),
-        })
+        let pepper = Arc::new(instance_pepper(db, vault, dice).await?);
+        Ok(InstanceKeys { pepper, audit: self.audit_key().await? })
     }
 
-    /// The key that signs the audit trail. After the pepper, so that a wrong vault key was told.
+    /// The key that signs the audit trail, which is told from here on what becomes of data keys. After the pepper, so that a wrong vault key was told.
     pub(crate) async fn audit_key(&self) -> Result<Arc<AuditKey>, Failure> {
-        Ok(Arc::new(instance_audit_key(&self.db, &self.vault, &*self.dice).await?))
+        let key = Arc::new(instance_audit_key(&self.db, &self.vault, &*self.dice).await?);
+        let told = self.data_keys.tell(Arc::clone(&key) as _).await;
+        told.map_err(|error| Failure::new(error.to_string()))?;
+        Ok(key)
     }
 
     /// Tells the audit trail what the vault has done, and closes the database. For commands, at

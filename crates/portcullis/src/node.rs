@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use portcullis_control::{
-    Compiler, Control, InstanceKeys, Passwords, StoredAuditTrail, StoredLogs, forget_the_old,
+    Compiler, Control, InstanceKeys, KmsPace, Passwords, StoredAuditTrail, StoredLogs,
+    forget_the_old,
 };
 use portcullis_domain::{Clock, Dice, Live, NodeId};
 use portcullis_gateway::{Gateway, Parts};
@@ -165,6 +166,7 @@ impl Node {
             reached,
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),
+            kms_pace: KmsPace::default(),
             passwords: Passwords::default(),
             fetch: Arc::new(Outside(egress)),
             settings: config.control.clone(),

@@ -19,6 +19,8 @@ const WORK: Duration = Duration::from_secs(3);
 /// How long work that cannot be done now is left alone: at first, and at most.
 const STUCK: Duration = Duration::from_secs(10);
 const STUCK_AT_MOST: Duration = Duration::from_secs(600);
+/// How long a re-seal goes on before others that wait have their turn.
+const TURN: Duration = Duration::from_secs(10);
 /// How often it is looked for data keys under which nothing is sealed any more.
 const SWEEP: Duration = Duration::from_secs(3600);
 /// Organisations whose key rings are loaded before anybody asks.
@@ -103,11 +105,19 @@ async fn work(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
                         () = ended.clone() => return,
                     },
                 };
-                let state = vault.perform(work, Arc::new(move || !ended.is_raised())).await;
+                let begun = Instant::now();
+                let is_bounded = work.kind == WorkKind::Reseal;
+                let go_on = move || !ended.is_raised() && !(is_bounded && begun.elapsed() >= TURN);
+                let state = vault.perform(work, Arc::new(go_on)).await;
                 let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
                 match state {
-                    Ok(WorkState::Finished | WorkState::Elsewhere | WorkState::Stopped) => {
+                    Ok(WorkState::Finished | WorkState::Elsewhere) => {
                         standings.remove(&piece);
+                    }
+                    // Its turn is over, and behind whoever waits it has another.
+                    Ok(WorkState::Stopped) => {
+                        standings.remove(&piece);
+                        vault.ring();
                     }
                     Ok(WorkState::Stuck) | Err(_) => {
                         let next = (pause * 2).min(STUCK_AT_MOST);

@@ -85,12 +85,31 @@ impl Db {
         Ok(found)
     }
 
-    /// Folds SQLite's write-ahead log into the file and empties it: what was written over is in
-    /// neither any more. Does nothing on PostgreSQL.
+    /// Rids the database's files of wrapped data keys that were written over or deleted: folds
+    /// SQLite's write-ahead log into the file and empties it; has PostgreSQL write the tables of
+    /// data keys and connections anew, which it refuses while others hold them for long.
+    /// PostgreSQL's own write-ahead log keeps what it keeps.
     pub async fn fold(&self) -> Result<()> {
-        if let Pools::Sqlite { writer, .. } = &self.0.pools {
-            let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-            sqlx::query(sql).execute(writer).await.map_err(classify)?;
+        match &self.0.pools {
+            Pools::Sqlite { writer, .. } => {
+                let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+                sqlx::query(sql).execute(writer).await.map_err(classify)?;
+            }
+            Pools::Postgres(pool) => {
+                let mut conn = pool.acquire().await.map_err(classify)?;
+                let mut outcome = Ok(());
+                for sql in [
+                    "SET lock_timeout = '10s'",
+                    "VACUUM (FULL) data_keys",
+                    "VACUUM (FULL) kms_connections",
+                    "RESET lock_timeout",
+                ] {
+                    // To the end, so that the connection goes back as it came.
+                    let done = sqlx::query(sql).execute(&mut *conn).await;
+                    outcome = outcome.and(done.map(drop).map_err(classify));
+                }
+                outcome?;
+            }
         }
         Ok(())
     }

@@ -6,7 +6,10 @@ use std::{fmt, pin::Pin};
 use portcullis_domain::{DataKeyId, KmsConnectionId, OrganisationId, Sealed, Timestamp};
 use uuid::Uuid;
 
-use crate::work::{Work, WorkKind};
+use crate::{
+    Author,
+    work::{Work, WorkKind},
+};
 
 /// A data key as it is stored: only ever wrapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +113,8 @@ pub enum DataKeyStoreError {
 pub type StoreFuture<'a, T> =
     Pin<Box<dyn Future<Output = Result<T, DataKeyStoreError>> + Send + 'a>>;
 
-/// Where wrapped data keys are kept. Each method is one transaction: it happens whole or not.
+/// Where wrapped data keys are kept. Each method is one transaction: it happens whole or not, and
+/// that a data key is made, wrapped anew or destroyed is told to the audit trail in the same.
 /// `organisation: None` means the instance itself.
 pub trait DataKeyStore: Send + Sync {
     /// What there is of one organisation.
@@ -132,6 +136,7 @@ pub trait DataKeyStore: Send + Sync {
         key: WrappedDataKey,
         replaces: Option<DataKeyId>,
         reseal: bool,
+        by: Author,
     ) -> StoreFuture<'_, DataKeyId>;
 
     /// Replaces how a data key is wrapped, if it is wrapped as `from` now; `false` if it is not.
@@ -142,6 +147,7 @@ pub trait DataKeyStore: Send + Sync {
         id: DataKeyId,
         from: Wrapping,
         to: Wrapping,
+        by: Author,
     ) -> StoreFuture<'_, bool>;
 
     /// Adds to a data key's use count.

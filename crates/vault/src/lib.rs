@@ -37,6 +37,7 @@
 
 mod after;
 mod audit_key;
+mod author;
 mod data_key;
 mod envelope;
 mod error;
@@ -58,6 +59,7 @@ mod vault;
 mod work;
 
 pub use audit_key::{AuditKey, AuditPublicKey, MalformedAuditKey};
+pub use author::Author;
 pub use data_key::{
     ConnectionState, DataKeyState, DataKeyStore, DataKeyStoreError, Holdings, KmsConnection,
     StoreFuture, WrappedDataKey, Wrapping,

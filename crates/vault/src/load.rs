@@ -11,7 +11,7 @@ use portcullis_domain::{DataKeyId, OrganisationId, Secret, Timestamp};
 use tracing::warn;
 
 use crate::{
-    DataKeyState, DataKeyStoreError, Holdings, KeyRing, Vault, VaultError, VaultEvent,
+    Author, DataKeyState, DataKeyStoreError, Holdings, KeyRing, Vault, VaultError, VaultEvent,
     WrappedDataKey,
     after::After as _,
     keepers::Keepers,
@@ -271,11 +271,11 @@ impl Vault {
         match loading.known.active() {
             None => {
                 (loading.known, keepers) =
-                    self.create(organisation, loading.known.clone(), keepers, false).await?;
+                    self.create(organisation, loading.known.clone(), keepers, None).await?;
             }
             Some(active) if self.is_worn(active) => {
                 let known = loading.known.clone();
-                match self.create(organisation, known, keepers, false).await {
+                match self.create(organisation, known, keepers, None).await {
                     Ok((known, now)) => (loading.known, keepers) = (known, now),
                     Err(error) => {
                         warn!(?organisation, %error, "a due data key is not rotated yet");
@@ -374,13 +374,14 @@ impl Vault {
     }
 
     /// Makes a data key and adds it as the active one, unless another node was faster. Answers
-    /// what is held then.
+    /// what is held then. With the author of a rotation, what older ones sealed is to be sealed
+    /// anew.
     pub(crate) async fn create(
         &self,
         organisation: Option<OrganisationId>,
         mut holdings: Holdings,
         mut keepers: Keepers,
-        reseal: bool,
+        rotation: Option<&Author>,
     ) -> Result<(Holdings, Keepers), VaultError> {
         let mut tries = 0;
         let replaces = holdings.active().map(|key| key.id);
@@ -400,14 +401,10 @@ impl Vault {
                 retired_at: None,
                 emptied_at: None,
             };
-            let inserted = self.keys.insert(key, replaces, reseal).await;
+            let by = rotation.cloned().unwrap_or_else(Author::system);
+            let inserted = self.keys.insert(key, replaces, rotation.is_some(), by).await;
             match inserted {
-                Ok(active) => {
-                    if active == id {
-                        let event = VaultEvent::DataKeyMade { organisation, id, replaces };
-                        self.observer.happened(&event);
-                    }
-                }
+                Ok(_) => {}
                 Err(DataKeyStoreError::ConnectionChanged) if tries < 3 => tries += 1,
                 Err(error) => return Err(error.into()),
             }

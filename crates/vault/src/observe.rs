@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_domain::{DataKeyId, OrganisationId, SealedPlace};
+use portcullis_domain::{OrganisationId, SealedPlace};
 
 use crate::{
     kms::{KmsFailure, KmsOperation},
@@ -23,38 +23,12 @@ pub trait VaultObserver: Send + Sync {
     fn happened(&self, event: &VaultEvent);
 }
 
-/// What happened in the vault. Holds ids and names only.
+/// What happened in the vault, but for the changes of data keys, of which their store tells in the
+/// same transaction. Holds ids and names only.
 #[derive(Clone, Debug, PartialEq)]
 pub enum VaultEvent {
     /// A KMS was asked.
     KmsCalled(KmsCall),
-    /// A data key was made and is the active one.
-    DataKeyMade {
-        /// Whose.
-        organisation: Option<OrganisationId>,
-        /// Its id.
-        id: DataKeyId,
-        /// The one whose place it takes.
-        replaces: Option<DataKeyId>,
-    },
-    /// A data key is wrapped by another KMS key than before.
-    DataKeyRewrapped {
-        /// Whose.
-        organisation: Option<OrganisationId>,
-        /// Its id.
-        id: DataKeyId,
-        /// The KMS that wraps it now.
-        kms: String,
-        /// The key there.
-        kms_key_id: String,
-    },
-    /// A data key was destroyed: nothing was sealed under it any more.
-    DataKeyDestroyed {
-        /// Whose.
-        organisation: Option<OrganisationId>,
-        /// Its id.
-        id: DataKeyId,
-    },
     /// Unwrapped data keys were dropped because the KMS refuses.
     DataKeysDropped {
         /// Whose.

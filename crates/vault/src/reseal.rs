@@ -5,7 +5,8 @@ use std::time::Duration;
 use portcullis_domain::{DataKeyId, OrganisationId, SealedPlace};
 
 use crate::{
-    DataKeyState, KeyRing, Resealed, SealedValue, Vault, VaultError, VaultEvent, WrappedDataKey,
+    Author, DataKeyState, KeyRing, Resealed, SealedValue, Vault, VaultError, VaultEvent,
+    WrappedDataKey,
     after::After as _,
     work::{Work, WorkState},
 };
@@ -20,12 +21,13 @@ impl Vault {
     pub async fn rotate(
         &self,
         organisation: Option<OrganisationId>,
+        by: &Author,
     ) -> Result<DataKeyId, VaultError> {
         let slot = self.slot(organisation);
         let mut loading = slot.loading.lock().await;
         let holdings = self.keys.list(organisation).await?;
         let keepers = self.keepers(organisation, &holdings).await;
-        let (holdings, _) = self.create(organisation, holdings, keepers, true).await?;
+        let (holdings, _) = self.create(organisation, holdings, keepers, Some(by)).await?;
         let id = holdings.active().ok_or(VaultError::NoActiveKey)?.id;
         self.ring();
         // The key is in place; if it cannot be taken into use now, the next load does.
@@ -112,9 +114,7 @@ impl Vault {
                     self.keys.change_state(organisation, id, key.state, to, now).await?;
                 }
                 (DataKeyState::Empty, true) => {
-                    if self.keys.destroy(organisation, id).await? {
-                        self.observer.happened(&VaultEvent::DataKeyDestroyed { organisation, id });
-                    }
+                    self.keys.destroy(organisation, id).await?;
                 }
                 // A node sealed with it after it was thought empty, or a log came late.
                 (state, false) => {

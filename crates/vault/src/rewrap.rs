@@ -4,7 +4,7 @@ use portcullis_domain::{OrganisationId, Secret};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    KmsError, KmsFailure, Vault, VaultError, VaultEvent, WrappedDataKey, Wrapping,
+    Author, KmsError, KmsFailure, Vault, VaultError, VaultEvent, WrappedDataKey, Wrapping,
     keepers::{Keeper, Keepers},
     kms::{DATA_KEY_LEN, EncryptionContext, KmsOperation},
     work::{Work, WorkState},
@@ -15,12 +15,16 @@ impl Vault {
     /// wrapped by it already, and says how many: for after that key was rotated in its KMS. A key
     /// that fails does not keep the others from it; the first failure is the answer then, and
     /// running this again is all it takes to go on.
-    pub async fn rewrap(&self, organisation: Option<OrganisationId>) -> Result<usize, VaultError> {
+    pub async fn rewrap(
+        &self,
+        organisation: Option<OrganisationId>,
+        by: &Author,
+    ) -> Result<usize, VaultError> {
         let holdings = self.keys.list(organisation).await?;
         let keepers = self.keepers(organisation, &holdings).await;
         let (mut count, mut failed) = (0, None);
         for key in &holdings.keys {
-            match self.rewrap_one(key, &keepers, false).await {
+            match self.rewrap_one(key, &keepers, false, by).await {
                 Ok(()) => count += 1,
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -51,7 +55,7 @@ impl Vault {
             if !go_on() {
                 return Ok(WorkState::Stopped);
             }
-            match self.rewrap_one(key, &keepers, true).await {
+            match self.rewrap_one(key, &keepers, true, &Author::system()).await {
                 Ok(()) => work.done += 1,
                 Err(error) => {
                     tracing::warn!(organisation = ?work.organisation, id = %key.id, %error,
@@ -81,6 +85,7 @@ impl Vault {
         key: &WrappedDataKey,
         keepers: &Keepers,
         keeps_bytes: bool,
+        by: &Author,
     ) -> Result<(), VaultError> {
         let keeper = keepers.current()?;
         let (to, plaintext) = if keeps_bytes && keeper.kms.opens(&key.wrapping) {
@@ -99,17 +104,8 @@ impl Vault {
             let detail = "it does not give back the data key that it wrapped";
             return Err(KmsError::new(KmsOperation::Unwrap, KmsFailure::Unexpected, detail).into());
         }
-        let (kms, kms_key_id) = (to.kms.clone(), to.kms_key_id.clone());
         let from = key.wrapping.clone();
-        if self.keys.rewrapped(key.organisation, key.id, from, to).await? {
-            let (organisation, id) = (key.organisation, key.id);
-            self.observer.happened(&VaultEvent::DataKeyRewrapped {
-                organisation,
-                id,
-                kms,
-                kms_key_id,
-            });
-        }
+        self.keys.rewrapped(key.organisation, key.id, from, to, by.clone()).await?;
         Ok(())
     }
 

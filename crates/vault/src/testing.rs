@@ -6,9 +6,9 @@ use portcullis_domain::{DataKeyId, KmsConnectionId, OrganisationId, SealedPlace,
 use uuid::Uuid;
 
 use crate::{
-    ConnectionState, DataKeyState, DataKeyStore, DataKeyStoreError, Holdings, KmsConnection,
-    Resealed, SealedCount, SealedStore, SealedValue, StoreFuture, Work, WorkKind, WrappedDataKey,
-    Wrapping, envelope,
+    Author, ConnectionState, DataKeyState, DataKeyStore, DataKeyStoreError, Holdings,
+    KmsConnection, Resealed, SealedCount, SealedStore, SealedValue, StoreFuture, Work, WorkKind,
+    WrappedDataKey, Wrapping, envelope,
 };
 
 /// Data keys, connections, work and sealed values kept in memory.
@@ -152,6 +152,7 @@ impl DataKeyStore for MemoryDataKeys {
         key: WrappedDataKey,
         replaces: Option<DataKeyId>,
         reseal: bool,
+        _by: Author,
     ) -> StoreFuture<'_, DataKeyId> {
         self.done(|kept| {
             kept.check(key.organisation, &key.wrapping)?;
@@ -187,6 +188,7 @@ impl DataKeyStore for MemoryDataKeys {
         id: DataKeyId,
         from: Wrapping,
         to: Wrapping,
+        _by: Author,
     ) -> StoreFuture<'_, bool> {
         self.done(|kept| {
             kept.check(organisation, &to)?;

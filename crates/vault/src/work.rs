@@ -102,11 +102,32 @@ impl Vault {
             WorkKind::Rewrap => self.do_rewrap(work, &*go_on).await,
             WorkKind::Reseal => self.do_reseal(work, &*go_on).await,
         };
-        if let Ok(WorkState::Finished) = outcome {
-            self.keys.finish(organisation, kind, self.id).await?;
-            tracing::info!(?organisation, kind = kind.name(), "the work on the keys is finished");
+        match &outcome {
+            Ok(WorkState::Finished) => {
+                self.keys.finish(organisation, kind, self.id).await?;
+                tracing::info!(?organisation, kind = kind.name(), "work on keys is finished");
+            }
+            Ok(WorkState::Stuck | WorkState::Elsewhere | WorkState::Stopped) => {}
+            Err(error) => self.note_obstacle(organisation, kind, error).await,
         }
         outcome
+    }
+
+    /// Says with the work why it could not be gone on with.
+    async fn note_obstacle(
+        &self,
+        organisation: Option<OrganisationId>,
+        kind: WorkKind,
+        error: &VaultError,
+    ) {
+        // Read anew: how far it is was noted since it was handed out.
+        let Ok(all) = self.keys.work().await else { return };
+        let is_it = |work: &Work| (work.organisation, work.kind) == (organisation, kind);
+        let Some(mut work) = all.into_iter().find(is_it) else { return };
+        work.error = Some(error.to_string());
+        if let Err(error) = self.note_progress(&mut work).await {
+            tracing::debug!(?organisation, %error, "why work is stuck is not noted");
+        }
     }
 
     /// Writes how far it is, and keeps it; `false` when another node has taken it.

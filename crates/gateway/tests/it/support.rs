@@ -31,7 +31,7 @@ use portcullis_runtime::{
 };
 use portcullis_testkit::upstream::{End, Recorded, Upstream};
 use portcullis_vault::{
-    EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
+    Author, EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
     KmsOperation, Pepper, Vault, VaultParts, VaultSettings, kms::local::LocalKms, testing,
 };
 
@@ -297,7 +297,7 @@ impl World {
     pub(crate) async fn rotate_on_another_node(&mut self) {
         self.vault = vault(&self.data_keys, &self.clock, &self.dice).0;
         self.clock.advance_millis(60_000);
-        self.vault.rotate(Some(self.organisation.id)).await.unwrap();
+        self.vault.rotate(Some(self.organisation.id), &Author::system()).await.unwrap();
     }
 
     /// Sends with another key than the one that may do everything.

@@ -12,7 +12,8 @@ use std::{
 };
 
 use portcullis_control::{
-    Change, ChangeKind, Compiler, Control, Document, Parts, Passwords, SecretSource, Surroundings,
+    Change, ChangeKind, Compiler, Control, Document, KmsPace, Parts, Passwords, SecretSource,
+    Surroundings,
 };
 use portcullis_domain::{Live, Secret};
 use portcullis_runtime::egress::Egress;
@@ -72,6 +73,7 @@ async fn apply(
         reached,
         clock: Arc::clone(&instance.clock),
         dice: Arc::clone(&instance.dice),
+        kms_pace: KmsPace::default(),
         passwords: Passwords::default(),
         fetch: Arc::new(Outside(Egress::new(
             config.egress_policy.clone(),

@@ -5,7 +5,7 @@ mod show;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use portcullis_domain::{OrganisationId, Slug};
-use portcullis_vault::{KeyStatus, StatusDepth, VaultError, Work, WorkKind, WorkState};
+use portcullis_vault::{Author, KeyStatus, StatusDepth, VaultError, Work, WorkKind, WorkState};
 
 use crate::{
     cli::{VaultCommand, VaultScope},
@@ -38,6 +38,11 @@ pub(crate) async fn run(command: &VaultCommand) -> Result<(), Failure> {
     let named = only.filter(|_| all.is_empty()).map(Some);
     let organisations: Vec<Option<OrganisationId>> =
         all.iter().map(|status| status.organisation).chain(named).collect();
+    // So that what is done is told in the same transactions. Where the vault does not open, it is
+    // told at the end, if then.
+    if let Err(failure) = instance.audit_key().await {
+        tracing::warn!(%failure, "the audit trail cannot be signed");
+    }
     let done = match command {
         VaultCommand::Status(args) => {
             show::show(args.json, &all, &names);
@@ -58,8 +63,9 @@ async fn rotate(
     organisations: &[Option<OrganisationId>],
     no_wait: bool,
 ) -> Result<(), Failure> {
+    let by = Author::operator("vault rotate");
     for organisation in organisations {
-        let id = instance.vault.rotate(*organisation).await.map_err(unusable)?;
+        let id = instance.vault.rotate(*organisation, &by).await.map_err(unusable)?;
         let name = name(names, *organisation);
         out::line(format_args!("{name}: data key {id} seals from now on"));
     }
@@ -113,8 +119,9 @@ async fn rewrap(
     names: &Names,
     organisations: &[Option<OrganisationId>],
 ) -> Result<(), Failure> {
+    let by = Author::operator("vault rewrap");
     for organisation in organisations {
-        let count = instance.vault.rewrap(*organisation).await.map_err(unusable)?;
+        let count = instance.vault.rewrap(*organisation, &by).await.map_err(unusable)?;
         out::line(format_args!("{}: {count} data keys wrapped anew", name(names, *organisation)));
     }
     Ok(())

@@ -276,10 +276,17 @@ on_both_engines! {
             tx.kms_connections().connect(&permit, &connection(world, id)).await.map(drop)
         }).await;
         done.unwrap();
+        let lies = |files: &[u8], key: &DataKey| {
+            files.windows(key.wrapped.len()).any(|bytes| bytes == key.wrapped)
+        };
+        let files = files_of_data_keys(world).await;
+        assert!(keys.iter().all(|key| lies(&files, key)));
         let before = world.db.read().await.unwrap().outbox().max_revision().await.unwrap();
         assert!(world.db.erase_organisation(&scene(), &permit).await.unwrap());
         assert!(!world.db.erase_organisation(&scene(), &permit).await.unwrap());
 
+        let files = files_of_data_keys(world).await;
+        assert_eq!(keys.each_ref().map(|key| lies(&files, key)), [false, true]);
         let mut reader = world.db.read().await.unwrap();
         assert_eq!(reader.organisations().find(id).await.unwrap(), None);
         assert_eq!(reader.data_keys().list(Some(id)).await.unwrap(), []);
@@ -367,10 +374,11 @@ on_both_engines! {
 
 fn draw(world: &World, organisation: Option<OrganisationId>) -> DataKey {
     world.time.pass_millis(1);
+    let id: DataKeyId = world.id();
     DataKey {
-        id: world.id(),
+        id,
         organisation_id: organisation,
-        wrapped: vec![1, 2],
+        wrapped: id.uuid().as_bytes().map(|byte| !byte).repeat(2),
         kms: "local".to_owned(),
         kms_key_id: "k1".to_owned(),
         state: DataKeyState::Active,
@@ -380,6 +388,20 @@ fn draw(world: &World, organisation: Option<OrganisationId>) -> DataKey {
         retired_at: None,
         emptied_at: None,
     }
+}
+
+/// The bytes on the disk in which data keys lie.
+async fn files_of_data_keys(world: &World) -> Vec<u8> {
+    if let Some(path) = world.url.strip_prefix("sqlite://") {
+        let wal = std::fs::read(format!("{path}-wal")).unwrap_or_default();
+        return [std::fs::read(path).unwrap(), wal].concat();
+    }
+    let pool = sqlx::PgPool::connect(&world.url).await.unwrap();
+    sqlx::query("CHECKPOINT").execute(&pool).await.unwrap();
+    let sql = "SELECT pg_read_binary_file(pg_relation_filepath('data_keys'))";
+    let bytes = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
+    pool.close().await;
+    bytes
 }
 
 fn connection(world: &World, organisation: OrganisationId) -> KmsConnection {

@@ -8,7 +8,7 @@ use aws_lc_rs::{
 };
 use portcullis_domain::{DataKeyId, Sealed, SealedPlace};
 use portcullis_vault::{
-    DataKeyState, DataKeyStore, EncryptionContext, KeyRing, Kms, OpenError, SealError,
+    Author, DataKeyState, DataKeyStore, EncryptionContext, KeyRing, Kms, OpenError, SealError,
     WrappedDataKey, Wrapping,
 };
 use proptest::prelude::*;
@@ -195,7 +195,7 @@ async fn the_format_is_as_documented_and_a_wrong_commitment_is_refused() {
         retired_at: None,
         emptied_at: None,
     };
-    stage.store.insert(key, None, false).await.unwrap();
+    stage.store.insert(key, None, false, Author::system()).await.unwrap();
 
     let right = by_hand(id, b"canary", |_| {});
     stage.reads(&place(1), &right).await;

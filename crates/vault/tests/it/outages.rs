@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_vault::{
-    EncryptionContext, KmsFailure, KmsOperation, VaultError, VaultEvent, VaultSettings,
+    Author, EncryptionContext, KmsFailure, KmsOperation, VaultError, VaultEvent, VaultSettings,
 };
 
 use crate::support::{Fails, MINUTE, Setting, Stage, organisation, place};
@@ -245,7 +245,7 @@ async fn keys_that_nobody_asks_for_are_dropped() {
 async fn the_keys_in_memory_are_locked_there_one_by_one() {
     let stage = Stage::with(Setting::default());
     stage.vault.key_ring(organisation(1)).await.unwrap();
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let stats = stage.vault.stats();
     assert_eq!((stats.rings, stats.data_keys), (1, 2));
     // The usual limit is far above what these two need.

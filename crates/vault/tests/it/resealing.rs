@@ -4,7 +4,8 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use portcullis_domain::SealedPlace;
 use portcullis_vault::{
-    DataKeyState, DataKeyStore, SealedStore, SealedValue, VaultEvent, VaultSettings, WorkState,
+    Author, DataKeyState, DataKeyStore, SealedStore, SealedValue, VaultEvent, VaultSettings,
+    WorkState,
 };
 use uuid::Uuid;
 
@@ -41,7 +42,7 @@ async fn a_rotation_on_demand_seals_everything_anew_and_the_old_key_is_used_no_m
     let stage = Stage::new();
     fill(&stage, 100).await;
     stage.clock.advance(MINUTE);
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     assert_eq!(states(&stage).await, [DataKeyState::Resealing, DataKeyState::Active]);
     let status = stage.status().await;
     assert_eq!(status[0].work.len(), 1);
@@ -85,7 +86,7 @@ async fn an_emptied_key_is_kept_as_long_however_long_ago_another_took_its_place(
     stage.clock.advance(91 * DAY);
     stage.vault.key_ring(organisation(1)).await.unwrap();
     stage.clock.advance(40 * DAY);
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     stage.work().await;
     stage.vault.sweep().await.unwrap();
     let empty = |states: Vec<DataKeyState>| {
@@ -104,7 +105,7 @@ async fn an_emptied_key_is_kept_as_long_however_long_ago_another_took_its_place(
 async fn what_turns_up_late_under_an_emptied_key_opens_and_is_sealed_anew() {
     let stage = Stage::new();
     let late = stage.vault.seal(&row(7), b"canary").await.unwrap();
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     stage.work().await;
     stage.clock.advance(25 * MINUTE);
     stage.vault.sweep().await.unwrap();
@@ -133,7 +134,7 @@ async fn a_value_that_does_not_open_is_told_and_keeps_its_key() {
     *bytes.last_mut().unwrap() ^= 1;
     damaged.sealed = portcullis_domain::Sealed::from_bytes(bytes).unwrap();
     stage.store.inner.put(damaged.clone());
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     assert_eq!(stage.work().await, [WorkState::Stuck]);
     let work = stage.vault.work().await.unwrap();
     assert_eq!((work[0].done, work[0].failed, work[0].total), (2, 1, 3), "{work:?}");
@@ -151,7 +152,7 @@ async fn a_value_that_does_not_open_is_told_and_keeps_its_key() {
 async fn a_value_that_was_changed_meanwhile_is_left_as_it_was_changed() {
     let stage = Stage::new();
     fill(&stage, 1).await;
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let newer = stage.vault.seal(&row(0), b"changed").await.unwrap();
     let old = stage.store.inner.values()[0].clone();
     let to = stage.vault.seal(&row(0), b"canary").await.unwrap();
@@ -175,7 +176,7 @@ async fn a_reseal_killed_anywhere_loses_nothing_and_resumes() {
             killed.vault.key_ring(organisation(1)).await.unwrap();
             killed.store.fail(fails);
             // The rotation itself may be cut off as well.
-            let rotated = killed.vault.rotate(organisation(1)).await;
+            let rotated = killed.vault.rotate(organisation(1), &Author::system()).await;
             was_killed |= rotated.is_err();
             if rotated.is_ok() {
                 let work = stage.vault.work().await.unwrap()[0].clone();
@@ -207,7 +208,7 @@ async fn sealing_anew_is_bounded_in_its_rate_and_can_be_told_to_stop() {
     let slow = VaultSettings { reseal_per_second: 16, ..settings() };
     let stage = Stage::with(Setting { settings: slow, ..Setting::default() });
     fill(&stage, 64).await;
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let work = stage.vault.work().await.unwrap()[0].clone();
     let begun = tokio::time::Instant::now();
     let stop = move || begun.elapsed() < Duration::from_secs(2);
@@ -223,7 +224,7 @@ async fn sealing_anew_is_bounded_in_its_rate_and_can_be_told_to_stop() {
 async fn two_nodes_do_not_do_the_same_work() {
     let stage = Stage::new();
     fill(&stage, 40).await;
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let other = stage.another_node();
     let work = stage.vault.work().await.unwrap()[0].clone();
     let stopped = stage.vault.perform(work.clone(), Arc::new(|| false)).await.unwrap();

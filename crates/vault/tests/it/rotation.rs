@@ -1,7 +1,7 @@
 //! New data keys.
 
 use portcullis_domain::Sealed;
-use portcullis_vault::{DataKeyState, DataKeyStore, VaultError, WrappedDataKey};
+use portcullis_vault::{Author, DataKeyState, DataKeyStore, VaultError, WrappedDataKey};
 
 use crate::support::{DAY, Fails, MINUTE, Stage, organisation, place};
 
@@ -23,7 +23,7 @@ async fn rotation_keeps_old_values_readable() {
     let mut sealed = Vec::new();
     for _ in 0..3 {
         sealed.push(stage.vault.seal(&place(1), b"canary").await.unwrap());
-        let id = stage.vault.rotate(organisation(1)).await.unwrap();
+        let id = stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
         let now = stage.vault.seal(&place(1), b"canary").await.unwrap();
         assert_eq!(data_key_of(&now), id.as_bytes(), "the new key is in use at once");
         sealed.push(now);
@@ -43,7 +43,7 @@ async fn another_node_reads_what_a_key_made_a_moment_ago_sealed() {
     stage.vault.key_ring(organisation(1)).await.unwrap();
     other.vault.key_ring(organisation(1)).await.unwrap();
     other.clock.advance(MINUTE);
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let sealed = stage.vault.seal(&place(1), b"canary").await.unwrap();
     other.reads(&place(1), &sealed).await;
 
@@ -98,8 +98,11 @@ async fn racing_rotations_leave_one_active_key() {
     let stage = Stage::new();
     let other = stage.another_node();
     stage.vault.key_ring(organisation(1)).await.unwrap();
-    let (one, two) =
-        tokio::join!(stage.vault.rotate(organisation(1)), other.vault.rotate(organisation(1)));
+    let by = Author::system();
+    let (one, two) = tokio::join!(
+        stage.vault.rotate(organisation(1), &by),
+        other.vault.rotate(organisation(1), &by)
+    );
     let keys = keys(&stage).await;
     assert_eq!(active(&keys).len(), 1);
     assert_eq!(one.unwrap(), active(&keys)[0].id);
@@ -111,18 +114,28 @@ async fn a_lost_retired_key_closes_only_what_it_sealed() {
     let stage = Stage::new();
     let lost = stage.vault.seal(&place(1), b"canary").await.unwrap();
     let id = keys(&stage).await[0].id;
-    stage.vault.rotate(organisation(1)).await.unwrap();
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let kept = stage.vault.seal(&place(1), b"canary").await.unwrap();
     let mut wrapping = keys(&stage).await[0].wrapping.clone();
     wrapping.bytes[20] ^= 1;
     let from = keys(&stage).await[0].wrapping.clone();
-    assert!(stage.store.inner.rewrapped(organisation(1), id, from, wrapping).await.unwrap());
+    assert!(
+        stage
+            .store
+            .inner
+            .rewrapped(organisation(1), id, from, wrapping, Author::system())
+            .await
+            .unwrap()
+    );
 
     let other = stage.another_node();
     other.reads(&place(1), &kept).await;
     assert!(other.vault.open(&place(1), &lost).await.is_err());
     // The others are rewrapped all the same, and the loss is told.
-    assert!(matches!(other.vault.rewrap(organisation(1)).await, Err(VaultError::Kms(_))));
+    assert!(matches!(
+        other.vault.rewrap(organisation(1), &Author::system()).await,
+        Err(VaultError::Kms(_))
+    ));
 }
 
 #[tokio::test]
@@ -130,7 +143,7 @@ async fn a_data_key_moved_to_another_organisation_does_not_unwrap() {
     let stage = Stage::new();
     stage.vault.key_ring(organisation(1)).await.unwrap();
     let stolen = WrappedDataKey { organisation: organisation(2), ..keys(&stage).await[0].clone() };
-    stage.store.inner.insert(stolen, None, false).await.unwrap();
+    stage.store.inner.insert(stolen, None, false, Author::system()).await.unwrap();
     let error = stage.vault.key_ring(organisation(2)).await.err().unwrap();
     assert!(matches!(error, VaultError::Kms(_)), "{error}");
 }

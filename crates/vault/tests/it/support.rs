@@ -9,10 +9,10 @@ use portcullis_domain::{
     Clock, DataKeyId, Dice, KmsConnectionId, OrganisationId, SealedPlace, Secret, Timestamp,
 };
 use portcullis_vault::{
-    DataKeyState, DataKeyStore, DataKeyStoreError, EncryptionContext, GeneratedKey, Holdings, Kms,
-    KmsDescription, KmsError, KmsFailure, KmsFuture, KmsOperation, Resealed, SealedCount,
-    SealedStore, SealedValue, StatusDepth, StoreFuture, Vault, VaultEvent, VaultObserver,
-    VaultParts, VaultSettings, Work, WorkKind, WorkState, WrappedDataKey, Wrapping,
+    Author, DataKeyState, DataKeyStore, DataKeyStoreError, EncryptionContext, GeneratedKey,
+    Holdings, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture, KmsOperation, Resealed,
+    SealedCount, SealedStore, SealedValue, StatusDepth, StoreFuture, Vault, VaultEvent,
+    VaultObserver, VaultParts, VaultSettings, Work, WorkKind, WorkState, WrappedDataKey, Wrapping,
     kms::{
         ConnectionSettings, KmsFactory, KmsGuide, KmsProvider, KmsSettingsError, local::LocalKms,
     },
@@ -249,8 +249,10 @@ forward! {
     DataKeyStore {
         list(organisation: Option<OrganisationId>) -> Holdings;
         list_all() -> Holdings;
-        insert(key: WrappedDataKey, replaces: Option<DataKeyId>, reseal: bool) -> DataKeyId;
-        rewrapped(o: Option<OrganisationId>, id: DataKeyId, from: Wrapping, to: Wrapping) -> bool;
+        insert(key: WrappedDataKey, replaces: Option<DataKeyId>, reseal: bool, by: Author) -> DataKeyId;
+        rewrapped(
+            o: Option<OrganisationId>, id: DataKeyId, from: Wrapping, to: Wrapping, by: Author
+        ) -> bool;
         add_uses(o: Option<OrganisationId>, id: DataKeyId, uses: u64) -> ();
         change_state(
             o: Option<OrganisationId>, id: DataKeyId, from: DataKeyState, to: DataKeyState,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::Sealed;
-use portcullis_vault::{DataKeyState, DataKeyStore, KmsOperation, VaultSettings};
+use portcullis_vault::{Author, DataKeyState, DataKeyStore, KmsOperation, VaultSettings};
 
 use crate::support::{MINUTE, Setting, Stage, organisation, place};
 
@@ -123,7 +123,7 @@ async fn status_tells_of_every_organisation() {
     stage.vault.key_ring(organisation(1)).await.unwrap();
     stage.vault.key_ring(None).await.unwrap();
     stage.clock.advance(3 * MINUTE);
-    let id = stage.vault.rotate(organisation(1)).await.unwrap();
+    let id = stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     stage.clock.advance(3 * MINUTE);
     let status = stage.status().await;
     let [instance, one] = &status[..] else { panic!("{status:?}") };

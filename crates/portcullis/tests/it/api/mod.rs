@@ -32,7 +32,7 @@ use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use portcullis_api::Peer;
 use portcullis_control::{
-    Compiler, Control, ControlSettings, Fetch, Fetching, InstanceKeys, Parts, Passwords,
+    Compiler, Control, ControlSettings, Fetch, Fetching, InstanceKeys, KmsPace, Parts, Passwords,
     StoredDataKeys, bootstrap, instance_audit_key, instance_pepper,
 };
 use portcullis_domain::{
@@ -195,6 +195,7 @@ impl Admin {
             reached: reached.clone(),
             clock: clock.clone(),
             dice,
+            kms_pace: KmsPace::default(),
             passwords: Passwords::default(),
             fetch: outside.clone(),
             settings: ControlSettings {
