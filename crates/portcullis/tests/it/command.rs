@@ -75,6 +75,12 @@ on_both_engines! {
 
         let rewrapped = world.gate.setup().run(&["vault", "rewrap"]).unwrap();
         assert!(rewrapped.status.success(), "{}", err(&rewrapped));
+        let path = "/v1/admin/audit-logs?user_type=operator&resource_type=data_key";
+        let told = succeed(world.get(path)).await;
+        let told: Vec<(&Value, &Value)> = told["data"].as_array().unwrap().iter()
+            .map(|told| (&told["event"]["action"], &told["event"]["request"]["path"])).collect();
+        assert!(told.contains(&(&json!("rotate"), &json!("vault rotate"))), "{told:?}");
+        assert!(told.contains(&(&json!("update"), &json!("vault rewrap"))), "{told:?}");
         let unknown = world.gate.setup().run(&["vault", "rotate", "--organisation", "no"]).unwrap();
         assert!(!unknown.status.success());
         assert!(err(&unknown).contains(&slug), "it names those there are: {}", err(&unknown));

@@ -69,6 +69,29 @@ on_both_engines! {
         world.gate.kill();
         world.gate.start_again().await;
         everything_opens(&world, data_keys).await;
+        everything_was_told(&world, &key.arn).await;
+    }
+}
+
+/// Of each data key, that it was made and that it was wrapped anew: in the same transactions, so
+/// that no kill comes between.
+async fn everything_was_told(world: &World, arn: &str) {
+    let keys = succeed(world.get(KMS)).await["data_keys"].clone();
+    for key in keys.as_array().unwrap() {
+        let id = key["id"].as_str().unwrap();
+        let path = format!("/v1/admin/audit-logs?resource_type=data_key&text={id}");
+        let told = succeed(world.get(&path)).await;
+        let told: Vec<&Value> =
+            told["data"].as_array().unwrap().iter().map(|e| &e["event"]).collect();
+        let of = |event: &Value| event["resource"]["id"] == id;
+        let is = |event: &Value, actions: &[&str]| {
+            of(event) && actions.iter().any(|action| event["action"] == *action)
+        };
+        assert!(told.iter().any(|event| is(event, &["create", "rotate"])), "{id} in {told:#?}");
+        let moved = told
+            .iter()
+            .filter(|event| is(event, &["update"]) && event["after"]["kms_key_id"] == arn);
+        assert_eq!(moved.count(), 1, "{id} in {told:#?}");
     }
 }
 
