@@ -17,7 +17,7 @@ use http::Method;
 use portcullis_domain::Secret;
 use portcullis_vault::{
     EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
-    KmsOperation,
+    KmsOperation, KmsSignIn,
     kms::{
         ConnectionSettings, DATA_KEY_LEN, KmsDocument, KmsGuide, KmsParameter, KmsProvider,
         KmsSettingsError,
@@ -273,6 +273,10 @@ impl Kms for GoogleKms {
 
     fn key_id(&self) -> &str {
         &self.key
+    }
+
+    fn sign_ins(&self) -> Vec<KmsSignIn> {
+        self.token.sign_ins()
     }
 
     fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey> {

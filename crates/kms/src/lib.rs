@@ -21,6 +21,7 @@ mod aws;
 mod azure;
 mod google;
 mod rest;
+mod sign_in;
 mod transit;
 
 use std::sync::Arc;

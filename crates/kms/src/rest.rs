@@ -10,9 +10,11 @@ use portcullis_domain::{Secret, Timestamp};
 use portcullis_runtime::egress::{
     Egress, EgressError, EgressErrorKind, EgressPolicy, OutboundBody,
 };
-use portcullis_vault::{KmsError, KmsFailure, KmsOperation, kms::KmsSettingsError};
+use portcullis_vault::{KmsError, KmsFailure, KmsOperation, KmsSignIn, kms::KmsSettingsError};
 use serde_json::Value;
 use tokio::sync::Mutex;
+
+use crate::sign_in::SignIns;
 
 /// How long an answer may take to begin.
 pub(crate) const FIRST_BYTE: Duration = Duration::from_secs(5);
@@ -128,7 +130,10 @@ pub(crate) fn shown(status: u16, text: &str) -> String {
 
 /// A token that is kept for a part of its life.
 #[derive(Default)]
-pub(crate) struct Token(Mutex<Option<(Secret<String>, Timestamp)>>);
+pub(crate) struct Token {
+    kept: Mutex<Option<(Secret<String>, Timestamp)>>,
+    sign_ins: SignIns,
+}
 
 impl Token {
     /// The token: the kept one, or what `obtain` gets, with the seconds that it lives.
@@ -136,13 +141,13 @@ impl Token {
     where
         F: Future<Output = Result<(Secret<String>, u64), KmsError>>,
     {
-        let mut kept = self.0.lock().await;
+        let mut kept = self.kept.lock().await;
         if let Some((token, until)) = &*kept
             && now < *until
         {
             return Ok(token.clone());
         }
-        let (token, seconds) = obtain.await?;
+        let (token, seconds) = self.sign_ins.note(obtain).await?;
         // Renewed well before its end.
         let micros = i64::try_from(seconds.min(86_400) * 2 / 3 * 1_000_000).unwrap_or(0);
         *kept = Some((token.clone(), now.plus_micros(micros)));
@@ -151,7 +156,12 @@ impl Token {
 
     /// Forgets it: the service does not know it any more.
     pub(crate) async fn forget(&self) {
-        *self.0.lock().await = None;
+        *self.kept.lock().await = None;
+    }
+
+    /// The sign-ins since this was last asked.
+    pub(crate) fn sign_ins(&self) -> Vec<KmsSignIn> {
+        self.sign_ins.take()
     }
 }
 

@@ -11,7 +11,7 @@ use http::Method;
 use portcullis_domain::Secret;
 use portcullis_vault::{
     EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
-    KmsOperation,
+    KmsOperation, KmsSignIn,
     kms::{
         ConnectionSettings, DATA_KEY_LEN, KmsDocument, KmsGuide, KmsParameter, KmsProvider,
         KmsSettingsError,
@@ -277,6 +277,10 @@ impl Kms for TransitKms {
 
     fn key_id(&self) -> &str {
         &self.key_id
+    }
+
+    fn sign_ins(&self) -> Vec<KmsSignIn> {
+        self.token.sign_ins()
     }
 
     fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey> {

@@ -8,8 +8,8 @@ use std::{
 use portcullis_domain::{KmsConnectionId, OrganisationId, Sealed, SealedPlace};
 
 use crate::{
-    ConnectionState, Holdings, Kms, KmsConnection, KmsError, Vault, VaultError, VaultEvent,
-    Wrapping,
+    ConnectionState, Holdings, Kms, KmsConnection, KmsError, KmsSignIn, Vault, VaultError,
+    VaultEvent, Wrapping,
     kms::{ConnectionSettings, KmsFailure, KmsFuture, KmsOperation},
     observe::KmsCall,
 };
@@ -184,16 +184,18 @@ impl Vault {
             let detail = format!("no answer within {} s", within.as_secs_f32());
             Err(KmsError::new(operation, KmsFailure::Unreachable, detail))
         });
-        let call = KmsCall {
-            organisation,
-            kms: kms.name(),
-            kms_key_id: kms.key_id().to_owned(),
-            operation,
-            took: begun.elapsed(),
-            outcome: answer.as_ref().map(|_| ()).map_err(|error| error.failure),
+        let took = begun.elapsed();
+        let tell = |operation, took, outcome| {
+            let kms_key_id = kms.key_id().to_owned();
+            let call =
+                KmsCall { organisation, kms: kms.name(), kms_key_id, operation, took, outcome };
+            self.counters.called(&call);
+            self.observer.happened(&VaultEvent::KmsCalled(call));
         };
-        self.counters.called(&call);
-        self.observer.happened(&VaultEvent::KmsCalled(call));
+        for KmsSignIn { took, outcome } in kms.sign_ins() {
+            tell(KmsOperation::Authenticate, took, outcome);
+        }
+        tell(operation, took, answer.as_ref().map(|_| ()).map_err(|error| error.failure));
         answer
     }
 }

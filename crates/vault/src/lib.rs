@@ -69,7 +69,7 @@ pub use error::VaultError;
 pub use key_ring::{KeyRing, ReadError};
 pub use kms::{
     EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
-    KmsOperation, Purpose,
+    KmsOperation, KmsSignIn, Purpose,
 };
 pub use observe::{
     KmsCall, KmsStats, LATENCY_BOUNDS, Unobserved, VaultEvent, VaultObserver, VaultStats,

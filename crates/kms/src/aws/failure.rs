@@ -129,7 +129,7 @@ fn of_code(code: &str, message: &str, status: u16) -> KmsFailure {
 }
 
 /// Credentials could not be had: the KMS itself was not asked.
-fn credentials_failed(error: &CredentialsError) -> KmsError {
+pub(super) fn credentials_failed(error: &CredentialsError) -> KmsError {
     let (failure, detail) = match cause::<SdkError<AssumeRoleError, HttpResponse>>(error) {
         Some(assuming) => {
             let (failure, detail) = sort(assuming);

@@ -1,16 +1,19 @@
 //! Who we are to AWS: this process's own identity, and roles assumed with it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
-use aws_credential_types::Credentials;
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, error::CredentialsError, future},
+};
 use aws_sdk_kms::config::SharedCredentialsProvider;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use portcullis_domain::{OrganisationId, Secret};
 use portcullis_vault::kms::{ConnectionSettings, KmsSettingsError};
 
-use super::http;
-use crate::Surroundings;
+use super::{failure::credentials_failed, http};
+use crate::{Surroundings, sign_in::SignIns};
 
 /// Who this process is to AWS.
 #[derive(Clone, Default)]
@@ -81,11 +84,38 @@ impl Role {
     }
 }
 
+/// A role, and what is to be told of its being assumed.
+#[derive(Debug)]
+struct Told {
+    assumed: AssumeRoleProvider,
+    sign_ins: Arc<SignIns>,
+}
+
+impl ProvideCredentials for Told {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let mut said = None;
+            let assumed = async {
+                self.assumed.provide_credentials().await.map_err(|error| {
+                    let failed = credentials_failed(&error);
+                    said = Some(error);
+                    failed
+                })
+            };
+            let noted = self.sign_ins.note(assumed).await;
+            noted.map_err(|failed| said.unwrap_or_else(|| CredentialsError::unhandled(failed)))
+        })
+    }
+}
+
 /// The SDK's configuration for one region, with the credentials to use there.
 pub(super) async fn config(
     surroundings: &Surroundings,
     region: &str,
-    role: Option<&Role>,
+    role: Option<(&Role, Arc<SignIns>)>,
 ) -> SdkConfig {
     let identity = &surroundings.aws;
     let region = Region::new(region.to_owned());
@@ -98,7 +128,7 @@ pub(super) async fn config(
         loader = loader.credentials_provider(fixed.credentials());
     }
     let base = loader.load().await;
-    let Some(role) = role else { return base };
+    let Some((role, sign_ins)) = role else { return base };
     // The role is named by the organisation: the usual rules hold on the way to it.
     let mut sts = base.to_builder().http_client(http::client(surroundings.egress.clone()));
     if let Some(endpoint) = &identity.sts_endpoint {
@@ -113,7 +143,8 @@ pub(super) async fn config(
         Some(own) => assumed.build_from_provider(own).await,
         None => assumed.build().await,
     };
-    base.to_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build()
+    let told = Told { assumed, sign_ins };
+    base.to_builder().credentials_provider(SharedCredentialsProvider::new(told)).build()
 }
 
 /// Our own name to AWS, as a role's or user's ARN; `None` when it cannot be told.

@@ -16,14 +16,14 @@ use aws_sdk_kms::{
 use portcullis_domain::Secret;
 use portcullis_vault::{
     EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
-    KmsOperation, Wrapping,
+    KmsOperation, KmsSignIn, Wrapping,
     kms::{ConnectionSettings, KmsGuide, KmsParameter, KmsProvider, KmsSettingsError},
 };
 use tokio::sync::OnceCell;
 
 pub use identity::{AwsIdentity, StaticCredentials};
 
-use crate::{Entry, Surroundings, rest::check_endpoint};
+use crate::{Entry, Surroundings, rest::check_endpoint, sign_in::SignIns};
 use failure::failed;
 use identity::Role;
 use key::KeyName;
@@ -89,6 +89,7 @@ struct AwsKms {
     region: String,
     role: Option<Role>,
     endpoint: Option<String>,
+    sign_ins: Arc<SignIns>,
     client: OnceCell<Client>,
 }
 
@@ -137,13 +138,18 @@ impl AwsKms {
             region,
             role: Role::of(settings)?,
             endpoint: endpoint.transpose()?,
+            sign_ins: Arc::default(),
             client: OnceCell::new(),
         })
     }
 
     async fn client(&self) -> &Client {
         let made = async {
-            let config = identity::config(&self.surroundings, &self.region, self.role.as_ref());
+            let config = identity::config(
+                &self.surroundings,
+                &self.region,
+                self.role.as_ref().map(|role| (role, Arc::clone(&self.sign_ins))),
+            );
             let mut config = aws_sdk_kms::config::Builder::from(&config.await)
                 .http_client(http::client(self.surroundings.egress.clone()))
                 .retry_config(identity::retries())
@@ -174,6 +180,10 @@ impl Kms for AwsKms {
 
     fn key_id(&self) -> &str {
         self.key.text()
+    }
+
+    fn sign_ins(&self) -> Vec<KmsSignIn> {
+        self.sign_ins.take()
     }
 
     fn opens(&self, wrapping: &Wrapping) -> bool {

@@ -273,6 +273,9 @@ async fn a_login_that_is_refused_says_so() {
         let failed = verify(&*kms, context()).await.err().unwrap();
         assert_eq!(failed.failure.code(), expected, "{}: {failed}", service.name);
         assert_eq!(failed.operation.name(), "authenticate");
+        let told: Vec<_> = kms.sign_ins().into_iter().map(|sign_in| sign_in.outcome).collect();
+        assert_eq!(told, [Err(failed.failure)], "{}", service.name);
+        assert!(kms.sign_ins().is_empty());
         replay.finish();
     }
 }

@@ -404,7 +404,10 @@ async fn an_erased_organisations_backup_is_unreadable_without_its_kms() {
     let again = world.gate.setup().run(&words).unwrap();
     let said = String::from_utf8_lossy(&again.stdout);
     assert!(again.status.success() && said.starts_with("nothing of"), "{again:?}");
-    assert_eq!(told_of_erasures(&database).await, 2);
+    let erasures = "resource = 'organisation' AND action = 'delete' AND path = 'erase'";
+    assert_eq!(audited(&database, erasures).await, 2);
+    let assumed = "resource = 'kms' AND action = 'sign_in' AND outcome = 'success'";
+    assert!(audited(&database, assumed).await > 0, "that the role was assumed is told");
     assert!(wrapped.iter().all(|key| !holds(&live(), key)), "a wrapped data key is left");
     world.gate.start_again().await;
     refused(chat(&world), 401).await;
@@ -427,13 +430,12 @@ async fn an_erased_organisations_backup_is_unreadable_without_its_kms() {
     succeed(world.get(&path)).await;
 }
 
-/// How often the audit trail was told of one.
-async fn told_of_erasures(database: &std::path::Path) -> i64 {
+/// How many events of the audit trail are so.
+async fn audited(database: &std::path::Path, so: &str) -> i64 {
     use sqlx::{Connection as _, Row as _};
     let url = format!("sqlite://{}", database.display());
     let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    let sql = "SELECT COUNT(*) FROM audit_events
-        WHERE resource = 'organisation' AND action = 'delete' AND path = 'erase'";
+    let sql = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM audit_events WHERE {so}"));
     sqlx::query(sql).fetch_one(&mut conn).await.unwrap().get(0)
 }
 

@@ -14,8 +14,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use crate::{
     kms::{KMS, until},
     world::{
-        CREDENTIAL, Engine, PATIENCE, Via as _, World, chat_body, on_both_engines, succeed,
-        until_status,
+        CREDENTIAL, PATIENCE, Via as _, World, chat_body, on_both_engines, succeed, until_status,
     },
 };
 

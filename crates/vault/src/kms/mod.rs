@@ -5,7 +5,7 @@ pub mod local;
 mod local_key;
 mod provider;
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use portcullis_domain::{OrganisationId, Secret};
 
@@ -63,6 +63,20 @@ pub trait Kms: Send + Sync {
 
     /// Says what the service tells of the key. Fails when the key is not one that can be used.
     fn describe(&self) -> KmsFuture<'_, KmsDescription>;
+
+    /// How often, and with what outcome, it has signed in at the service since this was last asked.
+    fn sign_ins(&self) -> Vec<KmsSignIn> {
+        Vec::new()
+    }
+}
+
+/// One sign-in at a service: a login, a token's renewal, a role's being assumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsSignIn {
+    /// How long it took.
+    pub took: Duration,
+    /// How it ended.
+    pub outcome: Result<(), KmsFailure>,
 }
 
 /// What a [`Kms`] answers.
