@@ -4,8 +4,8 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use portcullis_domain::SealedPlace;
 use portcullis_vault::{
-    Author, DataKeyState, DataKeyStore, SealedStore, SealedValue, VaultEvent, VaultSettings,
-    WorkState,
+    Author, DataKeyState, DataKeyStore, KmsFailure, SealedStore, SealedValue, VaultEvent,
+    VaultSettings, WorkState,
 };
 use uuid::Uuid;
 
@@ -146,6 +146,24 @@ async fn a_value_that_does_not_open_is_told_and_keeps_its_key() {
     let refused = VaultEvent::OpenRefused { place: damaged.place };
     assert!(stage.events.0.lock().unwrap().contains(&refused));
     assert_eq!(stage.vault.stats().open_refused, 1);
+}
+
+#[tokio::test]
+async fn work_that_cannot_begin_says_why_and_goes_on_later() {
+    let stage = Stage::new();
+    fill(&stage, 1).await;
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
+    let node = stage.another_node();
+    node.kms.fail(Some(KmsFailure::Unreachable));
+    let work = node.vault.work().await.unwrap().remove(0);
+    let failed = node.vault.perform(work, std::sync::Arc::new(|| true)).await.err().unwrap();
+    assert_eq!(failed.kms_failure(), Some(KmsFailure::Unreachable));
+    let noted = node.vault.work().await.unwrap().remove(0).error;
+    assert_eq!(noted, Some(failed.to_string()));
+    node.kms.fail(None);
+    node.clock.advance(MINUTE);
+    assert_eq!(node.work().await, [WorkState::Finished]);
+    reads_all(&node).await;
 }
 
 #[tokio::test]
