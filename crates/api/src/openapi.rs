@@ -166,7 +166,8 @@ fn responses(route: &Route, written: &mut SchemaGenerator, failure: &Schema) -> 
             "408" | "413" => route.body.is_some(),
             "429" => {
                 route.path.starts_with("/auth/")
-                    || (route.is_unsafe() && route.path.contains("/organisation/kms"))
+                    || route.path.contains("/organisation/kms/")
+                    || (route.is_unsafe() && route.path.ends_with("/organisation/kms"))
             }
             _ => true,
         };

@@ -193,7 +193,13 @@ impl DataKeyStore for StoredDataKeys {
         at: Timestamp,
     ) -> StoreFuture<'_, bool> {
         let (from, to) = (stored(from), stored(to));
-        write!(self, |tx| tx.data_keys().change_state(organisation, id, from, to, at).await)
+        change!(self, |tx| {
+            let is_done = tx.data_keys().change_state(organisation, id, from, to, at).await?;
+            let mut event = told(organisation, id, AuditAction::Update, &Author::system());
+            (event.before, event.after) =
+                (Some(json!({"state": from.name()})), Some(json!({"state": to.name()})));
+            (is_done, Some(event).filter(|_| is_done))
+        })
     }
 
     fn destroy(
@@ -209,7 +215,13 @@ impl DataKeyStore for StoredDataKeys {
     }
 
     fn forget_former(&self, organisation: OrganisationId) -> StoreFuture<'_, ()> {
-        write!(self, |tx| tx.kms_connections().forget_former(organisation).await.map(|_| ()))
+        change!(self, |tx| {
+            let forgotten = tx.kms_connections().forget_former(organisation).await?;
+            let (actor, action) = (Author::system().actor, AuditAction::Delete);
+            let mut event = AuditEvent::new(Some(organisation), actor, action, AuditResource::Kms);
+            event.before = Some(json!({"former_connections": forgotten}));
+            ((), Some(event).filter(|_| forgotten > 0))
+        })
     }
 
     fn verified(
@@ -272,7 +284,7 @@ impl DataKeyStore for StoredDataKeys {
         organisation: Option<OrganisationId>,
         kind: WorkKind,
         holder: Uuid,
-    ) -> StoreFuture<'_, ()> {
+    ) -> StoreFuture<'_, bool> {
         write!(self, |tx| tx.vault_work().finish(organisation, kind.name(), holder).await)
     }
 }

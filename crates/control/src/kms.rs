@@ -87,16 +87,18 @@ impl KmsKeys<'_> {
                 Err(error) => return Err(invalid(&error)),
             }
         }
+        self.count_try()?;
         self.parts().vault.factory().guide(&settings).await.map_err(ControlError::Kms)
     }
 
     /// Connects a key of the organisation's own, once it does all that is needed of it; its data
     /// keys are wrapped anew in the background. What was connected before serves until then.
     pub async fn connect(&self, provider: &str, given: &Map<String, Value>) -> Result<KmsDetail> {
-        let permit = self.permit_to_ask()?;
+        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
         let organisation = Some(self.0.organisation());
         let settings =
             self.provider(provider)?.read(organisation, given).map_err(|e| invalid(&e))?;
+        self.count_try()?;
         self.connect_with(&permit, settings).await?;
         self.detail().await
     }
@@ -104,7 +106,8 @@ impl KmsKeys<'_> {
     /// Sees to it that the connected key does all that is needed of it now. An alias that means
     /// another key since is followed: that key is connected.
     pub async fn verify(&self) -> Result<(KmsDescription, Timestamp)> {
-        let permit = self.permit_to_ask()?;
+        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
+        self.count_try()?;
         let organisation = Some(self.0.organisation());
         if let Some(connection) = self.connection().await? {
             let key_id = connection.key_id.clone();
@@ -132,7 +135,8 @@ impl KmsKeys<'_> {
     /// Gives the organisation a new data key and seals anew, in the background, what older ones
     /// have sealed.
     pub async fn rotate(&self) -> Result<(DataKeyId, KmsDetail)> {
-        let permit = self.permit_to_ask()?;
+        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
+        self.count_try()?;
         let Scene { actor, origin, .. } = self.0.scene();
         let by = Author { actor, origin, scope: permit.scope() };
         let id = self.parts().vault.rotate(Some(self.0.organisation()), &by).await?;
@@ -142,12 +146,13 @@ impl KmsKeys<'_> {
     /// Goes back to the instance's KMS. The organisation's own key is needed once more, to unwrap
     /// its data keys: one that refuses cannot be left.
     pub async fn disconnect(&self) -> Result<KmsDetail> {
-        let permit = self.permit_to_ask()?;
+        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
         let organisation = Some(self.0.organisation());
         let before = self.connection().await?;
         if before.is_none() {
             return Err(none_connected());
         }
+        self.count_try()?;
         self.parts().vault.verify(organisation).await?;
         let now = self.parts().clock.now();
         let note = self.note(AuditAction::Delete, before.as_ref(), None);
@@ -256,12 +261,9 @@ impl KmsKeys<'_> {
         self.0.parts
     }
 
-    /// A permit for what has a KMS asked, counted.
-    fn permit_to_ask(&self) -> Result<Permit> {
-        let permit = self.permit(Scope::OrganisationSettingsUpdate)?;
-        let now = self.parts().clock.now();
-        self.parts().kms_pace.count(self.0.organisation(), now)?;
-        Ok(permit)
+    /// Counts what has a KMS, or whoever else knows us there, asked.
+    fn count_try(&self) -> Result<()> {
+        self.parts().kms_pace.count(self.0.organisation(), self.parts().clock.now())
     }
 
     fn permit(&self, scope: Scope) -> Result<Permit> {

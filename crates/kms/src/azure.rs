@@ -191,23 +191,26 @@ impl AzureKms {
     async fn token(&self) -> Result<Secret<String>, KmsError> {
         const OPERATION: KmsOperation = KmsOperation::Authenticate;
         self.token
-            .get(self.surroundings.clock.now(), async {
-                let form = [
-                    ("client_id", self.client_id.as_str()),
-                    ("client_secret", self.client_secret.danger_expose()),
-                    ("grant_type", "client_credentials"),
-                    ("scope", &self.scope),
-                ];
-                let (egress, url) = (&self.surroundings.egress, &self.token_url);
-                let payload = Payload::Form(&form);
-                let answer = send(egress, OPERATION, Method::POST, url, &[], payload).await?;
-                if answer.status != 200 {
-                    return Err(token_failed(&answer));
-                }
-                let token = answer.text(OPERATION, "/access_token")?.to_owned();
-                let seconds = answer.json["expires_in"].as_u64().unwrap_or(300);
-                Ok((Secret::new(token), seconds))
-            })
+            .get(
+                self.surroundings.clock.now(),
+                self.token.told(async {
+                    let form = [
+                        ("client_id", self.client_id.as_str()),
+                        ("client_secret", self.client_secret.danger_expose()),
+                        ("grant_type", "client_credentials"),
+                        ("scope", &self.scope),
+                    ];
+                    let (egress, url) = (&self.surroundings.egress, &self.token_url);
+                    let payload = Payload::Form(&form);
+                    let answer = send(egress, OPERATION, Method::POST, url, &[], payload).await?;
+                    if answer.status != 200 {
+                        return Err(token_failed(&answer));
+                    }
+                    let token = answer.text(OPERATION, "/access_token")?.to_owned();
+                    let seconds = answer.json["expires_in"].as_u64().unwrap_or(300);
+                    Ok((Secret::new(token), seconds))
+                }),
+            )
             .await
     }
 

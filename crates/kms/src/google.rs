@@ -17,7 +17,7 @@ use http::Method;
 use portcullis_domain::Secret;
 use portcullis_vault::{
     EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
-    KmsOperation, KmsSignIn,
+    KmsOperation, KmsSignIn, Wrapping,
     kms::{
         ConnectionSettings, DATA_KEY_LEN, KmsDocument, KmsGuide, KmsParameter, KmsProvider,
         KmsSettingsError,
@@ -222,22 +222,25 @@ impl GoogleKms {
         const OPERATION: KmsOperation = KmsOperation::Authenticate;
         let now = self.surroundings.clock.now();
         self.token
-            .get(now, async {
-                let claim = self.account.claim(now.micros() / 1_000_000)?;
-                let form = [
-                    ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-                    ("assertion", &*claim),
-                ];
-                let (egress, uri) = (&self.surroundings.egress, &self.account.token_uri);
-                let payload = Payload::Form(&form);
-                let answer = send(egress, OPERATION, Method::POST, uri, &[], payload).await?;
-                if answer.status != 200 {
-                    return Err(token_failed(&answer));
-                }
-                let token = answer.text(OPERATION, "/access_token")?.to_owned();
-                let seconds = answer.json["expires_in"].as_u64().unwrap_or(300);
-                Ok((Secret::new(token), seconds))
-            })
+            .get(
+                now,
+                self.token.told(async {
+                    let claim = self.account.claim(now.micros() / 1_000_000)?;
+                    let form = [
+                        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+                        ("assertion", &*claim),
+                    ];
+                    let (egress, uri) = (&self.surroundings.egress, &self.account.token_uri);
+                    let payload = Payload::Form(&form);
+                    let answer = send(egress, OPERATION, Method::POST, uri, &[], payload).await?;
+                    if answer.status != 200 {
+                        return Err(token_failed(&answer));
+                    }
+                    let token = answer.text(OPERATION, "/access_token")?.to_owned();
+                    let seconds = answer.json["expires_in"].as_u64().unwrap_or(300);
+                    Ok((Secret::new(token), seconds))
+                }),
+            )
             .await
     }
 
@@ -277,6 +280,11 @@ impl Kms for GoogleKms {
 
     fn sign_ins(&self) -> Vec<KmsSignIn> {
         self.token.sign_ins()
+    }
+
+    /// Which version wrapped what is not told, and versions are disabled one by one.
+    fn proves(&self, _: &Wrapping, _: &Wrapping) -> bool {
+        false
     }
 
     fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey> {

@@ -147,7 +147,7 @@ impl Token {
         {
             return Ok(token.clone());
         }
-        let (token, seconds) = self.sign_ins.note(obtain).await?;
+        let (token, seconds) = obtain.await?;
         // Renewed well before its end.
         let micros = i64::try_from(seconds.min(86_400) * 2 / 3 * 1_000_000).unwrap_or(0);
         *kept = Some((token.clone(), now.plus_micros(micros)));
@@ -157,6 +157,14 @@ impl Token {
     /// Forgets it: the service does not know it any more.
     pub(crate) async fn forget(&self) {
         *self.kept.lock().await = None;
+    }
+
+    /// Signs in, which is told.
+    pub(crate) async fn told<T>(
+        &self,
+        sign_in: impl Future<Output = Result<T, KmsError>>,
+    ) -> Result<T, KmsError> {
+        self.sign_ins.note(sign_in).await
     }
 
     /// The sign-ins since this was last asked.

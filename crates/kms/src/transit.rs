@@ -11,7 +11,7 @@ use http::Method;
 use portcullis_domain::Secret;
 use portcullis_vault::{
     EncryptionContext, GeneratedKey, Kms, KmsDescription, KmsError, KmsFailure, KmsFuture,
-    KmsOperation, KmsSignIn,
+    KmsOperation, KmsSignIn, Wrapping,
     kms::{
         ConnectionSettings, DATA_KEY_LEN, KmsDocument, KmsGuide, KmsParameter, KmsProvider,
         KmsSettingsError,
@@ -92,6 +92,8 @@ const CIPHERS: [&str; 4] =
 
 /// A token that nobody says the life of is looked after every hour.
 const RENEW_S: u64 = 5400;
+/// How soon its renewal is tried again where nobody answered.
+const RENEW_AGAIN_S: u64 = 60;
 
 struct TransitKms {
     surroundings: Arc<Surroundings>,
@@ -200,7 +202,9 @@ impl TransitKms {
             .get(now, async {
                 match &self.login {
                     Login::Token(token) => Ok((token.clone(), self.renewed(token).await)),
-                    Login::AppRole { role_id, secret_id } => self.log_in(role_id, secret_id).await,
+                    Login::AppRole { role_id, secret_id } => {
+                        self.token.told(self.log_in(role_id, secret_id)).await
+                    }
                 }
             })
             .await
@@ -230,13 +234,22 @@ impl TransitKms {
 
     /// Prolongs a token's life where that can be done; how long it is looked after then.
     async fn renewed(&self, token: &Secret<String>) -> u64 {
+        const OPERATION: KmsOperation = KmsOperation::Authenticate;
         let url = format!("{}/v1/auth/token/renew-self", self.base);
-        let renewed = self.plain(KmsOperation::Authenticate, &url, Some(token), &json!({})).await;
-        let seconds = renewed
-            .ok()
-            .and_then(|answer| answer.json.pointer("/auth/lease_duration").and_then(Value::as_u64));
-        // One that cannot be renewed serves until its end, which the next call tells.
-        seconds.filter(|seconds| *seconds > 0).unwrap_or(RENEW_S).min(RENEW_S)
+        let body = json!({});
+        let renewal = async {
+            let answer = self.plain(OPERATION, &url, Some(token), &body).await?;
+            if answer.status != 200 {
+                return Err(failed(OPERATION, &answer));
+            }
+            Ok(answer.json.pointer("/auth/lease_duration").and_then(Value::as_u64))
+        };
+        match self.token.told(renewal).await {
+            Ok(seconds) => seconds.filter(|s| *s > 0).unwrap_or(RENEW_S).min(RENEW_S),
+            Err(error) if error.failure.is_transient() => RENEW_AGAIN_S,
+            // One that cannot be renewed serves until its end, which the next call tells.
+            Err(_) => RENEW_S,
+        }
     }
 
     async fn plain(
@@ -281,6 +294,14 @@ impl Kms for TransitKms {
 
     fn sign_ins(&self) -> Vec<KmsSignIn> {
         self.token.sign_ins()
+    }
+
+    /// Old versions are closed by `min_decryption_version`.
+    fn proves(&self, shown: &Wrapping, other: &Wrapping) -> bool {
+        let version = |wrapping: &Wrapping| {
+            wrapping.bytes.splitn(3, |byte| *byte == b':').nth(1).map(<[u8]>::to_vec)
+        };
+        version(shown) == version(other)
     }
 
     fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey> {

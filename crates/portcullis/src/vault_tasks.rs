@@ -19,10 +19,9 @@ const WORK: Duration = Duration::from_secs(3);
 /// How long work that cannot be done now is left alone: at first, and at most.
 const STUCK: Duration = Duration::from_secs(10);
 const STUCK_AT_MOST: Duration = Duration::from_secs(600);
-/// How long a re-seal goes on before others that wait have their turn.
-const TURN: Duration = Duration::from_secs(10);
 /// How often it is looked for data keys under which nothing is sealed any more.
 const SWEEP: Duration = Duration::from_secs(3600);
+const FIRST_SWEEP: Duration = Duration::from_secs(300);
 /// Organisations whose key rings are loaded before anybody asks.
 const WARM: usize = 256;
 
@@ -57,11 +56,11 @@ async fn refresh(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
 }
 
 async fn maintain(vault: Arc<Vault>, shutdown: ShutdownSignal) {
-    let mut swept = Instant::now();
+    let mut sweep_at = Instant::now() + FIRST_SWEEP;
     while tokio::time::timeout(MAINTENANCE, shutdown.clone()).await.is_err() {
         vault.maintain().await;
-        if swept.elapsed() >= SWEEP {
-            swept = Instant::now();
+        if Instant::now() >= sweep_at {
+            sweep_at = Instant::now() + SWEEP;
             told(vault.sweep().await);
         }
     }
@@ -80,8 +79,6 @@ enum Standing {
 
 async fn work(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
     let standings: Arc<Mutex<HashMap<Piece, Standing>>> = Arc::default();
-    // Sealing anew is bounded in its rate by the node.
-    let resealing = Arc::new(tokio::sync::Mutex::new(()));
     loop {
         tokio::select! {
             () = shutdown.clone() => return,
@@ -94,30 +91,15 @@ async fn work(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
             let piece = (work.organisation, work.kind);
             let Some(pause) = begin(&standings, piece) else { continue };
             let (vault, ended) = (Arc::clone(&vault), shutdown.clone());
-            let (standings, resealing) = (Arc::clone(&standings), Arc::clone(&resealing));
+            let standings = Arc::clone(&standings);
             // Each on its own: neither a KMS that does not answer nor a long piece of work holds
             // up another organisation's, and a key is taken into use while values are sealed anew.
             tasks.spawn("vault work of an organisation", async move {
-                let _turn = match work.kind {
-                    WorkKind::Rewrap => None,
-                    WorkKind::Reseal => tokio::select! {
-                        turn = resealing.lock_owned() => Some(turn),
-                        () = ended.clone() => return,
-                    },
-                };
-                let begun = Instant::now();
-                let is_bounded = work.kind == WorkKind::Reseal;
-                let go_on = move || !ended.is_raised() && !(is_bounded && begun.elapsed() >= TURN);
-                let state = vault.perform(work, Arc::new(go_on)).await;
+                let state = vault.perform(work, Arc::new(move || !ended.is_raised())).await;
                 let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
                 match state {
-                    Ok(WorkState::Finished | WorkState::Elsewhere) => {
+                    Ok(WorkState::Finished | WorkState::Elsewhere | WorkState::Stopped) => {
                         standings.remove(&piece);
-                    }
-                    // Its turn is over, and behind whoever waits it has another.
-                    Ok(WorkState::Stopped) => {
-                        standings.remove(&piece);
-                        vault.ring();
                     }
                     Ok(WorkState::Stuck) | Err(_) => {
                         let next = (pause * 2).min(STUCK_AT_MOST);

@@ -1,14 +1,17 @@
 //! Erasing an organisation: its data keys first of all, so that whatever they sealed, in backups
 //! too, opens no more.
 
+use std::time::Duration;
+
 use portcullis_domain::{
     ApiKeyId, AuditAction, AuditResource, IntegrationId, OrganisationId, Permit, VirtualKeyId,
     WorkspaceId,
 };
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    Act, Db, Note, Reader, Result, Scene, Subject, Tx, db::Pools, engine::classify, tenant,
+    Act, Db, Error, Note, Reader, Result, Scene, Subject, Tx, db::Pools, engine::classify, tenant,
     value::values,
 };
 
@@ -50,6 +53,12 @@ pub struct ErasedTable {
     subject: Option<fn(Uuid) -> Subject>,
 }
 
+/// How often the files are tried to be rid of what is erased, and the pause between two tries.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
+/// PostgreSQL's code for a lock that was not to be had in time.
+const LOCKED: &str = "55P03";
+
 /// Logs per transaction.
 const BATCH: i64 = 2_000;
 
@@ -57,7 +66,7 @@ impl Db {
     /// Erases an organisation: its data keys, connections and whole configuration in one
     /// transaction, of which the instance's audit trail is told, then what it logged, in batches.
     /// Interrupted, it can be run again. Its own audit trail stays. `false` when there was nothing
-    /// of it.
+    /// of it. What was written over still lies in the database's files until [`Self::fold`].
     pub async fn erase_organisation(&self, scene: &Scene, permit: &Permit) -> Result<bool> {
         let id = permit.organisation();
         let erase = async |act: &mut Act| -> Result<bool> {
@@ -81,38 +90,58 @@ impl Db {
                 _ => found = true,
             }
         }
-        self.fold().await?;
         Ok(found)
     }
 
     /// Rids the database's files of wrapped data keys that were written over or deleted: folds
     /// SQLite's write-ahead log into the file and empties it; has PostgreSQL write the tables of
-    /// data keys and connections anew, which it refuses while others hold them for long.
-    /// PostgreSQL's own write-ahead log keeps what it keeps.
+    /// data keys and connections anew. Fails with [`Error::Busy`] while others use them for long.
+    /// What PostgreSQL's own write-ahead log has, and what transactions that began before may still
+    /// see, it keeps.
     pub async fn fold(&self) -> Result<()> {
         match &self.0.pools {
             Pools::Sqlite { writer, .. } => {
                 let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-                sqlx::query(sql).execute(writer).await.map_err(classify)?;
+                for _ in 0..TRIES {
+                    let is_busy: i64 =
+                        sqlx::query_scalar(sql).fetch_one(writer).await.map_err(classify)?;
+                    if is_busy == 0 {
+                        return Ok(());
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(Error::Busy)
             }
             Pools::Postgres(pool) => {
                 let mut conn = pool.acquire().await.map_err(classify)?;
+                // Briefly: whoever wants the table next waits behind this.
+                sqlx::query("SET lock_timeout = '500ms'")
+                    .execute(&mut *conn)
+                    .await
+                    .map_err(classify)?;
                 let mut outcome = Ok(());
-                for sql in [
-                    "SET lock_timeout = '10s'",
-                    "VACUUM (FULL) data_keys",
-                    "VACUUM (FULL) kms_connections",
-                    "RESET lock_timeout",
-                ] {
-                    // To the end, so that the connection goes back as it came.
-                    let done = sqlx::query(sql).execute(&mut *conn).await;
-                    outcome = outcome.and(done.map(drop).map_err(classify));
+                for sql in ["VACUUM (FULL) data_keys", "VACUUM (FULL) kms_connections"] {
+                    outcome = outcome.and(patiently(sql, &mut conn).await);
                 }
-                outcome?;
+                let reset = sqlx::query("RESET lock_timeout").execute(&mut *conn).await;
+                outcome.and(reset.map(drop).map_err(classify))
             }
         }
-        Ok(())
     }
+}
+
+/// Runs a statement that may not get its lock at once.
+async fn patiently(sql: &'static str, conn: &mut PgConnection) -> Result<()> {
+    for _ in 0..TRIES {
+        match sqlx::query(sql).execute(&mut *conn).await {
+            Ok(_) => return Ok(()),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCKED) => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(classify(error)),
+        }
+    }
+    Err(Error::Busy)
 }
 
 impl Tx {

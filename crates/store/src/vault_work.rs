@@ -114,16 +114,15 @@ impl VaultWork<'_, Tx> {
         Ok(self.0.execute(sql, values).await? == 1)
     }
 
-    /// Forgets work that is done, if it is `holder`'s.
+    /// Forgets work that is done. `false` when it is not `holder`'s.
     pub async fn finish(
         &mut self,
         organisation: Option<OrganisationId>,
         kind: &str,
         holder: Uuid,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let sql = "DELETE FROM vault_work WHERE scope = $1 AND kind = $2 AND holder = $3";
-        self.0.execute(sql, values![scope(organisation), kind, holder]).await?;
-        Ok(())
+        Ok(self.0.execute(sql, values![scope(organisation), kind, holder]).await? == 1)
     }
 }
 

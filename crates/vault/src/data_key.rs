@@ -209,13 +209,13 @@ pub trait DataKeyStore: Send + Sync {
     /// any more.
     fn progress(&self, work: Work, holder: Uuid, until: Timestamp) -> StoreFuture<'_, bool>;
 
-    /// The work is done and forgotten, unless it is not `holder`'s any more.
+    /// The work is done and forgotten; `false` when it is not `holder`'s any more.
     fn finish(
         &self,
         organisation: Option<OrganisationId>,
         kind: WorkKind,
         holder: Uuid,
-    ) -> StoreFuture<'_, ()>;
+    ) -> StoreFuture<'_, bool>;
 }
 
 impl DataKeyState {

@@ -54,6 +54,15 @@ impl VaultError {
         }
     }
 
+    /// Whether somebody is away or overloaded, and asking for something else is of no use either.
+    pub const fn is_outage(&self) -> bool {
+        match self {
+            Self::Kms(error) => error.failure.is_outage(),
+            Self::Store(_) => true,
+            _ => false,
+        }
+    }
+
     /// Why the KMS did not do as asked, if it was the KMS.
     pub const fn kms_failure(&self) -> Option<KmsFailure> {
         match self {

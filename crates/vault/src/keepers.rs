@@ -6,6 +6,7 @@ use std::{
 };
 
 use portcullis_domain::{KmsConnectionId, OrganisationId, Sealed, SealedPlace};
+use tokio::time::Instant;
 
 use crate::{
     ConnectionState, Holdings, Kms, KmsConnection, KmsError, KmsSignIn, Vault, VaultError,
@@ -178,24 +179,52 @@ impl Vault {
         operation: KmsOperation,
         answer: KmsFuture<'_, T>,
     ) -> Result<T, KmsError> {
-        let begun = tokio::time::Instant::now();
         let within = self.settings.kms_timeout;
+        let mut asking = Asking {
+            vault: self,
+            kms,
+            organisation,
+            operation,
+            begun: Instant::now(),
+            outcome: Err(KmsFailure::Unreachable),
+        };
         let answer = tokio::time::timeout(within, answer).await.unwrap_or_else(|_| {
             let detail = format!("no answer within {} s", within.as_secs_f32());
             Err(KmsError::new(operation, KmsFailure::Unreachable, detail))
         });
-        let took = begun.elapsed();
+        asking.outcome = answer.as_ref().map(|_| ()).map_err(|error| error.failure);
+        answer
+    }
+}
+
+/// A call of a KMS. It is told when it ends, also where nobody waits for its end any more: the
+/// service was asked all the same.
+struct Asking<'a> {
+    vault: &'a Vault,
+    kms: &'a dyn Kms,
+    organisation: Option<OrganisationId>,
+    operation: KmsOperation,
+    begun: Instant,
+    outcome: Result<(), KmsFailure>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
         let tell = |operation, took, outcome| {
-            let kms_key_id = kms.key_id().to_owned();
-            let call =
-                KmsCall { organisation, kms: kms.name(), kms_key_id, operation, took, outcome };
-            self.counters.called(&call);
-            self.observer.happened(&VaultEvent::KmsCalled(call));
+            let call = KmsCall {
+                organisation: self.organisation,
+                kms: self.kms.name(),
+                kms_key_id: self.kms.key_id().to_owned(),
+                operation,
+                took,
+                outcome,
+            };
+            self.vault.counters.called(&call);
+            self.vault.observer.happened(&VaultEvent::KmsCalled(call));
         };
-        for KmsSignIn { took, outcome } in kms.sign_ins() {
+        for KmsSignIn { took, outcome } in self.kms.sign_ins() {
             tell(KmsOperation::Authenticate, took, outcome);
         }
-        tell(operation, took, answer.as_ref().map(|_| ()).map_err(|error| error.failure));
-        answer
+        tell(self.operation, self.begun.elapsed(), self.outcome);
     }
 }

@@ -144,9 +144,8 @@ impl KeyRing {
         self.key_of(sealed).is_some()
     }
 
-    /// Why the data key is missing that a value claims to be sealed with.
-    pub(crate) fn absence(&self, sealed: &Sealed) -> Option<&VaultError> {
-        let id = envelope::data_key_id(sealed)?;
+    /// Why a data key is missing.
+    pub(crate) fn absence(&self, id: DataKeyId) -> Option<&VaultError> {
         self.absent.iter().find(|(absent, _)| *absent == id).map(|(_, error)| error)
     }
 
@@ -209,7 +208,32 @@ impl Drop for DataKey {
     }
 }
 
+/// Uses on their way to the store. What did not get there is counted again.
+pub(crate) struct Carried<'a>(&'a Uses, u64);
+
+impl Carried<'_> {
+    pub(crate) fn count(&self) -> u64 {
+        self.1
+    }
+
+    /// The store has them.
+    pub(crate) fn arrived(mut self) {
+        self.0.stored.fetch_add(std::mem::take(&mut self.1), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Carried<'_> {
+    fn drop(&mut self) {
+        self.0.pending.fetch_add(self.1, Ordering::Relaxed);
+    }
+}
+
 impl Uses {
+    /// Takes what the store does not know yet.
+    pub(crate) fn carry(&self) -> Carried<'_> {
+        Carried(self, self.pending.swap(0, Ordering::Relaxed))
+    }
+
     pub(crate) fn total(&self) -> u64 {
         self.stored.load(Ordering::Relaxed).saturating_add(self.pending.load(Ordering::Relaxed))
     }

@@ -12,20 +12,20 @@ use tracing::warn;
 
 use crate::{
     Author, DataKeyState, DataKeyStoreError, Holdings, KeyRing, Vault, VaultError, VaultEvent,
-    WrappedDataKey,
+    WrappedDataKey, Wrapping,
     after::After as _,
     keepers::Keepers,
     key_ring::{DataKey, Other, Uses},
     kms::{DATA_KEY_LEN, EncryptionContext, KmsError, KmsFailure, KmsOperation},
     readings::Readings,
-    vault::{Failure, Live, Loading, Slot},
+    vault::{Failure, Live, Loading, Missed, Slot},
 };
 
 /// After the first failed load; doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Between two loads that look for the same data key in vain.
-const RELOAD_PAUSE: Duration = Duration::from_secs(1);
+/// After which it is looked whether keys that nobody has asked for since can be had again.
+const IDLE_PAUSE: Duration = Duration::from_secs(300);
 const MOST_MISSED: usize = 64;
 
 impl Vault {
@@ -131,7 +131,12 @@ impl Vault {
         match (&*slot.failure.load(), &*slot.live.load()) {
             // Within the grace the KMS is asked whether or not somebody asks for the keys: it may
             // have come to refuse them, and whoever asks then must not be served unasked.
-            (Some(failure), live) => (is_used || live.is_some()) && !failure.pause.contains(&now),
+            (Some(failure), Some(_)) => !failure.pause.contains(&now),
+            // Now and then also where nobody asks, so that what is said of it is not old.
+            (Some(failure), None) => {
+                let idle = failure.pause.start..failure.pause.end.after(IDLE_PAUSE);
+                !if is_used { &failure.pause } else { &idle }.contains(&now)
+            }
             (None, Some(live)) => is_used && now >= live.refresh_at,
             (None, None) => false,
         }
@@ -151,10 +156,19 @@ impl Vault {
         let mut loading = match slot.loading.try_lock() {
             Ok(loading) => loading,
             // A load that follows a failure may hang as that did: nobody else waits for it.
-            Err(_) => match slot.failure.load_full() {
-                Some(failure) => return Err(failure.error.clone()),
-                None => slot.loading.lock().await,
-            },
+            Err(_) => {
+                if let Some(failure) = slot.failure.load_full() {
+                    return Err(failure.error.clone());
+                }
+                // Nor does who wants an older data key that is known to be away.
+                if let (Some(id), Some(live)) = (wanted, &*slot.live.load())
+                    && live.fresh.contains(&came)
+                    && live.ring.absence(id).is_some()
+                {
+                    return Ok(Arc::clone(&live.ring));
+                }
+                slot.loading.lock().await
+            }
         };
         let now = self.clock.now();
         if let Some(live) = &*slot.live.load()
@@ -176,11 +190,16 @@ impl Vault {
             Ok(ring) => Ok(ring),
             Err(error) => self.after_failure(&slot, organisation, error),
         };
-        if let (Ok(ring), Some(id)) = (&loaded, wanted)
-            && ring.key(id).is_none()
-        {
+        if let (Ok(ring), Some(id)) = (&loaded, wanted) {
             // From now, not from when it began: a KMS that is down makes the next one wait as long.
-            loading.miss(id, self.clock.now());
+            let now = self.clock.now();
+            let missing = ring.absent.iter().map(|(absent, _)| *absent).chain([id]);
+            for id in missing.collect::<HashSet<_>>() {
+                match ring.key(id) {
+                    None => loading.miss(id, now),
+                    Some(_) => loading.missed.retain(|missed| missed.id != id),
+                }
+            }
         }
         loaded
     }
@@ -246,7 +265,7 @@ impl Vault {
 
     /// Doubles with each attempt.
     fn pause(&self, attempts: u32) -> Duration {
-        self.jittered(FIRST_PAUSE.saturating_mul(1 << (attempts - 1).min(5)).min(LONGEST_PAUSE))
+        self.jittered(doubled(attempts))
     }
 
     /// Give or take a quarter, so that nodes and organisations do not ask in step.
@@ -298,6 +317,7 @@ impl Vault {
         // Before unwrapping: the lifetime must not grow by the time that takes.
         let loaded_at = self.clock.now();
         let wrapped = loading.known.active().ok_or(VaultError::NoActiveKey)?;
+        let active_keeper = keepers.of(&wrapped.wrapping)?;
         let plaintext = self.unwrap(wrapped, keepers).await?;
         let active = Arc::new(self.data_key(wrapped, &plaintext, old)?);
         let seal_key = &wrapped.wrapping;
@@ -313,8 +333,8 @@ impl Vault {
             }
             // That the KMS key may be used has just been shown: what it wraps beside the active
             // data key needs no proof of its own.
-            let is_proved = wrapped.wrapping.connection == seal_key.connection
-                && wrapped.wrapping.kms_key_id == seal_key.kms_key_id;
+            let is_proved = is_same_key(seal_key, &wrapped.wrapping)
+                && active_keeper.kms.proves(seal_key, &wrapped.wrapping);
             let held = old.and_then(|ring| ring.proved(wrapped.id));
             if is_proved && let Some((key, _)) = held {
                 key.uses.stored.fetch_max(wrapped.uses, Ordering::Relaxed);
@@ -323,7 +343,7 @@ impl Vault {
             }
             // A key service that is down is asked once, not for each of the keys that it wrapped.
             let down = absent.iter().find(|(other, error)| {
-                error.is_transient() && other.wrapping.connection == wrapped.wrapping.connection
+                error.is_outage() && is_same_key(&other.wrapping, &wrapped.wrapping)
             });
             let unwrapped = match down {
                 Some((_, error)) => Err(error.clone()),
@@ -333,14 +353,19 @@ impl Vault {
                 Ok(key) => {
                     others.push(Other { key: Arc::new(key), proved_at: loaded_at, until: None });
                 }
-                Err(error) if error.is_transient() && is_proved => return Err(error),
+                Err(error) if error.is_outage() && is_proved => return Err(error),
                 // One old key that is lost, or whose own KMS is down, must not close everything that
                 // newer ones sealed. What is held of it serves on within the grace.
                 Err(error) => {
                     warn!(?organisation, id = %wrapped.id, %error, "an older data key is missing");
-                    if let Some((key, proved_at)) = held.filter(|_| error.is_transient()) {
-                        let until = Some(self.usable(proved_at).end);
-                        others.push(Other { key: Arc::clone(key), proved_at, until });
+                    if let Some((key, proved_at)) = held {
+                        if error.is_transient() {
+                            let until = Some(self.usable(proved_at).end);
+                            others.push(Other { key: Arc::clone(key), proved_at, until });
+                        } else if let Some(failure) = error.kms_failure() {
+                            let dropped = VaultEvent::DataKeysDropped { organisation, failure };
+                            self.observer.happened(&dropped);
+                        }
                     }
                     absent.push((wrapped, error));
                 }
@@ -429,32 +454,48 @@ impl Vault {
 
     async fn persist_uses(&self, ring: &KeyRing) {
         for key in ring.keys() {
-            let pending = key.uses.pending.swap(0, Ordering::Relaxed);
-            if pending == 0 {
+            let carried = key.uses.carry();
+            if carried.count() == 0 {
                 continue;
             }
-            match self.keys.add_uses(ring.organisation, key.id, pending).await {
-                Ok(()) => key.uses.stored.fetch_add(pending, Ordering::Relaxed),
+            match self.keys.add_uses(ring.organisation, key.id, carried.count()).await {
+                Ok(()) => carried.arrived(),
                 Err(error) => {
                     warn!(id = %key.id, %error, "use counts of a data key are not persisted yet");
-                    key.uses.pending.fetch_add(pending, Ordering::Relaxed)
                 }
-            };
+            }
         }
     }
+}
+
+/// Whether the same KMS key wraps both.
+fn is_same_key(one: &Wrapping, other: &Wrapping) -> bool {
+    (one.connection, &one.kms, &one.kms_key_id) == (other.connection, &other.kms, &other.kms_key_id)
 }
 
 impl Loading {
     /// Whether a data key was looked for in vain a moment ago.
     fn has_missed(&self, id: DataKeyId, now: Timestamp) -> bool {
-        let recent = |at: Timestamp| (at..at.after(RELOAD_PAUSE)).contains(&now);
-        self.missed.iter().any(|(missed, at)| *missed == id && recent(*at))
+        self.missed.iter().any(|missed| missed.id == id && missed.pause.contains(&now))
     }
 
+    /// The pause before it is looked for again doubles each time.
     fn miss(&mut self, id: DataKeyId, now: Timestamp) {
         self.wanted.remove(&id);
-        self.missed.retain(|(missed, at)| *missed != id && at.after(RELOAD_PAUSE) > now);
+        let before = self.missed.iter().find(|missed| missed.id == id);
+        let attempts = before.map_or(0, |missed| missed.attempts) + 1;
+        let again = now.after(doubled(attempts));
+        self.missed.retain(|missed| {
+            missed.id != id
+                && missed.pause.start <= now
+                && missed.pause.end.after(LONGEST_PAUSE) > now
+        });
         self.missed.truncate(MOST_MISSED - 1);
-        self.missed.push((id, now));
+        self.missed.push(Missed { id, attempts, pause: now..again });
     }
+}
+
+/// The pause after so many failures in a row, one at least.
+fn doubled(attempts: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << (attempts - 1).min(5)).min(LONGEST_PAUSE)
 }

@@ -1,18 +1,20 @@
 //! New data keys, and sealing anew what older ones sealed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use portcullis_domain::{DataKeyId, OrganisationId, SealedPlace};
+use tokio::sync::MutexGuard;
 
 use crate::{
-    Author, DataKeyState, KeyRing, Resealed, SealedValue, Vault, VaultError, VaultEvent,
-    WrappedDataKey,
+    Author, DataKeyState, KeyRing, Resealed, SealedValue, Vault, VaultError, WrappedDataKey,
     after::After as _,
     work::{Work, WorkState},
 };
 
 /// Values per transaction at most.
 const BATCH: u32 = 32;
+/// How often whoever waits for a turn says that it is still there.
+const WAIT: Duration = Duration::from_secs(1);
 
 impl Vault {
     /// Gives the organisation a new active data key, and notes that all that older ones sealed is
@@ -41,7 +43,7 @@ impl Vault {
     /// interruption: each value shows by itself under which key it is.
     pub(crate) async fn do_reseal(
         &self,
-        mut work: Work,
+        work: &mut Work,
         go_on: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<WorkState, VaultError> {
         let organisation = work.organisation;
@@ -61,6 +63,7 @@ impl Vault {
         let batch = (self.settings.reseal_per_second / 4).clamp(1, BATCH);
         for key in &leaving {
             let mut after: Option<SealedPlace> = None;
+            let mut is_sought = false;
             loop {
                 if !go_on() {
                     return Ok(WorkState::Stopped);
@@ -68,13 +71,23 @@ impl Vault {
                 let values = self.sealed.under(organisation, key.id, after, batch).await?;
                 let Some(last) = values.last() else { break };
                 after = Some(last.place);
+                let ring = self.ring_for_resealing(organisation, key.id, &mut is_sought).await?;
+                let Some(ring) = ring else {
+                    // The key is lost: there is no use in reading the rest of what it sealed.
+                    let under = counts.iter().filter(|count| count.key == key.id);
+                    work.failed += under.map(|count| count.count).sum::<u64>();
+                    break;
+                };
+                let _turn = match self.turn(work, go_on).await? {
+                    Ok(turn) => turn,
+                    Err(state) => return Ok(state),
+                };
                 let seen = values.len();
-                let ring = self.ring_for_resealing(organisation, &values).await?;
                 let (anew, broken) = reseal_batch(&ring, key.id, values);
                 work.failed += broken;
                 let replaced = self.sealed.replace(organisation, anew).await?;
                 work.done = (work.done + replaced).min(work.total);
-                if !self.note_progress(&mut work).await? {
+                if !self.note_progress(work).await? {
                     return Ok(WorkState::Elsewhere);
                 }
                 self.pace(seen).await;
@@ -82,12 +95,30 @@ impl Vault {
         }
         if work.failed > 0 {
             work.error = Some(format!("{} values do not open", work.failed));
-            self.note_progress(&mut work).await?;
+            self.note_progress(work).await?;
             return Ok(WorkState::Stuck);
         }
-        let (kind, done) = (work.kind, work.done);
-        self.observer.happened(&VaultEvent::WorkFinished { organisation, kind, done });
         Ok(WorkState::Finished)
+    }
+
+    /// The right to seal one batch anew: all of this process's re-seals together keep to the rate,
+    /// and take turns. Whoever waits keeps the work, and is told if it has to stop.
+    async fn turn(
+        &self,
+        work: &mut Work,
+        go_on: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<Result<MutexGuard<'_, ()>, WorkState>, VaultError> {
+        let mut turn = std::pin::pin!(self.resealing.lock());
+        loop {
+            match tokio::time::timeout(WAIT, &mut turn).await {
+                Ok(turn) => return Ok(Ok(turn)),
+                Err(_) if !go_on() => return Ok(Err(WorkState::Stopped)),
+                Err(_) if !self.note_progress(work).await? => {
+                    return Ok(Err(WorkState::Elsewhere));
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// Looks after data keys that seal nothing any more: those that were emptied are not unwrapped
@@ -130,31 +161,26 @@ impl Vault {
         Ok(())
     }
 
-    /// A ring that seals with a key that does not leave, and holds the keys of these values.
+    /// A ring that seals with another key than the leaving one, and holds that; `None` when it is
+    /// lost. What is not there is sought once for each leaving key.
     async fn ring_for_resealing(
         &self,
         organisation: Option<OrganisationId>,
-        values: &[SealedValue],
-    ) -> Result<std::sync::Arc<KeyRing>, VaultError> {
-        let ring = self.key_ring(organisation).await?;
-        let is_stale = values.iter().any(|value| {
-            !ring.holds_key_of(&value.sealed)
-                || crate::envelope::data_key_id(&value.sealed) == Some(ring.active.id)
-        });
-        if !is_stale {
-            return Ok(ring);
+        leaving: DataKeyId,
+        is_sought: &mut bool,
+    ) -> Result<Option<Arc<KeyRing>>, VaultError> {
+        let mut ring = self.key_ring(organisation).await?;
+        let is_fit = |ring: &KeyRing| ring.active.id != leaving && ring.key(leaving).is_some();
+        if !is_fit(&ring) && !*is_sought {
+            *is_sought = true;
+            self.reload(organisation).await?;
+            ring = self.key_ring(organisation).await?;
         }
-        self.reload(organisation).await?;
-        let ring = self.key_ring(organisation).await?;
-        // Values whose data key is missing for now are not broken.
-        let missing = values
-            .iter()
-            .filter(|value| !ring.holds_key_of(&value.sealed))
-            .find_map(|value| ring.absence(&value.sealed))
-            .filter(|error| error.is_transient());
-        match missing {
-            Some(error) => Err(error.clone()),
-            None => Ok(ring),
+        match ring.absence(leaving) {
+            _ if is_fit(&ring) => Ok(Some(ring)),
+            // Values whose data key is missing for now are not broken.
+            Some(error) if error.is_transient() => Err(error.clone()),
+            _ => Ok(None),
         }
     }
 

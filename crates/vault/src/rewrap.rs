@@ -4,7 +4,7 @@ use portcullis_domain::{OrganisationId, Secret};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    Author, KmsError, KmsFailure, Vault, VaultError, VaultEvent, WrappedDataKey, Wrapping,
+    Author, KmsError, KmsFailure, Vault, VaultError, WrappedDataKey, Wrapping,
     keepers::{Keeper, Keepers},
     kms::{DATA_KEY_LEN, EncryptionContext, KmsOperation},
     work::{Work, WorkState},
@@ -41,7 +41,7 @@ impl Vault {
     /// after an interruption: each key shows by itself whether it is done.
     pub(crate) async fn do_rewrap(
         &self,
-        mut work: Work,
+        work: &mut Work,
         go_on: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<WorkState, VaultError> {
         let holdings = self.keys.list(work.organisation).await?;
@@ -64,7 +64,7 @@ impl Vault {
                     work.error = Some(error.to_string());
                 }
             }
-            if !self.note_progress(&mut work).await? {
+            if !self.note_progress(work).await? {
                 return Ok(WorkState::Elsewhere);
             }
         }
@@ -74,8 +74,6 @@ impl Vault {
         if let Some(organisation) = work.organisation {
             self.keys.forget_former(organisation).await?;
         }
-        let (organisation, kind, done) = (work.organisation, work.kind, work.done);
-        self.observer.happened(&VaultEvent::WorkFinished { organisation, kind, done });
         Ok(WorkState::Finished)
     }
 

@@ -196,7 +196,10 @@ impl Vault {
                 // Another key may have been connected meanwhile, which this does not concern.
                 let known = loading.known.connection().map(|connection| connection.id);
                 let is_current = loading.known.keys.is_empty() || known == keeper.connection;
-                if is_current && !error.failure.is_transient() {
+                // One that still unwraps goes on opening what it did.
+                let is_lost =
+                    error.operation == KmsOperation::Unwrap || error.failure.is_state_of_key();
+                if is_current && is_lost && !error.failure.is_transient() {
                     let _ring = self.after_failure(&slot, organisation, error.clone().into());
                 }
                 Err(error.into())

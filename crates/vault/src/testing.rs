@@ -321,13 +321,14 @@ impl DataKeyStore for MemoryDataKeys {
         organisation: Option<OrganisationId>,
         kind: WorkKind,
         holder: Uuid,
-    ) -> StoreFuture<'_, ()> {
+    ) -> StoreFuture<'_, bool> {
         self.done(|kept| {
+            let before = kept.work.len();
             kept.work.retain(|(work, lease)| {
                 (work.organisation, work.kind) != (organisation, kind)
                     || lease.is_none_or(|(by, _)| by != holder)
             });
-            Ok(())
+            Ok(kept.work.len() < before)
         })
     }
 }

@@ -39,6 +39,8 @@ pub struct Vault {
     pub(crate) settings: VaultSettings,
     /// By which this process holds work.
     pub(crate) id: Uuid,
+    /// Held while a batch is sealed anew.
+    pub(crate) resealing: Mutex<()>,
     /// Rung when there is new work.
     pub(crate) bell: tokio::sync::Notify,
     pub(crate) counters: Counters,
@@ -114,8 +116,16 @@ pub(crate) struct Loading {
     pub(crate) known: Holdings,
     /// Data keys thought empty under which something turned up.
     pub(crate) wanted: HashSet<DataKeyId>,
-    /// Data keys that were looked for in vain, and when.
-    pub(crate) missed: Vec<(DataKeyId, Timestamp)>,
+    /// Data keys that were looked for in vain.
+    pub(crate) missed: Vec<Missed>,
+}
+
+/// A data key that was not found, or cannot be had.
+pub(crate) struct Missed {
+    pub(crate) id: DataKeyId,
+    pub(crate) attempts: u32,
+    /// It is not looked for before this is over.
+    pub(crate) pause: Range<Timestamp>,
 }
 
 /// The last load failed; the next is not tried before the pause is over.
@@ -179,6 +189,7 @@ impl Vault {
             dice,
             settings,
             id: Uuid::from_bytes(id),
+            resealing: Mutex::default(),
             bell: tokio::sync::Notify::new(),
             counters: Counters::default(),
             clients: std::sync::Mutex::default(),
@@ -236,7 +247,7 @@ impl Vault {
             let wanted = envelope::data_key_id(sealed);
             ring = self.load_unless_held(place.organisation, wanted).await?;
             if !ring.holds_key_of(sealed)
-                && let Some(error) = ring.absence(sealed)
+                && let Some(error) = wanted.and_then(|id| ring.absence(id))
             {
                 return Err(error.clone());
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portcullis_domain::{OrganisationId, Timestamp};
 
-use crate::{Vault, VaultError, after::After as _};
+use crate::{Vault, VaultError, VaultEvent, after::After as _};
 
 /// Work that is not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Vault {
     /// asked between steps.
     pub async fn perform(
         &self,
-        work: Work,
+        mut work: Work,
         go_on: Arc<dyn Fn() -> bool + Send + Sync>,
     ) -> Result<WorkState, VaultError> {
         let (organisation, kind) = (work.organisation, work.kind);
@@ -99,13 +99,17 @@ impl Vault {
             return Ok(WorkState::Elsewhere);
         }
         let outcome = match kind {
-            WorkKind::Rewrap => self.do_rewrap(work, &*go_on).await,
-            WorkKind::Reseal => self.do_reseal(work, &*go_on).await,
+            WorkKind::Rewrap => self.do_rewrap(&mut work, &*go_on).await,
+            WorkKind::Reseal => self.do_reseal(&mut work, &*go_on).await,
         };
         match &outcome {
             Ok(WorkState::Finished) => {
-                self.keys.finish(organisation, kind, self.id).await?;
-                tracing::info!(?organisation, kind = kind.name(), "work on keys is finished");
+                // Unless there was a reason for more meanwhile.
+                if self.keys.finish(organisation, kind, self.id).await? {
+                    let done = work.done;
+                    self.observer.happened(&VaultEvent::WorkFinished { organisation, kind, done });
+                    tracing::info!(?organisation, kind = kind.name(), "work on keys is finished");
+                }
             }
             Ok(WorkState::Stuck | WorkState::Elsewhere | WorkState::Stopped) => {}
             Err(error) => self.note_obstacle(organisation, kind, error).await,

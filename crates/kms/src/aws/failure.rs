@@ -87,6 +87,8 @@ fn of_code(code: &str, message: &str, status: u16) -> KmsFailure {
         "InvalidKeyUsageException" | "UnsupportedOperationException" => KmsFailure::WrongUsage,
         "IncorrectKeyException" => KmsFailure::WrongKey,
         "InvalidCiphertextException" => KmsFailure::Corrupt,
+        // Bytes that cannot be a ciphertext: empty, or too many.
+        "ValidationException" if mentions(&["ciphertextblob"]) => KmsFailure::Corrupt,
         "ThrottlingException"
         | "Throttling"
         | "ThrottledException"

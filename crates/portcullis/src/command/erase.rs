@@ -42,6 +42,12 @@ pub(crate) async fn run(args: &Erase) -> Result<(), Failure> {
     } else {
         out::line(format_args!("nothing of {name} is left"));
     }
+    let folded = instance.db.fold().await.map_err(|error| {
+        Failure::new(format!(
+            "the wrapped data keys still lie in the database's files: {error}. \
+             Run it again with --organisation {id} --confirm {id}"
+        ))
+    });
     instance.close().await;
-    Ok(())
+    folded
 }

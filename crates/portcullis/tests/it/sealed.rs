@@ -258,6 +258,9 @@ async fn holds(
         }
     };
     for (what, damaged) in damages(&value, others) {
+        // What was refused before must not be what is refused now.
+        write(&value).await;
+        until_status(needs, 200).await;
         write(&damaged).await;
         let begun = Instant::now();
         // The data plane hears of it in a moment.

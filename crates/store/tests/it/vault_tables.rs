@@ -285,6 +285,7 @@ on_both_engines! {
         assert!(world.db.erase_organisation(&scene(), &permit).await.unwrap());
         assert!(!world.db.erase_organisation(&scene(), &permit).await.unwrap());
 
+        world.db.fold().await.unwrap();
         let files = files_of_data_keys(world).await;
         assert_eq!(keys.each_ref().map(|key| lies(&files, key)), [false, true]);
         let mut reader = world.db.read().await.unwrap();

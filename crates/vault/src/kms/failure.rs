@@ -114,6 +114,19 @@ impl KmsFailure {
         )
     }
 
+    /// Whether it is the key's own state that forbids every use of it.
+    pub const fn is_state_of_key(self) -> bool {
+        matches!(
+            self,
+            Self::Disabled | Self::PendingDeletion | Self::UnusableState | Self::NotFound
+        )
+    }
+
+    /// Whether the service is away or overloaded: whatever else it is asked will fare the same.
+    pub const fn is_outage(self) -> bool {
+        matches!(self, Self::Throttled | Self::ServiceFault | Self::Unreachable)
+    }
+
     /// A stable name, for the API, metrics and audit events.
     pub const fn code(self) -> &'static str {
         match self {

@@ -33,6 +33,12 @@ pub trait Kms: Send + Sync {
         wrapping.kms == self.name() && wrapping.kms_key_id == self.key_id()
     }
 
+    /// Of two that its key wraps: whether the other would unwrap if this one does. Not where a
+    /// key's versions can be taken away one by one.
+    fn proves(&self, _shown: &Wrapping, _other: &Wrapping) -> bool {
+        true
+    }
+
     /// Makes a data key of [`DATA_KEY_LEN`] bytes, wrapped and bound to its context.
     fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey>;
 

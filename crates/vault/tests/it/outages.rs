@@ -1,12 +1,15 @@
 //! KMS and database misbehave.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use portcullis_vault::{
     Author, EncryptionContext, KmsFailure, KmsOperation, VaultError, VaultEvent, VaultSettings,
 };
 
-use crate::support::{Fails, MINUTE, Setting, Stage, organisation, place};
+use crate::support::{Fails, MINUTE, Setting, Stage, TestKms, organisation, place};
 
 const SECOND: i64 = MINUTE / 60;
 
@@ -55,7 +58,7 @@ async fn an_outage_is_bridged_for_the_grace_and_no_longer() {
 async fn under_load_no_call_fails_within_the_grace_and_only_that_organisations_after_it() {
     // The other organisation has a key of its own, in a KMS that is well.
     let stage = Stage::new();
-    let other = crate::support::TestKms::new(2);
+    let other = TestKms::new(2);
     stage.connect(2, &other).await;
     stage.work().await;
     let ours = stage.vault.seal(&place(1), b"canary").await.unwrap();
@@ -264,4 +267,71 @@ fn is_cut_off<T>(future: impl Future<Output = T>) -> bool {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     future.as_mut().poll(&mut context).is_pending()
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_any_more_is_told() {
+    let stage = Stage::new();
+    let sealed = stage.vault.seal(&place(1), b"canary").await.unwrap();
+    let node = stage.another_node();
+    node.kms.hangs.store(true, Ordering::Relaxed);
+    let waited = Duration::from_millis(20);
+    let opened = tokio::time::timeout(waited, node.vault.open(&place(1), &sealed)).await;
+    assert!(opened.is_err());
+    let events = node.events.0.lock().unwrap();
+    let [VaultEvent::KmsCalled(call)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(call.operation, KmsOperation::Unwrap);
+    assert_eq!(call.outcome, Err(KmsFailure::Unreachable));
+}
+
+#[tokio::test]
+async fn a_lost_key_is_looked_for_less_and_less_often() {
+    let stage = Stage::new();
+    let (lost, new) = (TestKms::new(2), TestKms::new(3));
+    stage.connect(1, &lost).await;
+    let old = stage.vault.seal(&place(1), b"canary").await.unwrap();
+    stage.work().await;
+    lost.fail(Some(KmsFailure::NotFound));
+    stage.connect(1, &new).await;
+    let node = stage.another_node();
+    node.vault.rotate(organisation(1), &Author::system()).await.unwrap();
+    let before = lost.unwraps();
+    for _ in 0..300 {
+        node.clock.advance(SECOND);
+        assert!(node.vault.open(&place(1), &old).await.is_err());
+    }
+    let asked = lost.unwraps() - before;
+    assert!((5..25).contains(&asked), "{asked}");
+    lost.fail(None);
+    node.clock.advance(MINUTE);
+    node.reads(&place(1), &old).await;
+}
+
+#[tokio::test]
+async fn where_a_keys_versions_can_be_closed_each_data_key_is_shown_to_unwrap() {
+    for (has_versions, expected) in [(false, 1), (true, 2)] {
+        let stage = Stage::new();
+        stage.kms.has_versions.store(has_versions, Ordering::Relaxed);
+        stage.vault.seal(&place(1), b"canary").await.unwrap();
+        stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
+        let before = stage.kms.unwraps();
+        stage.vault.reload(organisation(1)).await.unwrap();
+        assert_eq!(stage.kms.unwraps() - before, expected);
+    }
+}
+
+#[tokio::test]
+async fn that_a_key_is_well_again_is_seen_though_nobody_asks() {
+    let stage = Stage::new();
+    stage.vault.seal(&place(1), b"canary").await.unwrap();
+    stage.kms.fail(Some(KmsFailure::Disabled));
+    stage.clock.advance(6 * MINUTE);
+    assert!(stage.vault.key_ring(organisation(1)).await.is_err());
+    stage.clock.advance(MINUTE);
+    stage.vault.refresh_due().await;
+    assert!(stage.vault.failure(organisation(1)).is_some());
+    stage.kms.fail(None);
+    stage.clock.advance(7 * MINUTE);
+    stage.vault.refresh_due().await;
+    assert!(stage.vault.failure(organisation(1)).is_none());
 }

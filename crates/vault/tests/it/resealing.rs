@@ -5,11 +5,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use portcullis_domain::SealedPlace;
 use portcullis_vault::{
     Author, DataKeyState, DataKeyStore, KmsFailure, SealedStore, SealedValue, VaultEvent,
-    VaultSettings, WorkState,
+    VaultSettings, WorkKind, WorkState,
 };
 use uuid::Uuid;
 
-use crate::support::{DAY, Fails, MINUTE, Setting, Stage, organisation, place, settings};
+use crate::support::{DAY, Fails, MINUTE, Setting, Stage, TestKms, organisation, place, settings};
 
 fn row(n: u128) -> SealedPlace {
     SealedPlace { row: Uuid::from_u128(n), ..place(1) }
@@ -149,6 +149,54 @@ async fn a_value_that_does_not_open_is_told_and_keeps_its_key() {
 }
 
 #[tokio::test]
+async fn what_a_lost_key_sealed_is_counted_and_the_kms_is_left_in_peace() {
+    let stage = Stage::new();
+    let (lost, new) = (TestKms::new(2), TestKms::new(3));
+    stage.connect(1, &lost).await;
+    fill(&stage, 200).await;
+    stage.work().await;
+    lost.fail(Some(KmsFailure::PendingDeletion));
+    stage.connect(1, &new).await;
+    let node = stage.another_node();
+    node.vault.rotate(organisation(1), &Author::system()).await.unwrap();
+    let sealed = node.vault.seal(&row(200), b"canary").await.unwrap();
+    node.store.inner.put(SealedValue { place: row(200), sealed });
+    node.vault.rotate(organisation(1), &Author::system()).await.unwrap();
+    let before = lost.unwraps() + new.unwraps();
+    assert_eq!(node.work().await, [WorkState::Stuck, WorkState::Stuck]);
+    let work = node.vault.work().await.unwrap();
+    let reseal = work.iter().find(|work| work.kind == WorkKind::Reseal).unwrap();
+    assert_eq!((reseal.total, reseal.done, reseal.failed), (201, 1, 200), "{reseal:?}");
+    assert_eq!(reseal.error.as_deref(), Some("200 values do not open"));
+    let asked = lost.unwraps() + new.unwraps() - before;
+    assert!(asked < 12, "{asked}");
+}
+
+#[tokio::test]
+async fn a_long_reseal_holds_up_no_other_organisations() {
+    let stage = Stage::new();
+    let theirs = |n| SealedPlace { organisation: organisation(2), ..row(n) };
+    fill(&stage, 320).await;
+    for n in 500..520 {
+        let sealed = stage.vault.seal(&theirs(n), b"canary").await.unwrap();
+        stage.store.inner.put(SealedValue { place: theirs(n), sealed });
+    }
+    for n in [1, 2] {
+        stage.vault.rotate(organisation(n), &Author::system()).await.unwrap();
+    }
+    let work = stage.vault.work().await.unwrap();
+    let perform = |n: usize| stage.vault.perform(work[n].clone(), Arc::new(|| true));
+    let (long, short) = tokio::join!(perform(0), perform(1));
+    assert_eq!((long.unwrap(), short.unwrap()), (WorkState::Finished, WorkState::Finished));
+    let events = stage.events.0.lock().unwrap();
+    let finished = events.iter().filter_map(|event| match event {
+        VaultEvent::WorkFinished { organisation, .. } => Some(*organisation),
+        _ => None,
+    });
+    assert_eq!(finished.collect::<Vec<_>>(), [organisation(2), organisation(1)]);
+}
+
+#[tokio::test]
 async fn work_that_cannot_begin_says_why_and_goes_on_later() {
     let stage = Stage::new();
     fill(&stage, 1).await;
@@ -156,7 +204,7 @@ async fn work_that_cannot_begin_says_why_and_goes_on_later() {
     let node = stage.another_node();
     node.kms.fail(Some(KmsFailure::Unreachable));
     let work = node.vault.work().await.unwrap().remove(0);
-    let failed = node.vault.perform(work, std::sync::Arc::new(|| true)).await.err().unwrap();
+    let failed = node.vault.perform(work, Arc::new(|| true)).await.err().unwrap();
     assert_eq!(failed.kms_failure(), Some(KmsFailure::Unreachable));
     let noted = node.vault.work().await.unwrap().remove(0).error;
     assert_eq!(noted, Some(failed.to_string()));

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
 };
 
 use portcullis_domain::{
@@ -52,6 +52,10 @@ pub(crate) struct TestKms {
     /// What it moves by itself from another key, if it does.
     pub(crate) rewraps: Mutex<Option<Arc<TestKms>>>,
     pub(crate) unwraps: AtomicUsize,
+    /// Whether it never answers.
+    pub(crate) hangs: AtomicBool,
+    /// Whether its key has versions that are disabled one by one.
+    pub(crate) has_versions: AtomicBool,
     pub(crate) asked: Mutex<Vec<(KmsOperation, EncryptionContext)>>,
 }
 
@@ -64,6 +68,8 @@ impl TestKms {
             failure: Mutex::default(),
             rewraps: Mutex::default(),
             unwraps: AtomicUsize::new(0),
+            hangs: AtomicBool::default(),
+            has_versions: AtomicBool::default(),
             asked: Mutex::default(),
         })
     }
@@ -98,6 +104,10 @@ impl Kms for TestKms {
         self.inner.key_id()
     }
 
+    fn proves(&self, _: &Wrapping, _: &Wrapping) -> bool {
+        !self.has_versions.load(Ordering::Relaxed)
+    }
+
     fn generate(&self, context: EncryptionContext) -> KmsFuture<'_, GeneratedKey> {
         Box::pin(async move {
             self.ask(KmsOperation::Generate, context)?;
@@ -123,6 +133,9 @@ impl Kms for TestKms {
     ) -> KmsFuture<'a, Secret<Vec<u8>>> {
         Box::pin(async move {
             self.unwraps.fetch_add(1, Ordering::Relaxed);
+            if self.hangs.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
             // A real KMS is far away: let others run meanwhile.
             tokio::task::yield_now().await;
             self.ask(KmsOperation::Unwrap, context)?;
@@ -268,7 +281,7 @@ forward! {
             until: Timestamp
         ) -> bool;
         progress(work: Work, holder: Uuid, until: Timestamp) -> bool;
-        finish(o: Option<OrganisationId>, kind: WorkKind, holder: Uuid) -> ();
+        finish(o: Option<OrganisationId>, kind: WorkKind, holder: Uuid) -> bool;
     }
     SealedStore {
         under(
