@@ -92,8 +92,8 @@ const CIPHERS: [&str; 4] =
 
 /// A token that nobody says the life of is looked after every hour.
 const RENEW_S: u64 = 5400;
-/// How soon its renewal is tried again where nobody answered.
-const RENEW_AGAIN_S: u64 = 60;
+/// How long one serves whose renewal nobody answered; it is tried again before.
+const RENEW_AGAIN_S: u64 = 90;
 
 struct TransitKms {
     surroundings: Arc<Surroundings>,
@@ -239,15 +239,18 @@ impl TransitKms {
         let body = json!({});
         let renewal = async {
             let answer = self.plain(OPERATION, &url, Some(token), &body).await?;
-            if answer.status != 200 {
-                return Err(failed(OPERATION, &answer));
+            match answer.status {
+                // Taken, but it is not one that can be renewed: it serves until its end.
+                200 | 400 => {
+                    Ok(answer.json.pointer("/auth/lease_duration").and_then(Value::as_u64))
+                }
+                _ => Err(failed(OPERATION, &answer)),
             }
-            Ok(answer.json.pointer("/auth/lease_duration").and_then(Value::as_u64))
         };
         match self.token.told(renewal).await {
             Ok(seconds) => seconds.filter(|s| *s > 0).unwrap_or(RENEW_S).min(RENEW_S),
-            Err(error) if error.failure.is_transient() => RENEW_AGAIN_S,
-            // One that cannot be renewed serves until its end, which the next call tells.
+            Err(error) if error.failure.is_outage() => RENEW_AGAIN_S,
+            // Whether it still serves, the next call tells.
             Err(_) => RENEW_S,
         }
     }

@@ -9,6 +9,7 @@ use std::{
 use portcullis_domain::OrganisationId;
 use portcullis_runtime::{ShutdownSignal, Tasks};
 use portcullis_vault::{Vault, VaultError, WorkKind, WorkState};
+use tokio::sync::Semaphore;
 
 /// How often it is looked whether key rings want to be loaded anew.
 const REFRESH: Duration = Duration::from_millis(500);
@@ -19,6 +20,8 @@ const WORK: Duration = Duration::from_secs(3);
 /// How long work that cannot be done now is left alone: at first, and at most.
 const STUCK: Duration = Duration::from_secs(10);
 const STUCK_AT_MOST: Duration = Duration::from_secs(600);
+/// Re-seals that are under way at the same time. They share the node's rate.
+const RESEALS: usize = 4;
 /// How often it is looked for data keys under which nothing is sealed any more.
 const SWEEP: Duration = Duration::from_secs(3600);
 const FIRST_SWEEP: Duration = Duration::from_secs(300);
@@ -79,6 +82,8 @@ enum Standing {
 
 async fn work(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
     let standings: Arc<Mutex<HashMap<Piece, Standing>>> = Arc::default();
+    // The others are left to other nodes, if there are any.
+    let resealing = Arc::new(Semaphore::new(RESEALS));
     loop {
         tokio::select! {
             () = shutdown.clone() => return,
@@ -91,10 +96,17 @@ async fn work(tasks: Tasks, vault: Arc<Vault>, shutdown: ShutdownSignal) {
             let piece = (work.organisation, work.kind);
             let Some(pause) = begin(&standings, piece) else { continue };
             let (vault, ended) = (Arc::clone(&vault), shutdown.clone());
-            let standings = Arc::clone(&standings);
+            let (standings, resealing) = (Arc::clone(&standings), Arc::clone(&resealing));
             // Each on its own: neither a KMS that does not answer nor a long piece of work holds
             // up another organisation's, and a key is taken into use while values are sealed anew.
             tasks.spawn("vault work of an organisation", async move {
+                let _place = match work.kind {
+                    WorkKind::Rewrap => None,
+                    WorkKind::Reseal => tokio::select! {
+                        place = resealing.acquire_owned() => place.ok(),
+                        () = ended.clone() => return,
+                    },
+                };
                 let state = vault.perform(work, Arc::new(move || !ended.is_raised())).await;
                 let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
                 match state {

@@ -1,13 +1,13 @@
 //! Erasing an organisation: its data keys first of all, so that whatever they sealed, in backups
 //! too, opens no more.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_domain::{
     ApiKeyId, AuditAction, AuditResource, IntegrationId, OrganisationId, Permit, VirtualKeyId,
     WorkspaceId,
 };
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
 use crate::{
@@ -53,8 +53,8 @@ pub struct ErasedTable {
     subject: Option<fn(Uuid) -> Subject>,
 }
 
-/// How often the files are tried to be rid of what is erased, and the pause between two tries.
-const TRIES: u32 = 20;
+/// How long the files are tried to be rid of what is erased, and the pause between two tries.
+const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);
 /// PostgreSQL's code for a lock that was not to be had in time.
 const LOCKED: &str = "55P03";
@@ -99,18 +99,15 @@ impl Db {
     /// What PostgreSQL's own write-ahead log has, and what transactions that began before may still
     /// see, it keeps.
     pub async fn fold(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
         match &self.0.pools {
             Pools::Sqlite { writer, .. } => {
-                let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-                for _ in 0..TRIES {
-                    let is_busy: i64 =
-                        sqlx::query_scalar(sql).fetch_one(writer).await.map_err(classify)?;
-                    if is_busy == 0 {
-                        return Ok(());
-                    }
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(Error::Busy)
+                let mut conn = writer.acquire().await.map_err(classify)?;
+                // Briefly: while it waits for readers, nobody else can write.
+                busy_timeout(&mut conn, PAUSE).await?;
+                let folded = fold_sqlite(&mut conn, deadline).await;
+                let reset = busy_timeout(&mut conn, self.0.options.wait).await;
+                folded.and(reset)
             }
             Pools::Postgres(pool) => {
                 let mut conn = pool.acquire().await.map_err(classify)?;
@@ -121,7 +118,7 @@ impl Db {
                     .map_err(classify)?;
                 let mut outcome = Ok(());
                 for sql in ["VACUUM (FULL) data_keys", "VACUUM (FULL) kms_connections"] {
-                    outcome = outcome.and(patiently(sql, &mut conn).await);
+                    outcome = outcome.and(patiently(sql, &mut conn, deadline).await);
                 }
                 let reset = sqlx::query("RESET lock_timeout").execute(&mut *conn).await;
                 outcome.and(reset.map(drop).map_err(classify))
@@ -130,18 +127,39 @@ impl Db {
     }
 }
 
+async fn busy_timeout(conn: &mut SqliteConnection, wait: Duration) -> Result<()> {
+    let sql = AssertSqlSafe(format!("PRAGMA busy_timeout = {}", wait.as_millis()));
+    sqlx::query(sql).execute(conn).await.map(drop).map_err(classify)
+}
+
+async fn fold_sqlite(conn: &mut SqliteConnection, deadline: Instant) -> Result<()> {
+    loop {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.map_err(classify)?;
+        if is_busy == 0 {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::Busy);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 /// Runs a statement that may not get its lock at once.
-async fn patiently(sql: &'static str, conn: &mut PgConnection) -> Result<()> {
-    for _ in 0..TRIES {
+async fn patiently(sql: &'static str, conn: &mut PgConnection, deadline: Instant) -> Result<()> {
+    loop {
         match sqlx::query(sql).execute(&mut *conn).await {
             Ok(_) => return Ok(()),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCKED) => {
+                if Instant::now() >= deadline {
+                    return Err(Error::Busy);
+                }
                 tokio::time::sleep(PAUSE).await;
             }
             Err(error) => return Err(classify(error)),
         }
     }
-    Err(Error::Busy)
 }
 
 impl Tx {

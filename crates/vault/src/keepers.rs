@@ -186,7 +186,7 @@ impl Vault {
             organisation,
             operation,
             begun: Instant::now(),
-            outcome: Err(KmsFailure::Unreachable),
+            outcome: Err(KmsFailure::Abandoned),
         };
         let answer = tokio::time::timeout(within, answer).await.unwrap_or_else(|_| {
             let detail = format!("no answer within {} s", within.as_secs_f32());

@@ -208,7 +208,8 @@ impl Drop for DataKey {
     }
 }
 
-/// Uses on their way to the store. What did not get there is counted again.
+/// Uses on their way to the store. What is not known to have got there is counted again: rather
+/// twice than not.
 pub(crate) struct Carried<'a>(&'a Uses, u64);
 
 impl Carried<'_> {

@@ -45,8 +45,12 @@ impl Vault {
         if !self.is_due(&slot, self.clock.now()) {
             return;
         }
-        // If nobody asks from here on, this try is the last.
-        slot.used.store(false, Ordering::Relaxed);
+        // If nobody asks from here on, this try is the last, or one of a few.
+        let is_used = slot.used.swap(false, Ordering::Relaxed);
+        // Nor is a first data key made for nobody.
+        if !is_used && slot.live.load().is_none() && loading.known.active().is_none() {
+            return;
+        }
         if let Err(error) = self.load_into(&slot, organisation, &mut loading).await {
             // What it means is settled there; whoever needs the keys is told.
             let _told = self.after_failure(&slot, organisation, error);
@@ -110,10 +114,19 @@ impl Vault {
             Ok(all) => Some(all.keys.iter().map(|key| key.organisation).collect()),
             Err(_) => None,
         };
+        let is_gone = |organisation: &Option<OrganisationId>| {
+            stored.as_ref().is_some_and(|stored| !stored.contains(organisation))
+        };
+        for (organisation, slot) in slots.iter().filter(|(organisation, _)| is_gone(organisation)) {
+            let failure = slot.failure.load();
+            let is_idle = failure.as_ref().is_some_and(|f| !f.pause.contains(&self.clock.now()));
+            if slot.live.load().is_some() || is_idle {
+                self.forget(*organisation);
+                tracing::info!(?organisation, "dropped what was held of data keys that are gone");
+            }
+        }
         for (organisation, slot, live) in live {
-            if stored.as_ref().is_some_and(|stored| !stored.contains(&organisation)) {
-                self.forget(organisation);
-                tracing::info!(?organisation, "dropped data keys that are destroyed");
+            if is_gone(&organisation) {
                 continue;
             }
             self.persist_uses(&live.ring).await;
@@ -190,16 +203,11 @@ impl Vault {
             Ok(ring) => Ok(ring),
             Err(error) => self.after_failure(&slot, organisation, error),
         };
-        if let (Ok(ring), Some(id)) = (&loaded, wanted) {
-            // From now, not from when it began: a KMS that is down makes the next one wait as long.
-            let now = self.clock.now();
-            let missing = ring.absent.iter().map(|(absent, _)| *absent).chain([id]);
-            for id in missing.collect::<HashSet<_>>() {
-                match ring.key(id) {
-                    None => loading.miss(id, now),
-                    Some(_) => loading.missed.retain(|missed| missed.id != id),
-                }
-            }
+        if let (Ok(ring), Some(id)) = (&loaded, wanted)
+            && ring.key(id).is_none()
+            && ring.absence(id).is_none()
+        {
+            loading.miss(id, None, self.clock.now());
         }
         loaded
     }
@@ -215,7 +223,8 @@ impl Vault {
         if let Some(old) = &old {
             self.persist_uses(old).await;
         }
-        let ring = Arc::new(self.load(organisation, old.as_deref(), loading).await?);
+        let (ring, refused) = self.load(organisation, old.as_deref(), loading).await?;
+        let ring = Arc::new(ring);
         let fresh = ring.loaded_at..ring.loaded_at.after(self.settings.lifetime);
         // From two thirds of the lifetime on, so that a slow KMS is done before the end; not all
         // organisations at the same instant.
@@ -224,6 +233,9 @@ impl Vault {
         slot.used.store(false, Ordering::Relaxed);
         slot.live.store(Some(Arc::new(Live { ring: Arc::clone(&ring), fresh, refresh_at })));
         slot.failure.store(None);
+        for failure in refused {
+            self.observer.happened(&VaultEvent::DataKeysDropped { organisation, failure });
+        }
         Ok(ring)
     }
 
@@ -280,7 +292,7 @@ impl Vault {
         organisation: Option<OrganisationId>,
         old: Option<&KeyRing>,
         loading: &mut Loading,
-    ) -> Result<KeyRing, VaultError> {
+    ) -> Result<(KeyRing, Vec<KmsFailure>), VaultError> {
         match self.keys.list(organisation).await {
             Ok(listed) => loading.known = listed,
             Err(error) if loading.known.keys.is_empty() => return Err(error.into()),
@@ -304,8 +316,19 @@ impl Vault {
             }
             Some(_) => {}
         }
-        self.unwrap_all(organisation, old, loading, &keepers).await
+        let (ring, refused) = self.unwrap_all(organisation, old, loading, &keepers).await?;
+        // From now, not from when it began: a KMS that is down makes the next one wait as long.
+        let now = self.clock.now();
+        loading.missed.retain(|missed| ring.absence(missed.id).is_some() || missed.error.is_none());
+        for (id, error) in &ring.absent {
+            if !loading.has_missed(*id, now) {
+                loading.miss(*id, Some(error.clone()), now);
+            }
+        }
+        Ok((ring, refused))
     }
+
+    /// With what a KMS has come to refuse of the keys held so far.
 
     async fn unwrap_all(
         &self,
@@ -313,7 +336,7 @@ impl Vault {
         old: Option<&KeyRing>,
         loading: &Loading,
         keepers: &Keepers,
-    ) -> Result<KeyRing, VaultError> {
+    ) -> Result<(KeyRing, Vec<KmsFailure>), VaultError> {
         // Before unwrapping: the lifetime must not grow by the time that takes.
         let loaded_at = self.clock.now();
         let wrapped = loading.known.active().ok_or(VaultError::NoActiveKey)?;
@@ -321,7 +344,8 @@ impl Vault {
         let plaintext = self.unwrap(wrapped, keepers).await?;
         let active = Arc::new(self.data_key(wrapped, &plaintext, old)?);
         let seal_key = &wrapped.wrapping;
-        let (mut others, mut absent) = (Vec::new(), Vec::<(&WrappedDataKey, VaultError)>::new());
+        let (mut others, mut refused) = (Vec::new(), Vec::new());
+        let mut absent = Vec::<(&WrappedDataKey, VaultError)>::new();
         for wrapped in &loading.known.keys {
             let is_needed = match wrapped.state {
                 DataKeyState::Active => false,
@@ -345,8 +369,10 @@ impl Vault {
             let down = absent.iter().find(|(other, error)| {
                 error.is_outage() && is_same_key(&other.wrapping, &wrapped.wrapping)
             });
+            let down =
+                down.map(|(_, error)| error).or_else(|| loading.error(wrapped.id, loaded_at));
             let unwrapped = match down {
-                Some((_, error)) => Err(error.clone()),
+                Some(error) => Err(error.clone()),
                 None => self.unwrap(wrapped, keepers).await,
             };
             match unwrapped.and_then(|key| self.data_key(wrapped, &key, old)) {
@@ -363,8 +389,7 @@ impl Vault {
                             let until = Some(self.usable(proved_at).end);
                             others.push(Other { key: Arc::clone(key), proved_at, until });
                         } else if let Some(failure) = error.kms_failure() {
-                            let dropped = VaultEvent::DataKeysDropped { organisation, failure };
-                            self.observer.happened(&dropped);
+                            refused.push(failure);
                         }
                     }
                     absent.push((wrapped, error));
@@ -374,7 +399,9 @@ impl Vault {
         let absent = absent.into_iter().map(|(wrapped, error)| (wrapped.id, error)).collect();
         let (clock, dice) = (Arc::clone(&self.clock), Arc::clone(&self.dice));
         let readings = Readings::default();
-        Ok(KeyRing { organisation, loaded_at, active, others, absent, clock, dice, readings })
+        let ring =
+            KeyRing { organisation, loaded_at, active, others, absent, clock, dice, readings };
+        Ok((ring, refused))
     }
 
     /// Makes an unwrapped key usable, carrying on the use count of the ring before.
@@ -479,19 +506,26 @@ impl Loading {
         self.missed.iter().any(|missed| missed.id == id && missed.pause.contains(&now))
     }
 
+    /// Why a data key cannot be had, as was said a moment ago.
+    fn error(&self, id: DataKeyId, now: Timestamp) -> Option<&VaultError> {
+        let recent = |missed: &&Missed| missed.id == id && missed.pause.contains(&now);
+        self.missed.iter().find(recent)?.error.as_ref()
+    }
+
     /// The pause before it is looked for again doubles each time.
-    fn miss(&mut self, id: DataKeyId, now: Timestamp) {
+    fn miss(&mut self, id: DataKeyId, error: Option<VaultError>, now: Timestamp) {
         self.wanted.remove(&id);
+        self.missed.retain(|missed| {
+            missed.pause.start <= now && missed.pause.end.after(LONGEST_PAUSE) > now
+        });
         let before = self.missed.iter().find(|missed| missed.id == id);
         let attempts = before.map_or(0, |missed| missed.attempts) + 1;
         let again = now.after(doubled(attempts));
-        self.missed.retain(|missed| {
-            missed.id != id
-                && missed.pause.start <= now
-                && missed.pause.end.after(LONGEST_PAUSE) > now
-        });
-        self.missed.truncate(MOST_MISSED - 1);
-        self.missed.push(Missed { id, attempts, pause: now..again });
+        self.missed.retain(|missed| missed.id != id);
+        if self.missed.len() >= MOST_MISSED {
+            self.missed.remove(0);
+        }
+        self.missed.push(Missed { id, attempts, error, pause: now..again });
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 /// Values per transaction at most.
 const BATCH: u32 = 32;
 /// How often whoever waits for a turn says that it is still there.
-const WAIT: Duration = Duration::from_secs(1);
+const WAIT: Duration = Duration::from_secs(2);
 
 impl Vault {
     /// Gives the organisation a new active data key, and notes that all that older ones sealed is
@@ -61,31 +61,38 @@ impl Vault {
         (work.failed, work.error) = (0, None);
         // Some batches a second, so that progress shows and the work stays ours.
         let batch = (self.settings.reseal_per_second / 4).clamp(1, BATCH);
+        let mut reason = None;
         for key in &leaving {
+            let under = counts.iter().filter(|count| count.key == key.id);
+            let mut under: u64 = under.map(|count| count.count).sum();
             let mut after: Option<SealedPlace> = None;
             let mut is_sought = false;
             loop {
                 if !go_on() {
                     return Ok(WorkState::Stopped);
                 }
-                let values = self.sealed.under(organisation, key.id, after, batch).await?;
-                let Some(last) = values.last() else { break };
-                after = Some(last.place);
-                let ring = self.ring_for_resealing(organisation, key.id, &mut is_sought).await?;
-                let Some(ring) = ring else {
-                    // The key is lost: there is no use in reading the rest of what it sealed.
-                    let under = counts.iter().filter(|count| count.key == key.id);
-                    work.failed += under.map(|count| count.count).sum::<u64>();
-                    break;
-                };
                 let _turn = match self.turn(work, go_on).await? {
                     Ok(turn) => turn,
                     Err(state) => return Ok(state),
                 };
+                let values = self.sealed.under(organisation, key.id, after, batch).await?;
+                let Some(last) = values.last() else { break };
+                after = Some(last.place);
                 let seen = values.len();
+                let ring = self.ring_for_resealing(organisation, key.id, &mut is_sought).await?;
+                let ring = match ring {
+                    Ok(ring) => ring,
+                    // There is no use in reading the rest of what it sealed.
+                    Err(lost) => {
+                        work.failed += under.max(seen as u64);
+                        reason = reason.or(lost);
+                        break;
+                    }
+                };
                 let (anew, broken) = reseal_batch(&ring, key.id, values);
                 work.failed += broken;
                 let replaced = self.sealed.replace(organisation, anew).await?;
+                under = under.saturating_sub(seen as u64);
                 work.done = (work.done + replaced).min(work.total);
                 if !self.note_progress(work).await? {
                     return Ok(WorkState::Elsewhere);
@@ -94,7 +101,8 @@ impl Vault {
             }
         }
         if work.failed > 0 {
-            work.error = Some(format!("{} values do not open", work.failed));
+            let reason = reason.map(|error| format!(": {error}")).unwrap_or_default();
+            work.error = Some(format!("{} values do not open{reason}", work.failed));
             self.note_progress(work).await?;
             return Ok(WorkState::Stuck);
         }
@@ -161,14 +169,14 @@ impl Vault {
         Ok(())
     }
 
-    /// A ring that seals with another key than the leaving one, and holds that; `None` when it is
-    /// lost. What is not there is sought once for each leaving key.
+    /// A ring that seals with another key than the leaving one, and holds that; or why that is lost,
+    /// if it is known. What is not there is sought once for each leaving key.
     async fn ring_for_resealing(
         &self,
         organisation: Option<OrganisationId>,
         leaving: DataKeyId,
         is_sought: &mut bool,
-    ) -> Result<Option<Arc<KeyRing>>, VaultError> {
+    ) -> Result<Result<Arc<KeyRing>, Option<VaultError>>, VaultError> {
         let mut ring = self.key_ring(organisation).await?;
         let is_fit = |ring: &KeyRing| ring.active.id != leaving && ring.key(leaving).is_some();
         if !is_fit(&ring) && !*is_sought {
@@ -176,11 +184,14 @@ impl Vault {
             self.reload(organisation).await?;
             ring = self.key_ring(organisation).await?;
         }
-        match ring.absence(leaving) {
-            _ if is_fit(&ring) => Ok(Some(ring)),
+        if is_fit(&ring) {
+            return Ok(Ok(ring));
+        }
+        // Within a grace the ring of before is what is left: then it is the KMS that is missing.
+        match ring.absence(leaving).cloned().or_else(|| self.failure(organisation)) {
             // Values whose data key is missing for now are not broken.
-            Some(error) if error.is_transient() => Err(error.clone()),
-            _ => Ok(None),
+            Some(error) if error.is_transient() => Err(error),
+            lost => Ok(Err(lost)),
         }
     }
 

@@ -124,6 +124,8 @@ pub(crate) struct Loading {
 pub(crate) struct Missed {
     pub(crate) id: DataKeyId,
     pub(crate) attempts: u32,
+    /// Why it cannot be had, where it exists.
+    pub(crate) error: Option<VaultError>,
     /// It is not looked for before this is over.
     pub(crate) pause: Range<Timestamp>,
 }

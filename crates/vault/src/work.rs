@@ -44,7 +44,7 @@ pub enum WorkState {
     Finished,
     /// Some of it cannot be done now; it is tried again later.
     Stuck,
-    /// Another node is at it.
+    /// Another node is at it, or it was noted anew.
     Elsewhere,
     /// It was told to stop.
     Stopped,
@@ -105,11 +105,12 @@ impl Vault {
         match &outcome {
             Ok(WorkState::Finished) => {
                 // Unless there was a reason for more meanwhile.
-                if self.keys.finish(organisation, kind, self.id).await? {
-                    let done = work.done;
-                    self.observer.happened(&VaultEvent::WorkFinished { organisation, kind, done });
-                    tracing::info!(?organisation, kind = kind.name(), "work on keys is finished");
+                if !self.keys.finish(organisation, kind, self.id).await? {
+                    return Ok(WorkState::Elsewhere);
                 }
+                let done = work.done;
+                self.observer.happened(&VaultEvent::WorkFinished { organisation, kind, done });
+                tracing::info!(?organisation, kind = kind.name(), "work on keys is finished");
             }
             Ok(WorkState::Stuck | WorkState::Elsewhere | WorkState::Stopped) => {}
             Err(error) => self.note_obstacle(organisation, kind, error).await,

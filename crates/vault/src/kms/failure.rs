@@ -72,6 +72,8 @@ pub enum KmsFailure {
     ServiceFault,
     /// The service cannot be reached, or does not answer in time.
     Unreachable,
+    /// Nobody waited for the answer any more.
+    Abandoned,
 }
 
 impl KmsFailure {
@@ -96,6 +98,7 @@ impl KmsFailure {
         Self::Throttled,
         Self::ServiceFault,
         Self::Unreachable,
+        Self::Abandoned,
     ];
 
     /// Whether waiting may help, so that data keys already unwrapped may be used for the grace. All
@@ -111,6 +114,7 @@ impl KmsFailure {
                 | Self::Throttled
                 | Self::ServiceFault
                 | Self::Unreachable
+                | Self::Abandoned
         )
     }
 
@@ -149,6 +153,7 @@ impl KmsFailure {
             Self::Throttled => "throttled",
             Self::ServiceFault => "service_fault",
             Self::Unreachable => "unreachable",
+            Self::Abandoned => "abandoned",
         }
     }
 
@@ -201,6 +206,7 @@ impl KmsFailure {
             Self::Throttled => "the KMS is limiting our requests; it is asked again shortly",
             Self::ServiceFault => "the KMS has a fault of its own; it is asked again shortly",
             Self::Unreachable => "the KMS cannot be reached; check its address and the network",
+            Self::Abandoned => "nobody waited for the KMS to answer any more",
         }
     }
 }

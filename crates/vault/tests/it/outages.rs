@@ -281,7 +281,7 @@ async fn a_call_that_nobody_waits_for_any_more_is_told() {
     let events = node.events.0.lock().unwrap();
     let [VaultEvent::KmsCalled(call)] = &events[..] else { panic!("{events:?}") };
     assert_eq!(call.operation, KmsOperation::Unwrap);
-    assert_eq!(call.outcome, Err(KmsFailure::Unreachable));
+    assert_eq!(call.outcome, Err(KmsFailure::Abandoned));
 }
 
 #[tokio::test]
@@ -327,11 +327,59 @@ async fn that_a_key_is_well_again_is_seen_though_nobody_asks() {
     stage.kms.fail(Some(KmsFailure::Disabled));
     stage.clock.advance(6 * MINUTE);
     assert!(stage.vault.key_ring(organisation(1)).await.is_err());
+    // Once more for whoever asked.
     stage.clock.advance(MINUTE);
     stage.vault.refresh_due().await;
+    let asked = stage.kms.unwraps();
+    for _ in 0..4 {
+        stage.clock.advance(MINUTE);
+        stage.vault.refresh_due().await;
+    }
+    assert_eq!(stage.kms.unwraps(), asked, "not all the time");
     assert!(stage.vault.failure(organisation(1)).is_some());
     stage.kms.fail(None);
     stage.clock.advance(7 * MINUTE);
     stage.vault.refresh_due().await;
     assert!(stage.vault.failure(organisation(1)).is_none());
+}
+
+#[tokio::test]
+async fn without_a_lifetime_a_former_key_that_is_away_is_left_alone_too() {
+    let settings = VaultSettings { lifetime: Duration::ZERO, ..VaultSettings::default() };
+    let stage = Stage::with(Setting { settings, ..Setting::default() });
+    let (former, new) = (TestKms::new(2), TestKms::new(3));
+    stage.connect(1, &former).await;
+    let old = stage.vault.seal(&place(1), b"canary").await.unwrap();
+    stage.work().await;
+    former.fail(Some(KmsFailure::Unreachable));
+    stage.connect(1, &new).await;
+    stage.work().await;
+    stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
+    let fresh = stage.vault.seal(&place(1), b"canary").await.unwrap();
+    stage.clock.advance(60 * MINUTE);
+    let before = former.unwraps();
+    for _ in 0..100 {
+        stage.reads(&place(1), &fresh).await;
+        assert!(stage.vault.open(&place(1), &old).await.is_err());
+    }
+    let asked = former.unwraps() - before;
+    assert!(asked <= 2, "{asked}");
+}
+
+#[tokio::test]
+async fn an_erased_organisations_kms_is_asked_no_more() {
+    let stage = Stage::new();
+    stage.vault.seal(&place(1), b"canary").await.unwrap();
+    stage.kms.fail(Some(KmsFailure::Disabled));
+    stage.clock.advance(6 * MINUTE);
+    assert!(stage.vault.key_ring(organisation(1)).await.is_err());
+    stage.store.inner.erase(organisation(1).unwrap());
+    stage.clock.advance(MINUTE);
+    stage.vault.maintain().await;
+    let before = stage.kms.asked.lock().unwrap().len();
+    for _ in 0..30 {
+        stage.clock.advance(MINUTE);
+        stage.vault.refresh_due().await;
+    }
+    assert_eq!(stage.kms.asked.lock().unwrap().len(), before);
 }

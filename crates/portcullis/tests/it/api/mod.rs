@@ -170,13 +170,13 @@ impl Admin {
         )));
         let parts = VaultParts {
             factory,
-            ..VaultParts::new(Arc::new(kms), keys, clock.clone(), Arc::clone(&dice))
+            ..VaultParts::new(Arc::new(kms), keys.clone(), clock.clone(), Arc::clone(&dice))
         };
         let vault = Arc::new(Vault::new(parts, VaultSettings::default()));
-        let keys = InstanceKeys {
-            pepper: Arc::new(instance_pepper(&db, &vault, &*dice).await.unwrap()),
-            audit: Arc::new(instance_audit_key(&db, &vault, &*dice).await.unwrap()),
-        };
+        let audit = Arc::new(instance_audit_key(&db, &vault, &*dice).await.unwrap());
+        keys.tell(audit.clone()).await.unwrap();
+        let pepper = Arc::new(instance_pepper(&db, &vault, &*dice).await.unwrap());
+        let keys = InstanceKeys { pepper, audit };
         let made = bootstrap(&db, &keys, &SystemClock, &*dice, "Acme", "a@acme.test").await;
         let made = made.unwrap();
         let live = Arc::new(Live::default());
