@@ -55,6 +55,7 @@ on_both_engines! {
         succeed(chat(&world.gate, &second)).await;
         refused(world.post(&rotate, &json!({})), 409).await;
         refused(world.post(&rotate, &json!({"key_transition_period_ms": 5})), 400).await;
+        refused(world.post(&rotate, &json!({"key_transition_period_ms": 1_800_000})), 409).await;
         let logs = world.logs_of(4).await;
         assert!(logs.iter().all(|log| log["environment"] == "staging" && log["metadata"]["team"] == "blue"));
         assert!(logs.iter().all(|log| log["api_key_id"] == id.as_str()));
@@ -86,6 +87,26 @@ on_both_engines! {
         let fresh = rotated["key"].as_str().unwrap();
         for node in nodes.into_iter().flatten() {
             succeed(chat(node, fresh)).await;
+        }
+
+        // In the overlap of one rotation, another without overlap ends both former secrets.
+        let (rotated, _) = withdraw(&world, nodes, 401, async |id, _| {
+            let path = format!("/v1/api-keys/{id}/rotate");
+            let first = succeed(world.post(&path, &json!({}))).await;
+            let second = first["key"].as_str().unwrap();
+            for node in nodes.into_iter().flatten() {
+                until_status(|| chat(node, second), 200).await;
+            }
+            let last = succeed(world.post(&path, &json!({"key_transition_period_ms": 0}))).await;
+            let start = std::time::Instant::now();
+            for node in nodes.into_iter().flatten() {
+                until_status(|| chat(node, second), 401).await;
+            }
+            assert!(start.elapsed() < FELT_WITHIN, "{:?}", start.elapsed());
+            last
+        }).await;
+        for node in nodes.into_iter().flatten() {
+            succeed(chat(node, rotated["key"].as_str().unwrap())).await;
         }
 
         let (_, narrowed) = withdraw(&world, nodes, 403, async |id, _| {
