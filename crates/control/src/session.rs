@@ -300,12 +300,15 @@ impl Own<'_> {
         check_password(new.danger_expose(), user.email.as_str())
             .map_err(|weak| ControlError::invalid("new_password", weak.to_string()))?;
         let origin = &self.person.origin;
-        let attempt = self.control.count_attempt(origin, user.email.as_str()).await?;
-        if !self.control.is_password(Some(user), current).await? {
+        let counted = self.control.count_attempt(origin, user.email.as_str()).await?;
+        let attempt = counted.map_err(|waits| waits.error())?;
+        if !self.control.is_password(user, current).await? {
             return Err(ControlError::invalid("current_password", "is not your password"));
         }
-        self.control.forgive(attempt).await?;
-        let hash = self.control.hash_password(new).await?;
+        self.control.forgive(attempt, None).await?;
+        let accounts = self.control.0.db.read().await?.users().of_email(&user.email).await?;
+        let beside = accounts.into_iter().filter_map(|account| account.password_hash).collect();
+        let hash = self.control.hash_password(new, beside).await?;
         let organisations = self.organisations().await?;
         let organisation = self.person.session.organisation_id;
         let renewed = self.renewed(organisation, AuditAction::Rotate);
