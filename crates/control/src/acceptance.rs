@@ -95,18 +95,19 @@ impl Control {
         person: Option<&Person>,
         acceptance: Acceptance,
     ) -> Result<Accepted> {
-        in_steps(self.accept_now(origin, person, acceptance)).await
+        let detail = self.invite(&acceptance.token).await?;
+        self.check_inviter(&detail.invite)?;
+        in_steps(self.accept_now(origin, person, detail, acceptance)).await
     }
 
     async fn accept_now(
         &self,
         origin: &AuditOrigin,
         person: Option<&Person>,
+        InviteDetail { invite, organisation }: InviteDetail,
         acceptance: Acceptance,
     ) -> Result<Accepted> {
         let parts = &*self.0;
-        let InviteDetail { invite, organisation } = self.invite(&acceptance.token).await?;
-        self.check_inviter(&invite)?;
         let now = parts.clock.now();
         let permit = invite.permit(now).ok_or(ControlError::NotFound("invite"))?;
         let is_theirs = |person: &&Person| person.user.email.folded() == invite.email.folded();

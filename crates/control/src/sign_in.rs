@@ -60,16 +60,13 @@ impl Control {
             if theirs.is_empty() {
                 return Err(ControlError::SignInFailed);
             }
-            parts.choose(theirs, organisation.as_deref()).await
+            self.forgive(attempt, None).await?;
+            let (account, entered) = parts.choose(theirs, organisation.as_deref()).await?;
+            let Account { user, password_hash } = account;
+            let proof = password_hash.map_or(Proof::New, Proof::Password);
+            self.begin_session(origin, user, entered, &proof).await
         };
-        let (account, entered) = match entering.await {
-            Ok(entering) => entering,
-            Err(error) => return Err(self.failed(origin, &accounts, &email, error).await),
-        };
-        self.forgive(attempt, None).await?;
-        let Account { user, password_hash } = account;
-        let proof = password_hash.map_or(Proof::New, Proof::Password);
-        match self.begin_session(origin, user, entered, &proof).await {
+        match entering.await {
             Err(error) => Err(self.failed(origin, &accounts, &email, error).await),
             begun => begun,
         }
