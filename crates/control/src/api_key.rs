@@ -305,6 +305,7 @@ impl ApiKeys<'_> {
         if let Some(config) = &key.defaults.config {
             check::reference(config, "defaults.config_id")?;
         }
+        check::guardrails(&key.defaults.input_guardrails, &key.defaults.output_guardrails)?;
         if key.allowed_addresses.len() > MAX_ADDRESSES {
             return Err(ControlError::invalid("allowed_addresses", "at most 100 can be listed"));
         }
