@@ -1,16 +1,25 @@
 //! Accepting an invite: the one way in from outside.
+//!
+//! Whether an address has an account is not for whoever invites it, or bears its link, to find out.
+//! So an invite shows nothing of it, and any password is taken that may be chosen: that of an
+//! account which bears the address brings this account in, any other makes a new one.
 
 use portcullis_domain::{
     Actor, ApiKey, ApiKeyDefaults, ApiKeyId, ApiKeyKind, ApiKeyMadeBy, ApiKeyToken, AuditAction,
     AuditOrigin, Invite, Member, Organisation, Scope, ScopeSet, Secret, Snapshot, Timestamp, User,
     UserId, Workspace, WorkspaceId, WorkspaceMember,
 };
-use portcullis_identity::{SecretToken, check_password};
-use portcullis_store::Act;
+use portcullis_identity::{BackOff, SecretToken, check_password};
+use portcullis_store::{Account, Act, MemberFilter, Page};
 
 use crate::{
     ApiKeys, Caller, Control, ControlError, Grant, NewApiKey, Person, Result, SignedIn, check,
-    desk::Desk, mint::Mint, workspace,
+    desk::Desk,
+    invite,
+    mint::Mint,
+    password::in_steps,
+    sign_in::{Proof, check_proof},
+    workspace,
 };
 
 /// What somebody may be told who bears an invite's token.
@@ -19,8 +28,6 @@ pub struct InviteDetail {
     pub invite: Invite,
     /// Where it leads.
     pub organisation: Organisation,
-    /// Whether somebody of that e-mail address is known: then it is accepted with their password.
-    pub is_known: bool,
 }
 
 /// How somebody accepts an invite.
@@ -31,9 +38,19 @@ pub struct Acceptance {
     pub first_name: Option<String>,
     /// The last name of somebody new.
     pub last_name: Option<String>,
-    /// The password that somebody new chooses, or that somebody known has. Not needed by whoever
-    /// is signed in.
+    /// The password of an account that bears the invite's e-mail address, or the one of an account
+    /// to be made. Not needed by whoever is signed in to one.
     pub password: Option<Secret<String>>,
+}
+
+/// Whose account an invite is accepted with, and how that is known.
+enum Acceptor {
+    /// Of whoever is signed in.
+    SignedIn(User),
+    /// Of whoever knows its password.
+    Proved(User, Proof),
+    /// A new one, with the hash of its password.
+    New(User, Secret<String>),
 }
 
 /// What an invite gives, not yet written.
@@ -49,6 +66,8 @@ pub struct Accepted {
     pub signed_in: Option<SignedIn>,
     /// Who.
     pub user: User,
+    /// Whether their account was made for it.
+    pub is_new: bool,
     /// Where they belong now.
     pub organisation: Organisation,
     /// Keys that were made for them, shown once.
@@ -65,40 +84,48 @@ impl Control {
         // One that is over is as good as none: whoever finds an old link learns nothing.
         invite.permit(self.0.clock.now()).ok_or_else(missing)?;
         let organisation = reader.organisations().find(invite.organisation_id).await?;
-        let is_known = reader.users().find_by_email(&invite.email).await?.is_some();
-        Ok(InviteDetail { invite, organisation: organisation.ok_or_else(missing)?, is_known })
+        Ok(InviteDetail { invite, organisation: organisation.ok_or_else(missing)? })
     }
 
-    /// Accepts an invite. Whoever is known proves who they are; whoever is new chooses a password.
+    /// Accepts an invite: with the account of whoever is signed in, if it bears the invite's e-mail
+    /// address; else with the one whose password is given; else with a new one.
     pub async fn accept(
         &self,
         origin: &AuditOrigin,
         person: Option<&Person>,
         acceptance: Acceptance,
     ) -> Result<Accepted> {
+        let detail = self.invite(&acceptance.token).await?;
+        self.check_inviter(&detail.invite)?;
+        in_steps(self.accept_now(origin, person, detail, acceptance)).await
+    }
+
+    async fn accept_now(
+        &self,
+        origin: &AuditOrigin,
+        person: Option<&Person>,
+        InviteDetail { invite, organisation }: InviteDetail,
+        acceptance: Acceptance,
+    ) -> Result<Accepted> {
         let parts = &*self.0;
-        let InviteDetail { invite, organisation, .. } = self.invite(&acceptance.token).await?;
-        self.check_inviter(&invite)?;
         let now = parts.clock.now();
         let permit = invite.permit(now).ok_or(ControlError::NotFound("invite"))?;
-        let known = parts.db.read().await?.users().find_by_email(&invite.email).await?;
-        let (user, hash) = match known {
-            Some(user) => {
-                self.prove(origin, person, &user, acceptance.password).await?;
-                (user, None)
-            }
-            None => {
-                let (user, password) = newcomer(parts.mint(), &invite, acceptance)?;
-                (user, Some(self.hash_password(password).await?))
-            }
+        let is_theirs = |person: &&Person| person.user.email.folded() == invite.email.folded();
+        let acceptor = match person.filter(is_theirs) {
+            Some(person) => Acceptor::SignedIn(person.user.clone()),
+            None => self.prove(origin, &invite, acceptance).await?,
         };
+        let user = acceptor.user().clone();
         let arrival = self.arrival(&invite, &user, origin).await?;
         let scene = parts.scene_of(&user, origin);
         let write = async |act: &mut Act| -> Result<()> {
-            if let Some(hash) = &hash {
-                act.insert_user(&permit, &user, Some(hash)).await.map_err(taken)?;
+            match &acceptor {
+                Acceptor::SignedIn(_) => {}
+                Acceptor::Proved(user, proof) => check_proof(act, user, proof).await?,
+                Acceptor::New(user, hash) => act.insert_user(&permit, user, Some(hash)).await?,
             }
-            act.insert(&permit, &arrival.member).await.map_err(taken)?;
+            check_absent(act, &invite).await?;
+            act.insert(&permit, &arrival.member).await?;
             for place in &arrival.places {
                 act.insert(&permit, place).await?;
             }
@@ -113,11 +140,16 @@ impl Control {
         };
         parts.db.act(&scene, write).await?;
         parts.caught_up().await;
+        let is_new = matches!(acceptor, Acceptor::New(..));
+        let proof = match acceptor {
+            Acceptor::Proved(_, proof) => proof,
+            Acceptor::SignedIn(_) | Acceptor::New(..) => Proof::New,
+        };
         let signed_in = match person {
             Some(_) => None,
             None => {
-                let entered = organisation.id.to_string();
-                Some(self.begin_session(origin, user.clone(), Some(&entered)).await?)
+                let entered = Some(organisation.id);
+                Some(self.begin_session(origin, user.clone(), entered, &proof).await?)
             }
         };
         let api_keys = arrival
@@ -125,30 +157,41 @@ impl Control {
             .into_iter()
             .map(|(key, token)| (key.workspace_id, key.id, token))
             .collect();
-        Ok(Accepted { signed_in, user, organisation, api_keys })
+        Ok(Accepted { signed_in, user, is_new, organisation, api_keys })
     }
 
+    /// Whose password it is, or the account that is to be made with it.
     async fn prove(
         &self,
         origin: &AuditOrigin,
-        person: Option<&Person>,
-        user: &User,
-        password: Option<Secret<String>>,
-    ) -> Result<()> {
-        if person.is_some_and(|person| person.user.id == user.id) {
-            return Ok(());
-        }
-        let Some(password) = password else {
-            let message = "somebody of that e-mail address is known: give their password, or sign \
-                           in first";
+        invite: &Invite,
+        acceptance: Acceptance,
+    ) -> Result<Acceptor> {
+        let email = invite.email.as_str();
+        // All of this is asked of everybody: no account has a password that may not be chosen.
+        let Some(password) = acceptance.password else {
+            let message = "give the password of your account, if you have one with this e-mail \
+                           address, or choose one; or sign in first";
             return Err(ControlError::invalid("password", message));
         };
-        let attempt = self.count_attempt(origin, user.email.as_str()).await?;
-        if !self.is_password(Some(user), password).await? {
-            self.tell_failure(origin, Some(user), user.email.as_str()).await?;
-            return Err(ControlError::SignInFailed);
+        check_password(password.danger_expose(), email)
+            .map_err(|weak| ControlError::invalid("password", weak.to_string()))?;
+        let names = (acceptance.first_name, acceptance.last_name);
+        let newcomer = newcomer(self.0.mint(), invite, names)?;
+        let accounts = self.0.db.read().await?.users().of_email(&invite.email).await?;
+        let attempt = self.admit_attempt(origin, &accounts, email).await?;
+        let theirs = match self.whose_password(accounts.clone(), password.clone()).await {
+            Ok(theirs) => theirs,
+            Err(error) => return Err(self.failed(origin, &accounts, email, error).await),
+        };
+        let beside = accounts.into_iter().filter_map(|account| account.password_hash).collect();
+        if let Some(Account { user, password_hash: Some(hash) }) = theirs.into_iter().next() {
+            self.forgive(attempt, None).await?;
+            return Ok(Acceptor::Proved(user, Proof::Password(hash)));
         }
-        self.forgive(attempt).await
+        // It may have been a guess at another account's password, and counts as one.
+        self.forgive(attempt, Some(BackOff::ACCOUNT)).await?;
+        Ok(Acceptor::New(newcomer, self.hash_password(password, beside).await?))
     }
 
     /// Whoever invited must still be able to give what the invite gives: somebody who was made
@@ -219,32 +262,43 @@ impl Control {
     }
 }
 
-/// Somebody new, and the password they choose.
+impl Acceptor {
+    const fn user(&self) -> &User {
+        match self {
+            Self::SignedIn(user) | Self::Proved(user, _) | Self::New(user, _) => user,
+        }
+    }
+}
+
+/// An organisation has one member of an e-mail address, so that nobody takes one for the other.
+async fn check_absent(act: &mut Act, invite: &Invite) -> Result<()> {
+    let filter = MemberFilter { role: None, email: Some(invite.email.to_string()) };
+    let mut tenant = act.tenant(invite.organisation_id);
+    match tenant.members().list(&filter, Page::first(1)).await?.items.is_empty() {
+        true => Ok(()),
+        false => Err(ControlError::Conflict(invite::BELONGS_ALREADY.to_owned())),
+    }
+}
+
+/// Somebody new.
 fn newcomer(
     mint: Mint<'_>,
     invite: &Invite,
-    acceptance: Acceptance,
-) -> Result<(User, Secret<String>)> {
-    let Some(password) = acceptance.password else {
-        return Err(ControlError::invalid("password", "choose one"));
-    };
-    check_password(password.danger_expose(), invite.email.as_str())
-        .map_err(|weak| ControlError::invalid("password", weak.to_string()))?;
-    let (first, last) = (acceptance.first_name, acceptance.last_name);
+    (first, last): (Option<String>, Option<String>),
+) -> Result<User> {
     let first = first.unwrap_or_else(|| invite.email.local_part().to_owned());
     let last = last.unwrap_or_default();
     check::personal_name(&first, "first_name")?;
     check::personal_name(&last, "last_name")?;
     let now = mint.now();
-    let user = User {
+    Ok(User {
         id: mint.id(),
         email: invite.email.clone(),
         first_name: first,
         last_name: last,
         created_at: now,
         updated_at: now,
-    };
-    Ok((user, password))
+    })
 }
 
 fn first_key(user: &User, workspace: &Workspace, scopes: ScopeSet) -> NewApiKey {
@@ -271,14 +325,4 @@ fn key_scopes(snapshot: &Snapshot, id: ApiKeyId, invite: &Invite, now: Timestamp
     let key = key.filter(|key| key.organisation_id == invite.organisation_id);
     let key = key.filter(|key| !key.is_expired(now));
     key.map_or(ScopeSet::EMPTY, |key| snapshot.scopes_of(key).0)
-}
-
-/// Somebody was quicker.
-fn taken(error: portcullis_store::Error) -> ControlError {
-    match error {
-        portcullis_store::Error::Taken => {
-            ControlError::Conflict("you belong to the organisation already".to_owned())
-        }
-        other => other.into(),
-    }
 }

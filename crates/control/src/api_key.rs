@@ -156,7 +156,8 @@ impl ApiKeys<'_> {
         Ok(())
     }
 
-    /// Gives a key a new secret. The old one works for `overlap_millis` more.
+    /// Gives a key a new secret. The old one works for `overlap_millis` more; with an overlap of
+    /// zero nothing but the new one works, also while an earlier rotation's overlap lasts.
     pub async fn rotate(&self, id: ApiKeyId, overlap_millis: Option<i64>) -> Result<Rotated> {
         let (key, permit) = self.load(id, Verb::Rotate).await?;
         self.check_rank(&key)?;
@@ -252,8 +253,11 @@ impl ApiKeys<'_> {
         }
         let Parts { clock, dice, pepper, db, .. } = self.0.parts;
         let now = clock.now();
-        if before.previous.as_ref().is_some_and(|previous| now < previous.until) {
-            let message = "the key is in transition from its last rotation already";
+        // One former secret is kept, not two. Whoever lets none live need not wait.
+        let in_transition = before.previous.as_ref().is_some_and(|previous| now < previous.until);
+        if in_transition && overlap > 0 {
+            let message = "the key is in transition from its last rotation already; with \
+                           key_transition_period_ms 0 every former secret ends now";
             return Err(ControlError::Conflict(message.to_owned()));
         }
         // The hint of the environment stays what it was: the second part of the key.
@@ -301,6 +305,7 @@ impl ApiKeys<'_> {
         if let Some(config) = &key.defaults.config {
             check::reference(config, "defaults.config_id")?;
         }
+        check::guardrails(&key.defaults.input_guardrails, &key.defaults.output_guardrails)?;
         if key.allowed_addresses.len() > MAX_ADDRESSES {
             return Err(ControlError::invalid("allowed_addresses", "at most 100 can be listed"));
         }

@@ -83,7 +83,7 @@ pub fn prepare(
         updated_at: now,
     };
     let owner_password = mint_password(dice);
-    let password_hash = PasswordHashing::default().hash(&owner_password, dice);
+    let password_hash = PasswordHashing::default().hash(&owner_password, &[], dice);
     let api_key = ApiKeyToken::mint("master", dice);
     let key = ApiKey {
         id: mint.id(),

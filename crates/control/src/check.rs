@@ -54,6 +54,21 @@ pub(crate) fn metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
+/// The most guardrails that look at requests, or at answers.
+const MAX_GUARDRAILS: usize = 50;
+
+/// Guardrails that look at requests and at answers.
+pub(crate) fn guardrails(input: &[String], output: &[String]) -> Result<()> {
+    let lists = [("defaults.input_guardrails", input), ("defaults.output_guardrails", output)];
+    for (field, guardrails) in lists {
+        if guardrails.len() > MAX_GUARDRAILS {
+            return Err(ControlError::invalid(field, "at most 50 can be listed"));
+        }
+        guardrails.iter().try_for_each(|guardrail| reference(guardrail, field))?;
+    }
+    Ok(())
+}
+
 /// A reference to something that is saved under a slug.
 pub(crate) fn reference(text: &str, field: &'static str) -> Result<()> {
     slug(text, field).map(drop)

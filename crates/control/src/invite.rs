@@ -5,7 +5,7 @@ use portcullis_domain::{
     InvitedTo, OrganisationRole, Scope, ScopeSet, Timestamp, Workspace, WorkspaceRole,
 };
 use portcullis_identity::SecretToken;
-use portcullis_store::{InviteFilter, List, Page};
+use portcullis_store::{InviteFilter, List, MemberFilter, Page};
 use uuid::Uuid;
 
 use crate::{ControlError, Members, Result, WorkspaceMembers, desk::Desk};
@@ -41,6 +41,9 @@ pub struct InviteQuery {
 const VALID_MILLIS: i64 = 7 * 24 * 3_600_000;
 const MAX_WORKSPACES: usize = 100;
 
+pub(crate) const BELONGS_ALREADY: &str =
+    "somebody of that e-mail address belongs to the organisation already";
+
 impl Invites<'_> {
     /// Invites somebody. The token is shown once, in the link.
     pub async fn create(&self, new: NewInvite) -> Result<(Invite, SecretToken)> {
@@ -50,13 +53,11 @@ impl Invites<'_> {
         Members(self.0).check_grant(new.role)?;
         let workspaces = self.workspaces(&new).await?;
         let mut reader = self.0.parts.db.read().await?;
-        let known = reader.users().find_by_email(&email).await?;
-        if let Some(user) = known {
-            let mut tenant = reader.tenant(self.0.organisation());
-            if tenant.members().find(user.id).await?.is_some() {
-                let message = "somebody of that e-mail address belongs to the organisation already";
-                return Err(ControlError::Conflict(message.to_owned()));
-            }
+        // Who belongs to other organisations, or to none, is not looked at.
+        let filter = MemberFilter { role: None, email: Some(email.to_string()) };
+        let mut tenant = reader.tenant(self.0.organisation());
+        if !tenant.members().list(&filter, Page::first(1)).await?.items.is_empty() {
+            return Err(ControlError::Conflict(BELONGS_ALREADY.to_owned()));
         }
         drop(reader);
         let mint = self.0.parts.mint();

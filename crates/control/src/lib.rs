@@ -12,6 +12,7 @@
 mod acceptance;
 mod api_key;
 mod apply;
+mod attempt;
 mod audit_check;
 mod audit_log;
 mod authenticate;
@@ -37,6 +38,7 @@ mod masking;
 mod member;
 mod mint;
 mod organisation;
+mod password;
 mod personal_key;
 mod provider;
 mod session;
@@ -52,10 +54,10 @@ use std::{sync::Arc, time::Duration};
 use portcullis_domain::{
     AuditActor, AuditOrigin, AuditSigner, CallId, Clock, Dice, Live, Revision, Timestamp, User,
 };
-use portcullis_identity::{PasswordHashing, SecretToken, SessionRules};
+use portcullis_identity::{SecretToken, SessionRules};
 use portcullis_store::{Db, Scene};
 use portcullis_vault::{AuditKey, Pepper, Vault};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use desk::Desk;
 use mint::Mint;
@@ -87,6 +89,7 @@ pub use log_sink::StoredLogs;
 pub use maintenance::forget_the_old;
 pub use member::{Members, WorkspaceMemberDetail};
 pub use organisation::{OrganisationChange, Organisations};
+pub use password::Passwords;
 pub use personal_key::{NewPersonalKey, PersonalKeys};
 pub use portcullis_providers::credential::{AzureDeployment, Settings as ProviderSettings};
 pub use portcullis_store::{
@@ -155,18 +158,8 @@ impl ControlSettings {
     }
 }
 
-/// Makes and checks passwords' hashes, a few at a time: the work is made to be slow, and must not
-/// crowd out everything else.
-pub struct Passwords {
-    hashing: Arc<PasswordHashing>,
-    turns: Arc<Semaphore>,
-}
-
 /// How long an answer to a write waits for the snapshot to show it.
 const READ_YOUR_WRITES: Duration = Duration::from_secs(1);
-
-/// Passwords that are hashed at the same time.
-const HASHES_AT_ONCE: usize = 2;
 
 impl Control {
     /// Puts the control plane together.
@@ -261,15 +254,6 @@ impl Control {
 
     fn desk<'a>(&'a self, caller: &'a Caller) -> Desk<'a> {
         Desk { parts: &self.0, caller }
-    }
-}
-
-impl Default for Passwords {
-    fn default() -> Self {
-        Self {
-            hashing: Arc::new(PasswordHashing::default()),
-            turns: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
-        }
     }
 }
 

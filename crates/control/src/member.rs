@@ -90,7 +90,7 @@ impl Members<'_> {
     }
 
     /// Nobody changes anybody who may do more.
-    fn check_rank(&self, role: OrganisationRole) -> Result<()> {
+    pub(crate) fn check_rank(&self, role: OrganisationRole) -> Result<()> {
         self.lacking(&role.scopes()).map_or(Ok(()), |scope| Err(ControlError::Outranked(scope)))
     }
 

@@ -80,7 +80,7 @@ impl PersonalKeys<'_> {
         Ok((key, token))
     }
 
-    /// Gives a key a new secret. The old one works for `overlap_millis` more.
+    /// Gives a key a new secret, as [`ApiKeys::rotate`] does.
     pub async fn rotate(&self, id: ApiKeyId, overlap_millis: Option<i64>) -> Result<Rotated> {
         self.check_allowed()?;
         let (key, permit) = self.load(id).await?;

@@ -31,6 +31,13 @@ pub struct Membership {
     pub member: Member,
 }
 
+/// A session with a new token, not yet written.
+struct Renewed {
+    session: Session,
+    token: SecretToken,
+    note: Note,
+}
+
 /// How often a session's last use is noted.
 const SEEN_MILLIS: i64 = 60_000;
 
@@ -211,7 +218,9 @@ impl Own<'_> {
             known.id.to_string() == organisation || known.slug.as_str() == organisation
         });
         let entered = entered.ok_or(ControlError::NotFound("organisation"))?.id;
-        self.with_new_token(Some(entered), AuditAction::Enter).await
+        let renewed = self.renewed(Some(entered), AuditAction::Enter);
+        self.act(async |act: &mut Act| self.renew(act, &renewed).await).await?;
+        Ok((renewed.session, renewed.token))
     }
 
     /// Ends this session.
@@ -280,7 +289,8 @@ impl Own<'_> {
         Ok(user)
     }
 
-    /// Changes their password. Every other session ends, and this one gets a new token.
+    /// Changes their password. Every other session ends, and this one gets a new token: all of it,
+    /// or nothing.
     pub async fn change_password(
         &self,
         current: Secret<String>,
@@ -290,32 +300,33 @@ impl Own<'_> {
         check_password(new.danger_expose(), user.email.as_str())
             .map_err(|weak| ControlError::invalid("new_password", weak.to_string()))?;
         let origin = &self.person.origin;
-        let attempt = self.control.count_attempt(origin, user.email.as_str()).await?;
-        if !self.control.is_password(Some(user), current).await? {
+        let counted = self.control.count_attempt(origin, user.email.as_str()).await?;
+        let attempt = counted.map_err(|waits| waits.error())?;
+        if !self.control.is_password(user, current).await? {
             return Err(ControlError::invalid("current_password", "is not your password"));
         }
-        self.control.forgive(attempt).await?;
-        let hash = self.control.hash_password(new).await?;
+        self.control.forgive(attempt, None).await?;
+        let accounts = self.control.0.db.read().await?.users().of_email(&user.email).await?;
+        let beside = accounts.into_iter().filter_map(|account| account.password_hash).collect();
+        let hash = self.control.hash_password(new, beside).await?;
         let organisations = self.organisations().await?;
-        let session = self.person.session.id;
+        let organisation = self.person.session.organisation_id;
+        let renewed = self.renewed(organisation, AuditAction::Rotate);
+        let session = renewed.session.id;
+        // One act: a password that is set has ended what the former one began.
         let write = async |act: &mut Act| -> Result<()> {
             act.update_user(user, Some(&hash), &organisations).await?;
             act.tx().sessions().remove_all(user.id, Some(session)).await?;
-            Ok(())
+            self.renew(act, &renewed).await
         };
         self.act(write).await?;
-        let organisation = self.person.session.organisation_id;
-        self.with_new_token(organisation, AuditAction::Rotate).await
+        Ok((renewed.session, renewed.token))
     }
 
-    async fn with_new_token(
-        &self,
-        organisation: Option<OrganisationId>,
-        action: AuditAction,
-    ) -> Result<(Session, SecretToken)> {
+    /// This session with a new token, in an organisation.
+    fn renewed(&self, organisation: Option<OrganisationId>, action: AuditAction) -> Renewed {
         let parts = &*self.control.0;
         let token = SecretToken::mint(&*parts.dice);
-        let old = self.person.session.digest;
         let mut session = self.person.session.clone();
         // No grace: what the old token could do, it can do no longer.
         session.previous = None;
@@ -327,14 +338,15 @@ impl Own<'_> {
             resource_id: Some(session.id.to_string()),
             ..Note::new(organisation, action, AuditResource::Session)
         };
-        let write = async |act: &mut Act| -> Result<()> {
-            if !act.tx().sessions().update(&session, &old).await? {
-                return Err(ControlError::NotSignedIn);
-            }
-            Ok(act.note(note.clone()).await?)
-        };
-        self.act(write).await?;
-        Ok((session, token))
+        Renewed { session, token, note }
+    }
+
+    async fn renew(&self, act: &mut Act, renewed: &Renewed) -> Result<()> {
+        let old = &self.person.session.digest;
+        if !act.tx().sessions().update(&renewed.session, old).await? {
+            return Err(ControlError::NotSignedIn);
+        }
+        Ok(act.note(renewed.note.clone()).await?)
     }
 
     async fn organisations(&self) -> Result<Vec<OrganisationId>> {

@@ -1,19 +1,15 @@
 //! Signing in with e-mail address and password.
 //!
 //! Whoever guesses learns nothing: an unknown address is answered as a wrong password is, after the
-//! same work. Each attempt counts before it is looked at, by account and by address, so that
-//! attempts made at the same time cannot all be free.
-
-use std::time::Duration;
+//! same work and at the end of the same step of time.
 
 use portcullis_domain::{
-    AuditAction, AuditActor, AuditActorKind, AuditOrigin, AuditOutcome, AuditResource,
-    EmailAddress, Member, OrganisationId, Secret, Session, User,
+    AuditAction, AuditOrigin, AuditResource, EmailAddress, OrganisationId, Secret, Session, User,
 };
-use portcullis_identity::{BackOff, Failures, PasswordHashing, SecretToken};
-use portcullis_store::{Act, Attempts, Note, Scene, Tx};
+use portcullis_identity::SecretToken;
+use portcullis_store::{Account, Act, Note};
 
-use crate::{Control, ControlError, Parts, Result};
+use crate::{Control, ControlError, Parts, Result, password::in_steps};
 
 /// What somebody presents to be let in.
 pub struct SignIn {
@@ -36,30 +32,44 @@ pub struct SignedIn {
     pub user: User,
 }
 
-/// An attempt that was counted: under which digests, by which rules, and what is remembered.
-pub(crate) struct Attempt(Vec<([u8; 32], BackOff, Failures)>);
-
-/// How long an attempt waits for its turn: hashing is made to be slow, and two at a time are
-/// enough.
-const TURN: Duration = Duration::from_secs(10);
+/// What somebody has proved who they are with.
+pub(crate) enum Proof {
+    /// The password of this hash; it must still be theirs.
+    Password(Secret<String>),
+    /// An account that they have just made.
+    New,
+}
 
 impl Control {
-    /// Signs somebody in.
+    /// Signs somebody in. Of several accounts of the e-mail address, into the one whose password it
+    /// is.
     pub async fn sign_in(&self, origin: &AuditOrigin, asked: SignIn) -> Result<SignedIn> {
+        in_steps(self.sign_in_now(origin, asked)).await
+    }
+
+    async fn sign_in_now(&self, origin: &AuditOrigin, asked: SignIn) -> Result<SignedIn> {
         let parts = &*self.0;
-        let email = EmailAddress::parse(&asked.email).ok();
-        let attempt = self.count_attempt(origin, &asked.email).await?;
-        let user = match &email {
-            None => None,
-            Some(email) => parts.db.read().await?.users().find_by_email(email).await?,
+        let SignIn { email, password, organisation } = asked;
+        let accounts = match EmailAddress::parse(&email) {
+            Err(_) => Vec::new(),
+            Ok(email) => parts.db.read().await?.users().of_email(&email).await?,
         };
-        if !self.is_password(user.as_ref(), asked.password).await? {
-            self.tell_failure(origin, user.as_ref(), &asked.email).await?;
-            return Err(ControlError::SignInFailed);
+        let attempt = self.admit_attempt(origin, &accounts, &email).await?;
+        let entering = async {
+            let theirs = self.whose_password(accounts.clone(), password).await?;
+            if theirs.is_empty() {
+                return Err(ControlError::SignInFailed);
+            }
+            self.forgive(attempt, None).await?;
+            let (account, entered) = parts.choose(theirs, organisation.as_deref()).await?;
+            let Account { user, password_hash } = account;
+            let proof = password_hash.map_or(Proof::New, Proof::Password);
+            self.begin_session(origin, user, entered, &proof).await
+        };
+        match entering.await {
+            Err(error) => Err(self.failed(origin, &accounts, &email, error).await),
+            begun => begun,
         }
-        let user = user.ok_or(ControlError::SignInFailed)?;
-        self.forgive(attempt).await?;
-        self.begin_session(origin, user, asked.organisation.as_deref()).await
     }
 
     /// Begins a session for somebody who has proved who they are.
@@ -67,11 +77,10 @@ impl Control {
         &self,
         origin: &AuditOrigin,
         user: User,
-        organisation: Option<&str>,
+        entered: Option<OrganisationId>,
+        proof: &Proof,
     ) -> Result<SignedIn> {
         let parts = &*self.0;
-        let memberships = parts.db.read().await?.memberships_of(user.id).await?;
-        let entered = parts.choose(&memberships, organisation).await?;
         let mint = parts.mint();
         let (token, now) = (SecretToken::mint(mint.dice), mint.now());
         let session = Session {
@@ -92,191 +101,48 @@ impl Control {
             ..Note::new(entered, AuditAction::SignIn, AuditResource::Session)
         };
         let write = async |act: &mut Act| -> Result<()> {
+            check_proof(act, &user, proof).await?;
             act.tx().sessions().insert(&session).await?;
             Ok(act.note(note.clone()).await?)
         };
         parts.db.act(&scene, write).await?;
         Ok(SignedIn { session, token, user })
     }
+}
 
-    /// Whether it is somebody's password. Takes its time, on a thread that may.
-    pub(crate) async fn is_password(
-        &self,
-        user: Option<&User>,
-        password: Secret<String>,
-    ) -> Result<bool> {
-        let parts = &*self.0;
-        let known = match user {
-            None => None,
-            Some(user) => parts.db.read().await?.users().password_hash(user.id).await?,
-        };
-        self.hashing(move |hashing| hashing.verify(&password, known.as_ref())).await
-    }
-
-    /// The hash of a new password.
-    pub(crate) async fn hash_password(&self, password: Secret<String>) -> Result<Secret<String>> {
-        let dice = std::sync::Arc::clone(&self.0.dice);
-        self.hashing(move |hashing| hashing.hash(&password, &*dice)).await
-    }
-
-    async fn hashing<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&PasswordHashing) -> T + Send + 'static,
-    ) -> Result<T> {
-        let turn = tokio::time::timeout(TURN, self.0.passwords.turns.clone().acquire_owned());
-        let Ok(Ok(turn)) = turn.await else {
-            return Err(ControlError::TooManyAttempts { wait_millis: 10_000 });
-        };
-        let hashing = std::sync::Arc::clone(&self.0.passwords.hashing);
-        let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work(&hashing)
-        });
-        done.await.map_err(|error| ControlError::Internal(error.to_string()))
-    }
-
-    /// Counts an attempt on an account and from an address, unless either must wait.
-    pub(crate) async fn count_attempt(
-        &self,
-        origin: &AuditOrigin,
-        account: &str,
-    ) -> Result<Attempt> {
-        let parts = &*self.0;
-        let now = parts.clock.now();
-        let rules = parts.attempts(origin, account);
-        let count = async |tx: &mut Tx| -> Result<Attempt> {
-            let mut counted = Vec::with_capacity(rules.len());
-            for (id, rule) in &rules {
-                let failures = failures(tx.reader().sign_in_attempts().find(id).await?);
-                if let Some(wait_millis) = rule.wait(&failures, now) {
-                    return Err(ControlError::TooManyAttempts { wait_millis });
-                }
-                counted.push((*id, *rule, rule.attempted(&failures, now)));
-            }
-            for (id, _, failures) in &counted {
-                tx.sign_in_attempts().put(id, &attempts(*failures)).await?;
-            }
-            Ok(Attempt(counted))
-        };
-        parts.db.write(count).await
-    }
-
-    /// An attempt did not fail: an account whose password is known owes nothing any more, and its
-    /// address nothing for this one.
-    pub(crate) async fn forgive(&self, attempt: Attempt) -> Result<()> {
-        let forgive = async |tx: &mut Tx| -> Result<()> {
-            for (id, rule, attempted) in &attempt.0 {
-                if *rule == BackOff::ACCOUNT {
-                    tx.sign_in_attempts().forget(id).await?;
-                    continue;
-                }
-                let now = failures(tx.reader().sign_in_attempts().find(id).await?);
-                let left = attempts(rule.succeeded(&now, attempted));
-                tx.sign_in_attempts().put(id, &left).await?;
-            }
-            Ok(())
-        };
-        self.0.db.write(forgive).await
-    }
-
-    /// Tells every organisation that the person belongs to; of somebody unknown, the instance.
-    pub(crate) async fn tell_failure(
-        &self,
-        origin: &AuditOrigin,
-        user: Option<&User>,
-        presented: &str,
-    ) -> Result<()> {
-        let parts = &*self.0;
-        let organisations: Vec<Option<OrganisationId>> = match user {
-            None => vec![None],
-            Some(user) => {
-                let memberships = parts.db.read().await?.memberships_of(user.id).await?;
-                let told: Vec<_> = memberships.iter().map(|m| Some(m.organisation_id)).collect();
-                if told.is_empty() { vec![None] } else { told }
-            }
-        };
-        let scene = match user {
-            Some(user) => parts.scene_of(user, origin),
-            None => Scene {
-                actor: AuditActor::nameless(AuditActorKind::Anonymous),
-                origin: origin.clone(),
-                signer: parts.signer(),
-            },
-        };
-        // Of somebody unknown only a fingerprint: it may have been a password in the wrong field.
-        let name = match user {
-            Some(user) => user.email.to_string(),
-            None => parts.pepper.fingerprint(&folded(presented)),
-        };
-        let write = async |act: &mut Act| -> Result<()> {
-            for organisation in &organisations {
-                act.note(Note {
-                    resource_id: user.map(|user| user.id.to_string()),
-                    resource_name: Some(name.clone()),
-                    outcome: AuditOutcome::Denied {
-                        status: Some(401),
-                        reason: ControlError::SignInFailed.to_string(),
-                    },
-                    ..Note::new(*organisation, AuditAction::SignInFailed, AuditResource::Session)
-                })
-                .await?;
-            }
-            Ok(())
-        };
-        parts.db.act(&scene, write).await
-    }
+/// A password that was changed while it was being checked proves nothing any more.
+pub(crate) async fn check_proof(act: &mut Act, user: &User, proof: &Proof) -> Result<()> {
+    let Proof::Password(proved) = proof else { return Ok(()) };
+    let known = act.users().password_hash(user.id).await?;
+    let is_same = known.is_some_and(|known| known.danger_expose() == proved.danger_expose());
+    if is_same { Ok(()) } else { Err(ControlError::SignInFailed) }
 }
 
 impl Parts {
-    /// The organisation that somebody is to work in.
+    /// The account that somebody means, and the organisation that they are to work in.
     async fn choose(
         &self,
-        memberships: &[Member],
+        accounts: Vec<Account>,
         named: Option<&str>,
-    ) -> Result<Option<OrganisationId>> {
-        let Some(named) = named.filter(|text| !text.is_empty()) else {
-            return Ok(memberships.first().map(|member| member.organisation_id));
-        };
+    ) -> Result<(Account, Option<OrganisationId>)> {
+        let named = named.filter(|text| !text.is_empty());
         let mut reader = self.db.read().await?;
-        for member in memberships {
-            let id = member.organisation_id;
-            if id.to_string() == named {
-                return Ok(Some(id));
-            }
-            let organisation = reader.organisations().find(id).await?;
-            if organisation.is_some_and(|found| found.slug.as_str() == named) {
-                return Ok(Some(id));
+        for account in accounts {
+            let memberships = reader.memberships_of(account.user.id).await?;
+            let Some(named) = named else {
+                let first = memberships.first().map(|member| member.organisation_id);
+                return Ok((account, first));
+            };
+            for member in memberships {
+                let id = member.organisation_id;
+                let organisation = reader.organisations().find(id).await?;
+                let is_named = id.to_string() == named
+                    || organisation.is_some_and(|found| found.slug.as_str() == named);
+                if is_named {
+                    return Ok((account, Some(id)));
+                }
             }
         }
         Err(ControlError::NotFound("organisation"))
     }
-
-    fn attempts(&self, origin: &AuditOrigin, account: &str) -> Vec<([u8; 32], BackOff)> {
-        let mut rules = vec![(self.account_id(account), BackOff::ACCOUNT)];
-        if let Some(address) = origin.client {
-            let address = address.to_string();
-            let id = self.pepper.digest_for("attempts from address", &address);
-            rules.push((id, BackOff::ADDRESS));
-        }
-        rules
-    }
-
-    fn account_id(&self, account: &str) -> [u8; 32] {
-        self.pepper.digest_for("attempts on account", &folded(account))
-    }
-}
-
-/// An account's name without regard to case; of a long text, its beginning.
-fn folded(text: &str) -> String {
-    text.trim().chars().take(254).collect::<String>().to_ascii_lowercase()
-}
-
-fn failures(attempts: Attempts) -> Failures {
-    let Attempts { failures, last_at, blocked_until } = attempts;
-    Failures { count: failures, last_at, blocked_until }
-}
-
-fn attempts(failures: Failures) -> Attempts {
-    let Failures { count, last_at, blocked_until } = failures;
-    Attempts { failures: count, last_at, blocked_until }
 }

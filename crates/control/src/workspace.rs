@@ -35,6 +35,8 @@ pub struct WorkspaceChange {
     pub description: Option<String>,
     /// The metadata of its calls.
     pub metadata: Option<std::collections::BTreeMap<String, String>>,
+    /// The saved config of its calls; `Some(None)` is none.
+    pub config: Option<Option<String>>,
     /// Guardrails that look at every request.
     pub input_guardrails: Option<Vec<String>>,
     /// Guardrails that look at every answer.
@@ -51,8 +53,6 @@ pub struct WorkspaceQuery {
     /// Of exactly this name.
     pub exact_name: Option<String>,
 }
-
-const MAX_GUARDRAILS: usize = 50;
 
 impl Workspaces<'_> {
     /// Creates a workspace with the environments that every one begins with.
@@ -127,6 +127,9 @@ impl Workspaces<'_> {
         let defaults = &mut workspace.defaults;
         if let Some(metadata) = change.metadata {
             defaults.metadata = metadata;
+        }
+        if let Some(config) = change.config {
+            defaults.config = config;
         }
         if let Some(guardrails) = change.input_guardrails {
             defaults.input_guardrails = guardrails;
@@ -258,14 +261,9 @@ fn check_fields(workspace: &Workspace) -> Result<()> {
     check::description(workspace.description.as_deref(), "description")?;
     let defaults = &workspace.defaults;
     check::metadata(&defaults.metadata)?;
-    for (field, guardrails) in [
-        ("defaults.input_guardrails", &defaults.input_guardrails),
-        ("defaults.output_guardrails", &defaults.output_guardrails),
-    ] {
-        if guardrails.len() > MAX_GUARDRAILS {
-            return Err(ControlError::invalid(field, "at most 50 can be listed"));
-        }
-        guardrails.iter().try_for_each(|guardrail| check::reference(guardrail, field))?;
+    check::guardrails(&defaults.input_guardrails, &defaults.output_guardrails)?;
+    if let Some(config) = &defaults.config {
+        check::reference(config, "defaults.config_id")?;
     }
     match &defaults.user_api_key_config {
         None => Ok(()),

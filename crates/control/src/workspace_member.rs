@@ -5,7 +5,7 @@ use portcullis_domain::{
 };
 use portcullis_store::{Act, List, Page, WorkspaceMemberFilter};
 
-use crate::{ControlError, Result, WorkspaceMemberDetail, desk::Desk, workspace};
+use crate::{ControlError, Members, Result, WorkspaceMemberDetail, desk::Desk, workspace};
 
 /// Use cases of the people of a workspace.
 pub struct WorkspaceMembers<'a>(pub(crate) Desk<'a>);
@@ -93,13 +93,15 @@ impl WorkspaceMembers<'_> {
     /// Gives somebody another role in a workspace.
     pub async fn update(&self, workspace: &str, user: UserId, role: WorkspaceRole) -> Result<()> {
         let (workspace, permit) = self.workspace(workspace, Scope::WorkspaceUsersUpdate).await?;
-        let before = self.load(&workspace, user).await?;
-        self.check_rank(&workspace, before.role)?;
-        self.check_grant(&workspace, role)?;
-        let mut after = before.clone();
-        after.role = role;
-        self.0.update(&permit, &before, after).await?;
-        Ok(())
+        let write = async |act: &mut Act| {
+            let before = self.find_below(act, &workspace, user).await?;
+            self.check_grant(&workspace, role)?;
+            let mut after = before.clone();
+            after.role = role;
+            act.update(&permit, &before, after).await?;
+            Ok(())
+        };
+        self.0.act(write).await
     }
 
     /// Takes somebody out of a workspace, with the keys that stand for them there.
@@ -107,11 +109,8 @@ impl WorkspaceMembers<'_> {
         let (workspace, permit) = self.workspace(workspace, Scope::WorkspaceUsersDelete).await?;
         let organisation = self.0.organisation();
         let write = async |act: &mut Act| {
+            let place = self.find_below(act, &workspace, user).await?;
             let mut tenant = act.tenant(organisation);
-            // As they are in this very transaction: they may have been made more a moment ago.
-            let found = tenant.workspace_members().find_in(workspace.id, user).await?;
-            let place = found.ok_or(ControlError::NotFound("user"))?;
-            self.check_rank(&workspace, place.role)?;
             let keys = tenant.api_keys().all_of(Some(user), Some(workspace.id)).await?;
             for key in &keys {
                 act.remove(&permit, key).await?;
@@ -137,9 +136,23 @@ impl WorkspaceMembers<'_> {
         }
     }
 
-    fn check_rank(&self, workspace: &Workspace, role: WorkspaceRole) -> Result<()> {
-        match self.lacking(workspace, role)? {
-            None => Ok(()),
+    /// Somebody's place, if neither what they are in the workspace nor what they are in the
+    /// organisation is above whoever asks. As they are in this very transaction: they may have been
+    /// made more a moment ago.
+    async fn find_below(
+        &self,
+        act: &mut Act,
+        workspace: &Workspace,
+        user: UserId,
+    ) -> Result<WorkspaceMember> {
+        let mut tenant = act.tenant(self.0.organisation());
+        let found = tenant.workspace_members().find_in(workspace.id, user).await?;
+        let place = found.ok_or(ControlError::NotFound("user"))?;
+        if let Some(member) = tenant.members().find(user).await? {
+            Members(self.0).check_rank(member.role)?;
+        }
+        match self.lacking(workspace, place.role)? {
+            None => Ok(place),
             Some(scope) => Err(ControlError::Outranked(scope)),
         }
     }

@@ -83,6 +83,12 @@ pub struct ApiKeyDefaults {
     /// The saved config that calls without one get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+    /// Guardrails that look at every request, besides the workspace's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub input_guardrails: Vec<String>,
+    /// Guardrails that look at every answer, besides the workspace's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub output_guardrails: Vec<String>,
     /// Whether a call may name another config.
     pub allow_config_override: bool,
 }
@@ -261,7 +267,13 @@ impl ApiKeyKind {
 
 impl Default for ApiKeyDefaults {
     fn default() -> Self {
-        Self { metadata: BTreeMap::new(), config: None, allow_config_override: true }
+        Self {
+            metadata: BTreeMap::new(),
+            config: None,
+            input_guardrails: Vec::new(),
+            output_guardrails: Vec::new(),
+            allow_config_override: true,
+        }
     }
 }
 

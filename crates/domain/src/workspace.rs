@@ -38,6 +38,9 @@ pub struct WorkspaceDefaults {
     /// Metadata over the API key's and the request's.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+    /// The saved config that calls without one get, and whose API key has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
     /// Guardrails that look at every request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub input_guardrails: Vec<String>,

@@ -3,10 +3,12 @@
 use portcullis_domain::Timestamp;
 
 /// How often somebody may fail, and how long they then wait: each further failure doubles the wait,
-/// up to a bound. After a day without attempts everything is forgotten.
+/// up to a bound. One failure is forgotten every quarter of an hour. A success makes none of them
+/// undone: several accounts may bear one e-mail address, and whoever has one of them must not go on
+/// guessing at the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackOff {
-    /// Failures in a row that cost nothing.
+    /// Failures that cost nothing.
     pub free: u32,
     /// The longest wait.
     pub longest_millis: i64,
@@ -15,15 +17,15 @@ pub struct BackOff {
 /// What is remembered of failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
-    /// How many in a row.
+    /// How many.
     pub count: u32,
-    /// When the last one was.
+    /// From when on the time runs after which one of them is forgotten.
     pub last_at: Timestamp,
     /// Until when no attempt is looked at.
     pub blocked_until: Timestamp,
 }
 
-const FORGET_AFTER_MILLIS: i64 = 24 * 3_600_000;
+const FORGET_ONE_MILLIS: i64 = 15 * 60_000;
 
 impl BackOff {
     /// For one account: five free attempts, then 1 s, 2 s, 4 s … up to 15 minutes.
@@ -40,14 +42,14 @@ impl BackOff {
     /// What is remembered once one more attempt is made at `now`. It counts as failed until it is
     /// known not to be: attempts made at the same time cannot all be free.
     pub fn attempted(&self, failures: &Failures, now: Timestamp) -> Failures {
-        let is_old = now.micros_since(failures.last_at) > FORGET_AFTER_MILLIS as u64 * 1000;
-        let count = if is_old { 1 } else { failures.count.saturating_add(1) };
+        let left = failures.left(now);
+        let count = left.count.saturating_add(1);
         let beyond = count.saturating_sub(self.free);
         let wait = match beyond {
             0 => 0,
             n => 1000_i64.checked_shl((n - 1).min(30)).unwrap_or(i64::MAX).min(self.longest_millis),
         };
-        Failures { count, last_at: now, blocked_until: now.plus_millis(wait) }
+        Failures { count, last_at: left.last_at, blocked_until: now.plus_millis(wait) }
     }
 
     /// What is remembered once an attempt is known not to have failed: as if that one had not been
@@ -62,16 +64,31 @@ impl BackOff {
     }
 }
 
+impl Failures {
+    /// What is not forgotten by `now`.
+    fn left(&self, now: Timestamp) -> Self {
+        let forgotten = now.micros_since(self.last_at) / (FORGET_ONE_MILLIS as u64 * 1000);
+        match u32::try_from(forgotten) {
+            Ok(forgotten) if forgotten < self.count => Self {
+                count: self.count - forgotten,
+                last_at: self.last_at.plus_millis(FORGET_ONE_MILLIS * i64::from(forgotten)),
+                ..*self
+            },
+            _ => Self { count: 0, last_at: now, ..*self },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_bound_and_are_forgotten() {
+    fn waits_double_up_to_the_bound_and_failures_are_forgotten_one_by_one() {
         let mut now = Timestamp::from_micros(1_800_000_000_000_000);
         let mut failures = Failures::default();
         let mut waits = Vec::new();
-        for _ in 0..18 {
+        for _ in 0..24 {
             assert_eq!(BackOff::ACCOUNT.wait(&failures, now), None);
             failures = BackOff::ACCOUNT.attempted(&failures, now);
             let wait = BackOff::ACCOUNT.wait(&failures, now).unwrap_or(0);
@@ -79,9 +96,22 @@ mod tests {
             now = now.plus_millis(wait as i64);
         }
         assert_eq!(waits[..9], [0, 0, 0, 0, 0, 1, 2, 4, 8]);
-        assert_eq!(waits[15..], [900, 900, 900]);
-        let later = now.plus_millis(FORGET_AFTER_MILLIS + 900_001);
-        assert_eq!(BackOff::ACCOUNT.attempted(&failures, later).count, 1);
+        assert_eq!(waits[18..], [900; 6], "{waits:?}");
+        let count = failures.count;
+        let after = |quarters: i64| {
+            let later = failures.last_at.plus_millis(quarters * FORGET_ONE_MILLIS);
+            BackOff::ACCOUNT.attempted(&failures, later).count
+        };
+        assert_eq!((after(1), after(2), after(3)), (count, count - 1, count - 2));
+        assert_eq!((after(i64::from(count)), after(1_000_000)), (1, 1));
+        // Attempts in between do not keep what is forgotten from being so.
+        let mut failures = Failures { count: 9, last_at: now, blocked_until: now };
+        for _ in 0..9 {
+            now = now.plus_millis(FORGET_ONE_MILLIS / 3);
+            let attempted = BackOff::ACCOUNT.attempted(&failures, now);
+            failures = BackOff::ACCOUNT.succeeded(&attempted, &attempted);
+        }
+        assert_eq!(failures.count, 6);
     }
 
     #[test]

@@ -142,6 +142,11 @@ impl Act {
 
     /// Tells the audit trail of what writes no row.
     pub async fn note(&mut self, note: Note) -> Result<()> {
+        self.note_as(self.scene.actor.clone(), note).await
+    }
+
+    /// The same of what somebody else does, or tries.
+    pub async fn note_as(&mut self, actor: AuditActor, note: Note) -> Result<()> {
         let event = AuditEvent {
             workspace: note.workspace,
             resource_id: note.resource_id,
@@ -150,12 +155,7 @@ impl Act {
             outcome: note.outcome,
             before: note.before,
             after: note.after,
-            ..AuditEvent::new(
-                note.organisation,
-                self.scene.actor.clone(),
-                note.action,
-                note.resource,
-            )
+            ..AuditEvent::new(note.organisation, actor, note.action, note.resource)
         };
         self.tell(AuditEvent { origin: self.scene.origin.clone(), ..event }).await
     }

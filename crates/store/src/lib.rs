@@ -70,6 +70,6 @@ pub use outbox::{Event, Outbox, Subject};
 pub use sealed_value::{SEALED_COLUMNS, SealedColumn, SealedValueCount, SealedValues};
 pub use session::{Attempts, Sessions, SignInAttempts};
 pub use tenant::{List, Page, Tenant};
-pub use user::Users;
+pub use user::{Account, MOST_ACCOUNTS, Users};
 pub use vault_work::{VaultWork, VaultWorkRow};
 pub use workspace::WorkspaceFilter;

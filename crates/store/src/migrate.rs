@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = migrations! {
     3 "0003_access.sql",
     4 "0004_kms.sql",
     5 "0005_contents.sql",
+    6 "0006_accounts.sql",
 };
 
 const LATEST: i64 = MIGRATIONS.len() as i64;

@@ -17,9 +17,9 @@ pub struct SignInAttempts<'s, S>(&'s mut S);
 /// What is remembered of failed attempts on one account or from one address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// How many have failed in a row.
+    /// How many have failed.
     pub failures: u32,
-    /// When the last one was.
+    /// From when on the time runs after which one of them is forgotten.
     pub last_at: Timestamp,
     /// Until when no other is looked at.
     pub blocked_until: Timestamp,

@@ -13,6 +13,19 @@ use crate::{
 /// The people of the instance.
 pub struct Users<'r>(&'r mut Reader);
 
+/// Somebody's account: who they are, and what they prove it with.
+#[derive(Clone)]
+pub struct Account {
+    /// Who.
+    pub user: User,
+    /// The hash of their password, if they have one.
+    pub password_hash: Option<Secret<String>>,
+}
+
+/// How many accounts of one e-mail address are looked at. An organisation has one of them at a
+/// time, and those that belong to none come last.
+pub const MOST_ACCOUNTS: i64 = 100;
+
 macro_rules! columns {
     () => {
         "id, email, first_name, last_name, created_at, updated_at"
@@ -34,10 +47,17 @@ impl Users<'_> {
         self.0.optional(sql, values![id]).await?.as_ref().map(read).transpose()
     }
 
-    /// The person of that e-mail address, whatever its case.
-    pub async fn find_by_email(&mut self, email: &EmailAddress) -> Result<Option<User>> {
-        let sql = concat!("SELECT ", columns!(), " FROM users WHERE LOWER(email) = $1");
-        self.0.optional(sql, values![email.folded()]).await?.as_ref().map(read).transpose()
+    /// The accounts that bear an e-mail address, whatever its case: first those that belong to an
+    /// organisation, the oldest first; at most [`MOST_ACCOUNTS`].
+    pub async fn of_email(&mut self, email: &EmailAddress) -> Result<Vec<Account>> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            ", password_hash FROM users WHERE LOWER(email) = $1 ORDER BY
+             CASE WHEN EXISTS (SELECT 1 FROM memberships WHERE user_id = users.id) THEN 0 ELSE 1 END,
+             created_at, id LIMIT $2"
+        );
+        self.0.all(sql, values![email.folded(), MOST_ACCOUNTS], Account::read).await
     }
 
     /// The hash of somebody's password, if they have one.
@@ -49,8 +69,7 @@ impl Users<'_> {
 }
 
 impl Act {
-    /// Adds a person; the permit's organisation is the one that lets them in. Fails with
-    /// [`Error::Taken`] when somebody has that e-mail address.
+    /// Adds a person; the permit's organisation is the one that lets them in.
     pub async fn insert_user(
         &mut self,
         permit: &Permit,
@@ -125,6 +144,13 @@ fn note(organisation: Option<OrganisationId>, action: AuditAction, user: &User) 
             "last_name": user.last_name,
         })),
         ..Note::new(organisation, action, AuditResource::User)
+    }
+}
+
+impl Account {
+    fn read(row: &Row) -> Result<Self> {
+        let password_hash = row.opt_text("password_hash")?.map(Secret::new);
+        Ok(Self { user: read(row)?, password_hash })
     }
 }
 

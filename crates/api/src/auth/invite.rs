@@ -51,8 +51,9 @@ struct AcceptBody {
     /// The last name of somebody new.
     #[schemars(length(max = 100), regex(pattern = schema::LINE))]
     last_name: Option<String>,
-    /// The password that somebody new chooses, or that somebody known has; whoever is signed in
-    /// needs none.
+    /// The password of your account, if you have one with the invite's e-mail address: it joins the
+    /// organisation. Any other is the password of a new account. Whoever is signed in to an account
+    /// of that address needs none.
     password: Option<String>,
 }
 
@@ -63,8 +64,6 @@ struct InviteLead {
     organisation: String,
     role: &'static str,
     expires_at: String,
-    /// Whether somebody of that e-mail address is known, and accepts with their password.
-    is_known: bool,
     object: &'static str,
 }
 
@@ -72,6 +71,8 @@ struct InviteLead {
 #[derive(Serialize, JsonSchema)]
 struct AcceptedShown {
     user: PersonShown,
+    /// Whether the account was made for it.
+    is_new: bool,
     organisation_id: String,
     /// Keys that were made for the person: the only time that they are shown.
     api_keys: Vec<FirstKey>,
@@ -94,7 +95,6 @@ async fn look_up(ask: Ask<Visitor, LookUpBody>) -> Result<Json<InviteLead>, ApiE
         organisation: detail.organisation.name,
         role: detail.invite.role.name(),
         expires_at: detail.invite.expires_at.to_string(),
-        is_known: detail.is_known,
         object: "invite",
     }))
 }
@@ -105,7 +105,7 @@ async fn accept(ask: Ask<Visitor, AcceptBody>) -> Result<WithCookie<AcceptedShow
     let acceptance = Acceptance { token, first_name, last_name, password };
     let visitor = ask.who;
     let accepted = ask.control.accept(&visitor.origin, visitor.person.as_ref(), acceptance).await?;
-    let Accepted { signed_in, user, organisation, api_keys } = accepted;
+    let Accepted { signed_in, user, is_new, organisation, api_keys } = accepted;
     let (session, cookie) = match signed_in {
         None => (None, None),
         Some(signed_in) => {
@@ -120,6 +120,7 @@ async fn accept(ask: Ask<Visitor, AcceptBody>) -> Result<WithCookie<AcceptedShow
     });
     let shown = AcceptedShown {
         user: person(user),
+        is_new,
         organisation_id: organisation.id.to_string(),
         api_keys: keys.collect(),
         session,

@@ -178,6 +178,12 @@ struct DefaultsBody {
     /// The slug of a saved config.
     #[serde(default, deserialize_with = "nullable")]
     config_id: Option<Option<String>>,
+    /// Slugs of guardrails that look at every request, besides the workspace's.
+    #[schemars(length(max = 50), inner(regex(pattern = schema::SLUG)))]
+    input_guardrails: Option<Vec<String>>,
+    /// Slugs of guardrails that look at every answer, besides the workspace's.
+    #[schemars(length(max = 50), inner(regex(pattern = schema::SLUG)))]
+    output_guardrails: Option<Vec<String>>,
     allow_config_override: Option<bool>,
 }
 
@@ -255,6 +261,8 @@ pub(crate) struct ApiKeyShown {
 struct DefaultsShown {
     metadata: Metadata,
     config_id: Option<String>,
+    input_guardrails: Vec<String>,
+    output_guardrails: Vec<String>,
     allow_config_override: bool,
 }
 
@@ -308,6 +316,8 @@ impl DefaultsBody {
         Ok(ApiKeyDefaults {
             metadata: self.metadata.map(MetadataBody::texts).transpose()?.unwrap_or_default(),
             config: self.config_id.flatten().filter(|config| !config.is_empty()),
+            input_guardrails: self.input_guardrails.unwrap_or_default(),
+            output_guardrails: self.output_guardrails.unwrap_or_default(),
             allow_config_override: self.allow_config_override.unwrap_or(true),
         })
     }
@@ -439,6 +449,8 @@ pub(crate) fn shown(key: ApiKey, now: Timestamp) -> ApiKeyShown {
         defaults: DefaultsShown {
             metadata: key.defaults.metadata,
             config_id: key.defaults.config,
+            input_guardrails: key.defaults.input_guardrails,
+            output_guardrails: key.defaults.output_guardrails,
             allow_config_override: key.defaults.allow_config_override,
         },
         allowed_addresses: key.allowed_addresses.iter().map(ToString::to_string).collect(),

@@ -118,6 +118,9 @@ struct WorkspaceChangeBody {
 #[schemars(rename = "WorkspaceDefaultsBody")]
 struct DefaultsBody {
     metadata: Option<MetadataBody>,
+    /// The slug of the saved config of calls that name none, and whose API key has none.
+    #[serde(default, deserialize_with = "nullable")]
+    config_id: Option<Option<String>>,
     /// Slugs of guardrails that look at every request.
     #[schemars(length(max = 50), inner(regex(pattern = schema::SLUG)))]
     input_guardrails: Option<Vec<String>>,
@@ -158,6 +161,7 @@ struct WorkspaceFull {
 struct DefaultsShown {
     metadata: Metadata,
     is_default: u8,
+    config_id: Option<String>,
     input_guardrails: Vec<String>,
     output_guardrails: Vec<String>,
     user_api_key_config: Option<String>,
@@ -174,6 +178,7 @@ async fn create(ask: Ask<Caller, NewWorkspaceBody>) -> Result<Json<WorkspaceShow
         description: body.description,
         defaults: WorkspaceDefaults {
             metadata: defaults.metadata.map(MetadataBody::texts).transpose()?.unwrap_or_default(),
+            config: defaults.config_id.flatten(),
             input_guardrails: defaults.input_guardrails.unwrap_or_default(),
             output_guardrails: defaults.output_guardrails.unwrap_or_default(),
             user_api_key_config: defaults.user_api_key_config.flatten(),
@@ -232,6 +237,7 @@ async fn update(ask: Ask<Caller, WorkspaceChangeBody>) -> Result<Json<WorkspaceS
         name: body.name,
         description: body.description,
         metadata: defaults.metadata.map(MetadataBody::texts).transpose()?,
+        config: defaults.config_id,
         input_guardrails: defaults.input_guardrails,
         output_guardrails: defaults.output_guardrails,
         user_api_key_config: defaults.user_api_key_config,
@@ -260,6 +266,7 @@ fn shown(workspace: Workspace, is_default: bool) -> WorkspaceShown {
         defaults: DefaultsShown {
             metadata: defaults.metadata,
             is_default: u8::from(is_default),
+            config_id: defaults.config,
             input_guardrails: defaults.input_guardrails,
             output_guardrails: defaults.output_guardrails,
             user_api_key_config: defaults.user_api_key_config,

@@ -89,6 +89,8 @@ impl Run<'_> {
         let defaults = ApiKeyDefaults {
             metadata: doc.metadata.unwrap_or_default(),
             config: doc.config.flatten(),
+            input_guardrails: doc.input_guardrails.unwrap_or_default(),
+            output_guardrails: doc.output_guardrails.unwrap_or_default(),
             allow_config_override: doc.allow_config_override.unwrap_or(true),
         };
         let new = NewApiKey {
@@ -139,6 +141,12 @@ impl Run<'_> {
         }
         if let Some(config) = doc.config {
             defaults.config = config;
+        }
+        if let Some(guardrails) = doc.input_guardrails {
+            defaults.input_guardrails = guardrails;
+        }
+        if let Some(guardrails) = doc.output_guardrails {
+            defaults.output_guardrails = guardrails;
         }
         if let Some(allowed) = doc.allow_config_override {
             defaults.allow_config_override = allowed;

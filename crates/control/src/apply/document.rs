@@ -129,6 +129,9 @@ pub struct WorkspaceDoc {
 pub struct WorkspaceDefaultsDoc {
     /// Metadata.
     pub metadata: Option<BTreeMap<String, String>>,
+    /// The saved config of its calls; `null` is none.
+    #[serde(default, deserialize_with = "given")]
+    pub config: Option<Option<String>>,
     /// Guardrails that look at every request.
     pub input_guardrails: Option<Vec<String>>,
     /// Guardrails that look at every answer.
@@ -237,6 +240,10 @@ pub struct ApiKeyDoc {
     /// The saved config that its calls get; `null` is none.
     #[serde(default, deserialize_with = "given")]
     pub config: Option<Option<String>>,
+    /// Guardrails that look at every request, besides the workspace's.
+    pub input_guardrails: Option<Vec<String>>,
+    /// Guardrails that look at every answer, besides the workspace's.
+    pub output_guardrails: Option<Vec<String>>,
     /// Whether its calls may name another config.
     pub allow_config_override: Option<bool>,
     /// From where it may be used; from everywhere when empty.

@@ -91,6 +91,7 @@ impl Run<'_> {
         new.defaults.metadata = metadata.clone().unwrap_or_default();
         new.defaults.input_guardrails = input_guardrails.clone().unwrap_or_default();
         new.defaults.output_guardrails = output_guardrails.clone().unwrap_or_default();
+        new.defaults.config = doc.defaults.config.clone().flatten();
         new.defaults.user_api_key_config = doc.defaults.user_api_key_config.clone().flatten();
         self.control.workspaces(&self.operator(there.id)).create(new).await.map(drop)
     }
@@ -110,6 +111,7 @@ impl Run<'_> {
             Some(&doc.description).filter(|d| d.is_some()),
         );
         fields.field("metadata", &defaults.metadata, after.metadata.as_ref());
+        fields.field("config", &defaults.config, after.config.as_ref());
         let input = after.input_guardrails.as_ref();
         fields.field("input_guardrails", &defaults.input_guardrails, input);
         let output = after.output_guardrails.as_ref();
@@ -123,6 +125,7 @@ impl Run<'_> {
             name: doc.name.clone(),
             description: doc.description.clone(),
             metadata: after.metadata.clone(),
+            config: after.config.clone(),
             input_guardrails: after.input_guardrails.clone(),
             output_guardrails: after.output_guardrails.clone(),
             user_api_key_config: after.user_api_key_config.clone(),

@@ -114,13 +114,21 @@ fn refuse_unsaved(
     if !key.defaults.allow_config_override && names_config {
         return refuse("The API Key does not allow a call to name a config".to_owned());
     }
-    if let Some(config) = key.defaults.config.as_ref().filter(|_| !names_config) {
-        return refuse(format!("The API Key's default config '{config}' does not exist"));
+    let (own, shared) = (&key.defaults, &workspace.defaults);
+    if !names_config {
+        if let Some(config) = &own.config {
+            return refuse(format!("The API Key's default config '{config}' does not exist"));
+        }
+        if let Some(config) = &shared.config {
+            return refuse(format!("The workspace's default config '{config}' does not exist"));
+        }
     }
-    let defaults = &workspace.defaults;
-    let mut guardrails = defaults.input_guardrails.iter().chain(&defaults.output_guardrails);
-    if let Some(guardrail) = guardrails.next() {
+    if let Some(guardrail) = shared.input_guardrails.iter().chain(&shared.output_guardrails).next()
+    {
         return refuse(format!("The workspace's guardrail '{guardrail}' does not exist"));
+    }
+    if let Some(guardrail) = own.input_guardrails.iter().chain(&own.output_guardrails).next() {
+        return refuse(format!("The API Key's guardrail '{guardrail}' does not exist"));
     }
     Ok(())
 }

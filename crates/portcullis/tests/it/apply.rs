@@ -39,10 +39,11 @@ organisations:
         key: {env: SHARED_KEY}
         workspaces: [ws-blue]
     api_keys:
-      - {name: audit, scopes: [audit_logs.list], allowed_addresses: [127.0.0.0/8]}
+      - {name: audit, scopes: [audit_logs.list], allowed_addresses: [127.0.0.0/8],
+         config: pc-main, input_guardrails: [pg-words], output_guardrails: [pg-tone]}
   - slug: second
     workspaces:
-      - {slug: ws-only}
+      - {slug: ws-only, defaults: {config: pc-main, input_guardrails: [pg-words]}}
 "#;
 
 fn out(output: &Output) -> String {

@@ -12,7 +12,7 @@ use portcullis_testkit::{
 use serde_json::{Value, json};
 
 use crate::world::{
-    Engine, Via as _, World, chat_body, on_both_engines, refused, succeed, until_status,
+    Engine, PATIENCE, Via as _, World, chat_body, on_both_engines, refused, succeed, until_status,
 };
 
 /// How soon a change must be felt, on every server.
@@ -55,6 +55,7 @@ on_both_engines! {
         succeed(chat(&world.gate, &second)).await;
         refused(world.post(&rotate, &json!({})), 409).await;
         refused(world.post(&rotate, &json!({"key_transition_period_ms": 5})), 400).await;
+        refused(world.post(&rotate, &json!({"key_transition_period_ms": 1_800_000})), 409).await;
         let logs = world.logs_of(4).await;
         assert!(logs.iter().all(|log| log["environment"] == "staging" && log["metadata"]["team"] == "blue"));
         assert!(logs.iter().all(|log| log["api_key_id"] == id.as_str()));
@@ -88,6 +89,26 @@ on_both_engines! {
             succeed(chat(node, fresh)).await;
         }
 
+        // In the overlap of one rotation, another without overlap ends both former secrets.
+        let (rotated, _) = withdraw(&world, nodes, 401, async |id, _| {
+            let path = format!("/v1/api-keys/{id}/rotate");
+            let first = succeed(world.post(&path, &json!({}))).await;
+            let second = first["key"].as_str().unwrap();
+            for node in nodes.into_iter().flatten() {
+                until_status(|| chat(node, second), 200).await;
+            }
+            let last = succeed(world.post(&path, &json!({"key_transition_period_ms": 0}))).await;
+            let start = std::time::Instant::now();
+            for node in nodes.into_iter().flatten() {
+                until_status(|| chat(node, second), 401).await;
+            }
+            assert!(start.elapsed() < FELT_WITHIN, "{:?}", start.elapsed());
+            last
+        }).await;
+        for node in nodes.into_iter().flatten() {
+            succeed(chat(node, rotated["key"].as_str().unwrap())).await;
+        }
+
         let (_, narrowed) = withdraw(&world, nodes, 403, async |id, _| {
             succeed(world.put(&format!("/v1/api-keys/{id}"), &json!({"scopes": ["logs.view"]}))).await
         }).await;
@@ -101,6 +122,56 @@ on_both_engines! {
         for node in nodes.into_iter().flatten() {
             let answer = refused(chat(node, &expired), 401).await;
             assert_eq!(answer.json()["error"]["code"], "01");
+        }
+    }
+
+    async fn defaults_are_of_the_workspace_and_of_the_key(engine) {
+        let world = World::start(engine).await;
+        world.virtual_key("openai", "openai").await;
+        let workspace = format!("/v1/admin/workspaces/{}", world.made.workspace_slug);
+        let (id, key) = world.api_key(&json!({"name": "app", "scopes": ["completions.write"]})).await;
+        let refusal = async |call: Call| {
+            refused(call, 400).await.json()["message"].as_str().unwrap().to_owned()
+        };
+        let set = async |workspace_defaults: Value, key_defaults: Value| {
+            succeed(world.put(&workspace, &json!({"defaults": workspace_defaults}))).await;
+            let path = format!("/v1/api-keys/{id}");
+            succeed(world.put(&path, &json!({"defaults": key_defaults}))).await;
+        };
+        set(
+            json!({"metadata": {"team": "blue"}, "config_id": "pc-shared", "input_guardrails": ["pg-words"]}),
+            json!({"config_id": "pc-own", "output_guardrails": ["pg-tone"]}),
+        )
+        .await;
+        let shown = succeed(world.get(&workspace)).await["defaults"].clone();
+        assert_eq!((&shown["config_id"], &shown["metadata"]["team"]), (&json!("pc-shared"), &json!("blue")));
+        assert_eq!(shown["input_guardrails"], json!(["pg-words"]));
+        let shown = succeed(world.get(&format!("/v1/api-keys/{id}"))).await["defaults"].clone();
+        assert_eq!((&shown["config_id"], &shown["output_guardrails"]), (&json!("pc-own"), &json!(["pg-tone"])));
+        // What cannot be looked up yet is refused, in the order in which it would count.
+        assert!(refusal(chat(&world.gate, &key)).await.contains("'pc-own'"));
+        set(json!({}), json!({"output_guardrails": ["pg-tone"]})).await;
+        assert!(refusal(chat(&world.gate, &key)).await.contains("workspace's default config 'pc-shared'"));
+        let inline = || chat(&world.gate, &key).header("x-portkey-config", "{}");
+        assert!(refusal(inline()).await.contains("workspace's guardrail 'pg-words'"));
+        set(json!({"config_id": null, "input_guardrails": []}), json!({"output_guardrails": ["pg-tone"]})).await;
+        assert!(refusal(chat(&world.gate, &key)).await.contains("API Key's guardrail 'pg-tone'"));
+        set(json!({}), json!({"metadata": {"app": "search"}})).await;
+        succeed(chat(&world.gate, &key)).await;
+        let start = std::time::Instant::now();
+        let log = loop {
+            let logs = world.logs().await;
+            match logs.iter().find(|log| log["response_status_code"] == 200) {
+                Some(log) => break log.clone(),
+                None => assert!(start.elapsed() < PATIENCE, "{logs:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let metadata = ["team", "app"].map(|name| log["metadata"][name].clone());
+        assert_eq!(metadata, [json!("blue"), json!("search")]);
+        for wrong in [json!({"config_id": "not a slug"}), json!({"input_guardrails": vec!["pg-x"; 51]})] {
+            refused(world.put(&workspace, &json!({"defaults": wrong.clone()})), 400).await;
+            refused(world.put(&format!("/v1/api-keys/{id}"), &json!({"defaults": wrong})), 400).await;
         }
     }
 

@@ -13,6 +13,7 @@ mod command;
 mod crash;
 mod demo;
 mod drain;
+mod foreign;
 mod journey;
 mod key;
 mod kms;

@@ -223,13 +223,26 @@ on_both_engines! {
         assert_eq!(reader.memberships_of(ann.id).await.unwrap(), [owner]);
         assert_eq!(reader.tenant(b.organisation.id).members().find(ann.id).await.unwrap(), None);
         let email = EmailAddress::parse("ann@acme.test").unwrap();
-        let found = reader.users().find_by_email(&email).await.unwrap();
-        assert_eq!(found.as_ref(), Some(&ann));
         let found = reader.users().password_hash(ann.id).await.unwrap().unwrap();
         assert_eq!(found.danger_expose(), "a hash");
-        let twin = user("ANN@acme.test");
-        let again = world.act(async |act| act.insert_user(&permit, &twin, None).await).await;
-        assert!(matches!(again, Err(Error::Taken)));
+        // An address is nobody's alone; an account that belongs nowhere comes last.
+        let [mut lost, mut twin] = [user("ANN@acme.TEST"), user("Ann@acme.test")];
+        lost.created_at = ann.created_at.plus_millis(-1000);
+        twin.created_at = ann.created_at.plus_millis(1000);
+        let mut elsewhere = member.clone();
+        elsewhere.organisation_id = b.organisation.id;
+        elsewhere.user_id = twin.id;
+        let done = world.act(async |act| {
+            act.insert_user(&permit, &lost, None).await?;
+            act.insert_user(&permit, &twin, None).await?;
+            act.insert(&world.permit(b.organisation.id), &elsewhere).await
+        });
+        done.await.unwrap();
+        let found = reader.users().of_email(&email).await.unwrap();
+        let users: Vec<_> = found.iter().map(|account| &account.user).collect();
+        assert_eq!(users, [&ann, &twin, &lost]);
+        let hashes: Vec<bool> = found.iter().map(|found| found.password_hash.is_some()).collect();
+        assert_eq!(hashes, [true, false, false]);
     }
 
     async fn lists_are_paged_newest_first(world) {

@@ -55,6 +55,10 @@ async fn nobody_changes_or_removes_somebody_who_may_do_more() {
     let of_owner = format!("/v1/admin/users/{}", owner.id);
     let workspace = format!("/v1/admin/workspaces/{}/users", admin.workspace.id);
     let of_head = format!("{workspace}/{}", head.id);
+    // What somebody is in the organisation counts in its workspaces too.
+    let body = json!({"users": [{"id": owner.id, "role": "member"}]});
+    admin.ok(&format!("POST {workspace}"), body).await;
+    let place_of_owner = format!("{workspace}/{}", owner.id);
     for (who, call, body, status) in [
         (&plain, format!("PUT {of_owner}"), json!({"role": "member"}), 403),
         (&plain, format!("DELETE {of_owner}"), Value::Null, 403),
@@ -62,6 +66,9 @@ async fn nobody_changes_or_removes_somebody_who_may_do_more() {
         (&plain, format!("PUT /v1/admin/users/{}", head.id), json!({"role": "owner"}), 400),
         (&manager, format!("PUT {of_head}"), json!({"role": "member"}), 403),
         (&manager, format!("DELETE {of_head}"), Value::Null, 403),
+        (&head, format!("DELETE {place_of_owner}"), Value::Null, 403),
+        (&head, format!("PUT {place_of_owner}"), json!({"role": "manager"}), 403),
+        (&plain, format!("DELETE {place_of_owner}"), Value::Null, 403),
         (&manager, format!("PUT {workspace}/{}", manager.id), json!({"role": "admin"}), 400),
         (
             &manager,
@@ -86,6 +93,38 @@ async fn nobody_changes_or_removes_somebody_who_may_do_more() {
     let path = format!("DELETE {workspace}/{}", manager.id);
     let allowed = admin.call_as(&head.session, &path, &Value::Null).await;
     assert_eq!(allowed.status, 200);
+    let path = format!("DELETE {place_of_owner}");
+    assert_eq!(admin.call_as(&owner.session, &path, &Value::Null).await.status, 200);
+}
+
+/// Taking back a key or an invite takes its scope and nothing else: it gives nobody anything, and
+/// whoever finds one leaked must be able to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_do_more_can_be_taken_back_but_not_taken_over() {
+    let admin = Admin::start().await;
+    let kind = ApiKeyKind::OrganisationService;
+    let held = [
+        "organisation_service_api_keys.delete",
+        "organisation_service_api_keys.rotate",
+        "organisation_users.delete",
+        "organisation_users.update",
+    ];
+    let (_, lesser) = admin.key(&admin.workspace, kind, ScopeSet::parse(held).unwrap()).await;
+    let (id, whole) = admin.key(&admin.workspace, kind, ScopeSet::all()).await;
+    let body = json!({"email": "new@people.test", "role": "owner"});
+    let invite = admin.ok("POST /v1/admin/users/invites", body).await;
+    let invite = format!("/v1/admin/users/invites/{}", invite["id"].as_str().unwrap());
+    for (call, status) in [
+        (format!("POST /v1/api-keys/{id}/rotate"), 403),
+        (format!("POST {invite}/resend"), 400),
+        (format!("DELETE /v1/api-keys/{id}"), 200),
+        (format!("DELETE {invite}"), 200),
+    ] {
+        let reply = admin.call(&lesser, &call, &Value::Null).await;
+        assert_eq!(reply.status, status, "{call}: {}", reply.body);
+    }
+    assert_eq!(admin.call(&whole, "GET /v1/api-keys", &Value::Null).await.status, 401);
+    assert_eq!(admin.ok(&format!("GET {invite}"), Value::Null).await["status"], "cancelled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,19 +76,32 @@ pub(crate) struct Admin {
     _directory: TempDir,
 }
 
-/// The machine's clock, put forward.
+/// The machine's clock, put forward; or one that stands still until it is.
 #[derive(Debug, Default)]
-pub(crate) struct MovableClock(AtomicI64);
+pub(crate) struct MovableClock {
+    forward: AtomicI64,
+    /// In microseconds; zero while it runs.
+    stopped_at: AtomicI64,
+}
 
 impl portcullis_domain::Clock for MovableClock {
     fn now(&self) -> Timestamp {
-        SystemClock.now().plus_millis(self.0.load(Ordering::Relaxed))
+        let forward = self.forward.load(Ordering::Relaxed);
+        match self.stopped_at.load(Ordering::Relaxed) {
+            0 => SystemClock.now().plus_millis(forward),
+            stopped_at => Timestamp::from_micros(stopped_at).plus_millis(forward),
+        }
     }
 }
 
 impl MovableClock {
     pub(crate) fn put_forward(&self, millis: i64) {
-        self.0.fetch_add(millis, Ordering::Relaxed);
+        self.forward.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Stops it, so that no wait ends by itself on a slow machine.
+    pub(crate) fn stop(&self) {
+        self.stopped_at.store(SystemClock.now().micros(), Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Invites: used once, in time, and worth what whoever sent them may give at that moment.
 
-use portcullis_domain::{Clock as _, OrganisationRole, ScopeSet, WorkspaceRole};
+use portcullis_domain::{Clock as _, OrganisationRole, ScopeSet};
 use serde_json::{Value, json};
 
 use super::PASSWORD;
@@ -151,29 +151,176 @@ async fn an_invite_is_worth_what_its_sender_may_give_when_it_is_accepted() {
     assert_eq!(admin.call(&lesser, call, &plain).await.status, 200);
 }
 
+/// Whoever invites, and whoever bears the link, is told the same of an address that has an account
+/// elsewhere and of one that has none; and takes nothing from whoever has it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_who_is_known_proves_it() {
+async fn nobody_learns_from_an_invite_whether_its_address_has_an_account() {
     let admin = Admin::start().await;
     let abroad = admin.second_organisation().await;
     let kind = portcullis_domain::ApiKeyKind::OrganisationService;
-    let (_, theirs) = admin.key(&abroad, kind, ScopeSet::all()).await;
+    let theirs = Credential::Key(admin.key(&abroad, kind, ScopeSet::all()).await.1);
+    let known = admin.owner_email.clone();
+    let unknown = "z@acme.test".to_owned();
+    assert_eq!(known.len(), unknown.len());
+    let mut seen = Vec::new();
+    for email in [&known, &unknown] {
+        let mut names = vec![email.clone()];
+        let mut replies = Vec::new();
+        let body = json!({"email": email, "role": "member"});
+        let made = admin.call_as(&theirs, "POST /v1/admin/users/invites", &body).await;
+        let id = made.body["id"].as_str().unwrap().to_owned();
+        let link = made.body["invite_link"].as_str().unwrap();
+        let token = link.split_once('#').unwrap().1.to_owned();
+        names.extend([id.clone(), token.clone()]);
+        replies.push(made);
+        let ask =
+            async |who: &Credential, call: &str, body: Value| admin.call_as(who, call, &body).await;
+        let get = format!("GET /v1/admin/users/invites/{id}");
+        replies.push(ask(&theirs, &get, Value::Null).await);
+        let list = format!("GET /v1/admin/users/invites?email={}", email.replace('@', "%40"));
+        replies.push(ask(&theirs, &list, Value::Null).await);
+        let (nobody, look_up) = (Credential::Nobody, "POST /auth/invites/look-up");
+        replies.push(ask(&nobody, look_up, json!({"token": token})).await);
+        let accept = "POST /auth/invites/accept";
+        let stranger = admin
+            .somebody(
+                &format!("s{}", &email[..1]),
+                abroad.organisation_id,
+                OrganisationRole::Member,
+                &[],
+            )
+            .await;
+        names.extend([stranger.email.clone(), stranger.id.to_string()]);
+        for who in [&nobody, &stranger.session] {
+            for body in [
+                json!({"token": token}),
+                json!({"token": token, "password": "short"}),
+                json!({"token": token, "password": PASSWORD, "first_name": "two\nlines"}),
+            ] {
+                let refused = ask(who, accept, body).await;
+                assert_eq!(refused.status, 400, "{}", refused.body);
+                replies.push(refused);
+            }
+        }
+        let accepted = ask(&nobody, accept, json!({"token": token, "password": PASSWORD})).await;
+        assert_eq!((accepted.status, &accepted.body["is_new"]), (200, &json!(true)));
+        let session = &accepted.body["session"];
+        names.push(accepted.body["user"]["id"].as_str().unwrap().to_owned());
+        names.extend(session["csrf_token"].as_str().map(str::to_owned));
+        replies.push(accepted);
+        replies.push(ask(&theirs, &get, Value::Null).await);
+        let users = format!("GET /v1/admin/users?email={}", email.replace('@', "%40"));
+        replies.push(ask(&theirs, &users, Value::Null).await);
+        let signed_in = admin.sign_in(email, PASSWORD).await.0;
+        names.extend(signed_in.body["csrf_token"].as_str().map(str::to_owned));
+        assert_eq!(signed_in.body["organisations"].as_array().unwrap().len(), 1);
+        replies.push(signed_in);
+        replies.push(admin.sign_in(email, "none of them").await.0);
+        // What the trail of those who invited holds of it.
+        let trail = format!("GET /v1/admin/audit-logs?limit=100&text={}", &email[..6]);
+        let trail = ask(&theirs, &trail, Value::Null).await;
+        let told = trail.body["data"].as_array().unwrap().iter().map(|row| {
+            let event = &row["event"];
+            let of = ["action", "outcome", "status", "reason"].map(|name| event[name].to_string());
+            (of, event["resource"]["type"].to_string(), event["actor"]["kind"].to_string())
+        });
+        let told: Vec<_> = told.collect();
+        assert!(told.len() > 3, "{told:?}");
+        let text = replies.iter().map(|reply| format!("{} {}\n", reply.status, reply.body));
+        let text = names
+            .iter()
+            .fold(text.collect::<String>(), |text, name| text.replace(name.as_str(), "NAME"));
+        let text = text.replace(&format!("\"{}\"", &email[..1]), "\"LOCAL\"");
+        seen.push((without_times(&text), told));
+    }
+    let [of_known, of_unknown] = [&seen[0], &seen[1]];
+    assert_eq!(of_known, of_unknown);
+
+    // The account that was there is what it was, and nothing was told where it belongs but the
+    // sign-in that failed.
+    assert_eq!(admin.told("sign_in_failed").await.len(), 1);
+    let (home, _) = admin.sign_in(&known, &admin.owner_password).await;
+    assert_eq!((home.status, &home.body["organisation"]["name"]), (200, &json!("Acme")));
+    assert_eq!(home.body["organisations"].as_array().unwrap().len(), 1);
+}
+
+/// A text without its instants.
+fn without_times(text: &str) -> String {
+    let mut parts = text.split('"').map(str::to_owned).collect::<Vec<_>>();
+    for part in &mut parts {
+        let bytes = part.as_bytes();
+        if bytes.len() >= 20 && bytes[4] == b'-' && bytes[10] == b'T' && part.ends_with('Z') {
+            "TIME".clone_into(part);
+        }
+    }
+    parts.join("\"")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_proves_that_they_have_an_account_joins_with_it() {
+    let admin = Admin::start().await;
+    let abroad = admin.second_organisation().await;
+    let kind = portcullis_domain::ApiKeyKind::OrganisationService;
+    let theirs = Credential::Key(admin.key(&abroad, kind, ScopeSet::all()).await.1);
     let body = json!({"email": admin.owner_email, "role": "member"});
-    let (_, token) = invite(&admin, &Credential::Key(theirs), body).await;
-    // Whoever intercepts the link does not get the account by choosing a password.
-    assert_eq!(accept(&admin, &token, PASSWORD).await.status, 401);
-    // It is a failed sign-in, and told as one where the person belongs.
-    let told = admin.told("sign_in_failed").await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0]["resource"]["name"], admin.owner_email);
-    assert_eq!(told[0]["request"]["path"], "/auth/invites/accept");
-    let body = json!({"token": token});
-    let nameless = admin.call_as(&Credential::Nobody, "POST /auth/invites/accept", &body).await;
-    assert_eq!(nameless.status, 400, "{}", nameless.body);
-    let places = [(&admin.workspace, WorkspaceRole::Member)];
-    let organisation = admin.workspace.organisation_id;
-    let other = admin.somebody("other", organisation, OrganisationRole::Member, &places).await;
-    let stranger = admin.call_as(&other.session, "POST /auth/invites/accept", &body).await;
-    assert_eq!(stranger.status, 400, "somebody else is signed in: {}", stranger.body);
-    assert_eq!(admin.sign_in(&admin.owner_email, PASSWORD).await.0.status, 401);
-    assert_eq!(accept(&admin, &token, &admin.owner_password).await.status, 200);
+    let (_, token) = invite(&admin, &theirs, body.clone()).await;
+    let accepted = accept(&admin, &token, &admin.owner_password).await;
+    assert_eq!((accepted.status, &accepted.body["is_new"]), (200, &json!(false)));
+    assert_eq!(accepted.body["session"]["organisation"]["name"], "Other");
+    let (both, _) = admin.sign_in(&admin.owner_email, &admin.owner_password).await;
+    assert_eq!(both.body["organisations"].as_array().unwrap().len(), 2);
+    let again = admin.call_as(&theirs, "POST /v1/admin/users/invites", &body).await;
+    assert_eq!(again.status, 409, "{}", again.body);
+
+    // One member of an address in an organisation, whichever of its accounts it is.
+    let body = json!({"email": "new@people.test", "role": "member"});
+    let (_, one) = invite(&admin, &theirs, body.clone()).await;
+    let (_, two) = invite(&admin, &theirs, body).await;
+    let (one, two) =
+        tokio::join!(accept(&admin, &one, PASSWORD), accept(&admin, &two, "another three mice"),);
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409], "{one:?} {two:?}");
+}
+
+/// Two accounts of one address: each has its own password, and neither helps against the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_account_of_the_address_is_no_help_in_guessing() {
+    let admin = Admin::start().await;
+    admin.clock.stop();
+    let abroad = admin.second_organisation().await;
+    let kind = portcullis_domain::ApiKeyKind::OrganisationService;
+    let theirs = Credential::Key(admin.key(&abroad, kind, ScopeSet::all()).await.1);
+    let body = json!({"email": admin.owner_email.to_uppercase(), "role": "owner"});
+    let (_, token) = invite(&admin, &theirs, body).await;
+    assert_eq!(accept(&admin, &token, PASSWORD).await.body["is_new"], true);
+    let organisation = async |password: &str, organisation: &str| {
+        let email = &admin.owner_email;
+        let body = json!({"email": email, "password": password, "organisation": organisation});
+        let reply = admin.call_as(&Credential::Nobody, "POST /auth/sign-in", &body).await;
+        (reply.status, reply.body["organisation"]["slug"].clone())
+    };
+    assert_eq!(organisation(PASSWORD, "").await, (200, json!("other")));
+    assert_eq!(organisation(PASSWORD, "other").await, (200, json!("other")));
+    assert_eq!(organisation(&admin.owner_password, "acme").await, (200, json!("acme")));
+    // The invite that was accepted with a password that was nobody's counted as a guess.
+    for _ in 0..4 {
+        assert_eq!(admin.sign_in(&admin.owner_email, "guess").await.0.status, 401);
+        assert_eq!(admin.sign_in(&admin.owner_email, PASSWORD).await.0.status, 200);
+        // Nor does the right password lead into an organisation that the account is not of.
+        assert_eq!(organisation(PASSWORD, "acme").await, (404, Value::Null));
+    }
+    assert_eq!(admin.sign_in(&admin.owner_email, "guess").await.0.status, 401);
+    assert_eq!(admin.sign_in(&admin.owner_email, PASSWORD).await.0.status, 429);
+    admin.clock.put_forward(15 * 60_000);
+    assert_eq!(admin.sign_in(&admin.owner_email, PASSWORD).await.0.status, 200);
+
+    // A password that was changed to the other's leads to the account that was there first.
+    let (session, headers) = admin.sign_in(&admin.owner_email, PASSWORD).await;
+    let session = super::credential(&headers, &session.body);
+    let body = json!({"current_password": PASSWORD, "new_password": admin.owner_password});
+    let changed = admin.call_as(&session, "PUT /auth/password", &body).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    assert_eq!(organisation(&admin.owner_password, "").await, (200, json!("acme")));
+    assert_eq!(organisation(&admin.owner_password, "other").await, (200, json!("other")));
 }

@@ -39,11 +39,23 @@ async fn people_make_keys_for_themselves_that_do_no_more_than_they_may() {
     let rotated = admin.call_as(&person.session, &rotate, &now).await;
     let new = rotated.body["key"].as_str().unwrap().to_owned();
     assert_eq!((list(key).await, list(&new).await), (401, 200));
+    // An overlap is cut short by a rotation without one, and the trail tells of it.
+    let overlapping = admin.call_as(&person.session, &rotate, &json!({})).await;
+    let newer = overlapping.body["key"].as_str().unwrap().to_owned();
+    assert_eq!((list(&new).await, list(&newer).await), (200, 200));
+    assert_eq!(admin.call_as(&person.session, &rotate, &json!({})).await.status, 409);
+    let cut = admin.call_as(&person.session, &rotate, &now).await;
+    let newest = cut.body["key"].as_str().unwrap().to_owned();
+    assert_eq!((list(&new).await, list(&newer).await, list(&newest).await), (401, 401, 200));
+    let told = admin.told("rotate").await;
+    assert_eq!(told[0]["resource"]["id"], id);
+    let until = |side: &str| told[0][side]["key_transition_expires_at"].clone();
+    assert!(until("before").is_string() && until("after").is_null(), "{}", told[0]);
 
     // The key shrinks with the person: out of the workspace, it is gone.
     let path = format!("/v1/admin/workspaces/{}/users/{}", admin.workspace.id, person.id);
     admin.ok(&format!("DELETE {path}"), Value::Null).await;
-    assert_eq!(list(&new).await, 401);
+    assert_eq!(list(&newest).await, 401);
     admin.fails(&format!("GET /v1/api-keys/{id}"), Value::Null, 404).await;
 }
 

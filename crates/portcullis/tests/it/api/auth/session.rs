@@ -3,6 +3,7 @@
 use http::Method;
 use portcullis_domain::OrganisationRole;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::{PASSWORD, cookie, credential, token, with_token};
 use crate::api::{Admin, Credential};
@@ -171,6 +172,44 @@ async fn a_new_password_ends_every_other_session() {
     assert_eq!(admin.sign_in(&admin.owner_email, PASSWORD).await.0.status, 200);
     let told = admin.told("rotate").await;
     assert!(!told.is_empty() && !json!(told).to_string().contains("argon2"), "{told:?}");
+}
+
+/// Whichever part of it cannot be written, all of it is not done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_is_changed_wholly_or_not_at_all() {
+    let admin = Admin::start().await;
+    let [this, that] = [admin.owner().await, admin.owner().await];
+    let body = json!({"current_password": admin.owner_password, "new_password": PASSWORD});
+    let mut database = SqliteConnection::connect(&admin.url).await.unwrap();
+    for cannot in [
+        "INSERT ON audit_events WHEN NEW.resource = 'user'",
+        "INSERT ON audit_events WHEN NEW.resource = 'session' AND NEW.action = 'rotate'",
+        "UPDATE OF digest ON sessions",
+        "DELETE ON sessions",
+        "UPDATE OF password_hash ON users",
+    ] {
+        let sql = format!("CREATE TRIGGER no BEFORE {cannot} BEGIN SELECT RAISE(ABORT, 'no'); END");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut database).await.unwrap();
+        let refused = admin.call_as(&this, "PUT /auth/password", &body).await;
+        assert!([500, 503].contains(&refused.status), "{cannot}: {}", refused.body);
+        sqlx::query("DROP TRIGGER no").execute(&mut database).await.unwrap();
+        for session in [&this, &that] {
+            let reply = admin.call_as(session, "GET /auth/session", &Value::Null).await;
+            assert_eq!(reply.status, 200, "{cannot}: {}", reply.body);
+        }
+        assert_eq!(admin.sign_in(&admin.owner_email, PASSWORD).await.0.status, 401, "{cannot}");
+        // A good one in between, so that the failures do not add up.
+        let (good, headers) = admin.sign_in(&admin.owner_email, &admin.owner_password).await;
+        assert_eq!(good.status, 200, "{cannot}: {}", good.body);
+        let again = credential(&headers, &good.body);
+        assert_eq!(admin.call_as(&again, "POST /auth/sign-out", &Value::Null).await.status, 200);
+        assert!(admin.told("rotate").await.iter().all(|event| event["outcome"] != "success"));
+    }
+    assert_eq!(admin.call_as(&this, "PUT /auth/password", &body).await.status, 200);
+    let told = admin.told("rotate").await;
+    let done = told.iter().filter(|event| event["outcome"] == "success");
+    let of: Vec<&Value> = done.map(|event| &event["resource"]["type"]).collect();
+    assert_eq!(of, ["session", "user"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

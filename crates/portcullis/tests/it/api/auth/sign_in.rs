@@ -57,6 +57,7 @@ async fn an_unknown_person_and_a_wrong_password_are_answered_alike() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_guesses_waits_longer_and_longer() {
     let admin = Admin::start().await;
+    admin.clock.stop();
     let status = async |password: &str| admin.sign_in(&admin.owner_email, password).await.0.status;
     for _ in 0..6 {
         assert_eq!(status(PASSWORD).await, 401);
@@ -78,12 +79,107 @@ async fn whoever_guesses_waits_longer_and_longer() {
     assert_eq!(status(PASSWORD).await, 429, "two seconds by now");
     admin.clock.put_forward(1_000);
     assert_eq!(status(&admin.owner_password).await, 200);
-    assert_eq!(status(PASSWORD).await, 401, "what was owed is forgotten");
+    assert_eq!(status(PASSWORD).await, 401, "a good one makes nobody wait");
+    assert_eq!(status(PASSWORD).await, 429, "and undoes none of the bad ones");
+    admin.clock.put_forward(4 * 15 * 60_000);
+    assert_eq!(status(PASSWORD).await, 401);
+    assert_eq!(status(&admin.owner_password).await, 200, "time does");
+}
+
+/// The events of failed sign-ins in a chain: status and number of refused tries, oldest first.
+async fn failures(
+    admin: &Admin,
+    chain: Option<portcullis_domain::OrganisationId>,
+) -> Vec<(u64, Value)> {
+    let mut reader = admin.db.read().await.unwrap();
+    let found = reader.audit_chains().after(chain, 0, 1000).await.unwrap();
+    let events = found.iter().map(|found| Value::Object(found.record.event()));
+    let failed = events.filter(|event| event["action"] == "sign_in_failed");
+    let mut told: Vec<(u64, Value)> = failed
+        .map(|event| {
+            assert_eq!(event["request"]["client"], CLIENT, "{event}");
+            (event["status"].as_u64().unwrap(), event["after"]["tries_refused"].clone())
+        })
+        .collect();
+    // Tries at the same time are told of in any order.
+    for wait in told.chunk_by_mut(|one, other| one.0 == other.0) {
+        wait.sort_by_key(|(_, number)| number.as_u64());
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tries_that_are_not_looked_at_are_told_of_ever_less() {
+    let admin = Admin::start().await;
+    admin.clock.stop();
+    let home = Some(admin.workspace.organisation_id);
+    let looked_at = || vec![(401, Value::Null); 6];
+    let refused = |numbers: &[u64]| numbers.iter().map(|n| (429, json!(n))).collect::<Vec<_>>();
+    for (email, chain) in [(admin.owner_email.as_str(), home), ("nobody@acme.test", None)] {
+        let statuses = async |count: usize| {
+            let tries = (0..count).map(|_| admin.sign_in(email, PASSWORD));
+            let tries = futures_util::future::join_all(tries).await;
+            tries.iter().map(|(reply, _)| reply.status).collect::<Vec<_>>()
+        };
+        for _ in 0..6 {
+            assert_eq!(statuses(1).await, [401]);
+        }
+        assert_eq!(statuses(11).await, [429; 11]);
+        let expected = [looked_at(), refused(&[1, 2, 4, 8])].concat();
+        assert_eq!(failures(&admin, chain).await, expected, "{email}");
+        // The next wait begins to count anew.
+        admin.clock.put_forward(1_000);
+        assert_eq!((statuses(1).await, statuses(3).await), (vec![401], vec![429; 3]));
+        let next = [vec![(401, Value::Null)], refused(&[1, 2])].concat();
+        assert_eq!(failures(&admin, chain).await, [expected, next].concat(), "{email}");
+        admin.clock.put_forward(24 * 3_600_000);
+    }
+    let told = admin.told("sign_in_failed").await;
+    assert_eq!(told[0]["resource"]["name"], admin.owner_email);
+    assert_eq!(
+        (&told[0]["outcome"], &told[0]["after"]["waits_for"]),
+        (&json!("denied"), &json!("account"))
+    );
+    assert!(told[0]["after"]["waits_until"].is_string(), "{}", told[0]);
+
+    // An address waits as well, whichever accounts it tries; that is the instance's to know.
+    let before = failures(&admin, None).await.len();
+    let guess = async |number: usize| {
+        let email = format!("guess-{number}@acme.test");
+        admin.sign_in(&email, PASSWORD).await.0.status
+    };
+    let guesses = futures_util::future::join_all((0..51).map(guess)).await;
+    assert_eq!(guesses, [401; 51]);
+    let home_before = failures(&admin, home).await;
+    for _ in 0..3 {
+        let (blocked, _) = admin.sign_in(&admin.owner_email, &admin.owner_password).await;
+        assert_eq!(blocked.status, 429, "{}", blocked.body);
+    }
+    let told = failures(&admin, None).await.split_off(before);
+    assert_eq!(told, [vec![(401, Value::Null); 51], refused(&[1, 2])].concat());
+    assert_eq!(failures(&admin, home).await, home_before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_right_password_for_the_wrong_organisation_is_told_of() {
+    let admin = Admin::start().await;
+    admin.second_organisation().await;
+    for organisation in ["other", "nothing"] {
+        let body = json!({
+            "email": admin.owner_email, "password": admin.owner_password,
+            "organisation": organisation,
+        });
+        let refused = admin.call_as(&Credential::Nobody, "POST /auth/sign-in", &body).await;
+        assert_eq!(refused.status, 404, "{}", refused.body);
+    }
+    let told = admin.told("sign_in_failed").await;
+    assert_eq!(told.iter().filter(|event| event["status"] == 404).count(), 2, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guesses_at_the_same_time_are_not_all_free() {
     let admin = Admin::start().await;
+    admin.clock.stop();
     let guesses = (0..20).map(|_| admin.sign_in(&admin.owner_email, PASSWORD));
     let statuses: Vec<u16> = futures_util::future::join_all(guesses)
         .await

@@ -2,10 +2,11 @@
 //! another gets from it what names give of which nothing bears any.
 
 use portcullis_domain::{
-    ApiKeyKind, Clock as _, Member, OrganisationRole, ScopeSet, Workspace, WorkspaceRole,
+    ApiKeyKind, Clock as _, Member, OrganisationRole, Scope, ScopeSet, Workspace, WorkspaceRole,
 };
 use portcullis_runtime::SystemClock;
-use serde_json::Value;
+use portcullis_testkit::token::TokenSigner;
+use serde_json::{Value, json};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use super::{
@@ -22,14 +23,21 @@ async fn nothing_of_another_organisation_can_be_told_from_nothing() {
     let (_, their_key) = admin.key(&abroad, ApiKeyKind::OrganisationService, ScopeSet::all()).await;
     let theirs = Things::make(&admin, &abroad, &their_key, "theirs").await;
     let unknown = Things::unknown();
-    let attackers = attackers(&admin, &home, &abroad).await;
+    let signers = [TokenSigner::rsa("rsa"), TokenSigner::p256("p256")];
+    let attackers = attackers(&admin, &home, &abroad, &signers).await;
     let before = rows(&admin, &abroad).await;
 
     let mut tried = 0;
-    for (name, attacker) in &attackers {
-        for ((call, body), like) in calls(&theirs).into_iter().zip(calls(&unknown)) {
+    for (number, (name, attacker)) in attackers.iter().enumerate() {
+        let all = |things| [calls(things), filters(things, number), own_calls(&admin, things)];
+        let ours = all(&theirs).into_iter().flatten();
+        for ((call, body), like) in ours.zip(all(&unknown).into_iter().flatten()) {
             if (&call, &body) == (&like.0, &like.1) {
                 // It names nothing: it is about what is their own.
+                continue;
+            }
+            if name == OF_BOTH && call.ends_with("/auth/session/organisation") {
+                // That is theirs to do.
                 continue;
             }
             let reached = admin.call_as(attacker, &call, &body).await;
@@ -49,7 +57,8 @@ async fn nothing_of_another_organisation_can_be_told_from_nothing() {
             tried += 1;
         }
     }
-    assert!(tried > 1000, "{tried}");
+    assert!(tried > 4000, "{tried}");
+    tokens_that_name(&admin, &theirs, &unknown, &signers).await;
     assert_eq!(rows(&admin, &abroad).await, before, "something of theirs changed");
 
     // With the same slugs at home, each has its own.
@@ -76,18 +85,52 @@ async fn nothing_of_another_organisation_can_be_told_from_nothing() {
     assert_eq!(keeps_own(&rows(&admin, &abroad).await), keeps_own(&before));
 }
 
-/// Whoever belongs to the first organisation only, and one who belongs to both and is in the first.
+/// Everybody of the first organisation: people of every role, keys of every kind, tokens; one who
+/// belongs to both and is in the first; and nobody.
 async fn attackers(
     admin: &Admin,
     home: &Workspace,
     abroad: &Workspace,
-) -> Vec<(&'static str, Credential)> {
+    signers: &[TokenSigner],
+) -> Vec<(String, Credential)> {
     let organisation = home.organisation_id;
-    let key = async |kind| Credential::Key(admin.key(home, kind, ScopeSet::all()).await.1);
-    let owner = admin.somebody("our-owner", organisation, OrganisationRole::Owner, &[]).await;
-    let places = [(home, WorkspaceRole::Admin)];
+    let mut attackers = vec![
+        ("nobody".to_owned(), Credential::Nobody),
+        ("the master key".to_owned(), Credential::Key(admin.master.clone())),
+    ];
+    for role in OrganisationRole::ALL {
+        let name = format!("our-{}", role.name());
+        let person = admin.somebody(&name, organisation, role, &[]).await;
+        attackers.push((name, person.session));
+    }
     let member = OrganisationRole::Member;
-    let workspace_admin = admin.somebody("our-admin", organisation, member, &places).await;
+    let mut bound = None;
+    for role in WorkspaceRole::ALL {
+        let name = format!("our-workspace-{}", role.name());
+        let person = admin.somebody(&name, organisation, member, &[(home, role)]).await;
+        attackers.push((name, person.session));
+        bound.get_or_insert(person.id);
+    }
+    for (kind, user) in [
+        (ApiKeyKind::OrganisationService, None),
+        (ApiKeyKind::WorkspaceService, None),
+        (ApiKeyKind::WorkspaceUser, bound),
+    ] {
+        let (_, key) = admin.key_of(home, kind, *kind.most(), user).await;
+        attackers.push((kind.name().to_owned(), Credential::Key(key)));
+    }
+    let keys: Vec<Value> = signers.iter().map(TokenSigner::jwk).collect();
+    let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    let issuer = json!({"jwks": {"keys": keys}, "scopes": scopes});
+    admin.ok("PUT /v1/admin/organisation/token-issuer", issuer).await;
+    let own = claims(admin, &organisation.to_string());
+    let mut within = own.clone();
+    within["portkey_workspace"] = json!(home.id);
+    for (signer, claims) in signers.iter().zip([own, within]) {
+        let name = format!("a token: {claims}");
+        attackers.push((name, Credential::Key(signer.sign(&claims))));
+    }
+
     let both = admin.somebody("of-both", organisation, OrganisationRole::Owner, &[]).await;
     let now = SystemClock.now();
     let elsewhere = Member {
@@ -103,17 +146,59 @@ async fn attackers(
     };
     let allowed = permit(abroad.organisation_id);
     admin.act(async |act| act.insert(&allowed, &elsewhere).await).await;
-    vec![
-        ("owner", owner.session),
-        ("workspace admin", workspace_admin.session),
-        ("owner of both", both.session),
-        ("organisation key", key(ApiKeyKind::OrganisationService).await),
-        ("workspace key", key(ApiKeyKind::WorkspaceService).await),
-    ]
+    attackers.push((OF_BOTH.to_owned(), both.session));
+    attackers
 }
 
-/// Every route with those names wherever a name can stand: in its path, its body and each parameter
-/// of its query.
+/// Whoever belongs to both organisations, and is in the first.
+const OF_BOTH: &str = "owner of both";
+
+/// What a token says that may do everything in an organisation.
+fn claims(admin: &Admin, organisation: &str) -> Value {
+    let scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    let end = admin.clock.now().micros() / 1_000_000 + 3600;
+    json!({"portkey_oid": organisation, "scope": scopes.join(" "), "exp": end, "sub": "attacker"})
+}
+
+/// Tokens of the first organisation's issuer that name what is not theirs are refused as those that
+/// name nothing.
+async fn tokens_that_name(
+    admin: &Admin,
+    theirs: &Things,
+    unknown: &Things,
+    signers: &[TokenSigner],
+) {
+    let home = admin.workspace.organisation_id.to_string();
+    let with = |things: &Things| {
+        let (slug, id) = (&things.organisation_slug, &things.organisation);
+        let workspaces = [&things.workspace, &things.workspace_slug, &things.organisation];
+        let in_workspaces = workspaces.into_iter().flat_map(|workspace| {
+            [&home, id].map(|organisation| {
+                let mut claims = claims(admin, organisation);
+                claims["portkey_workspace"] = json!(workspace);
+                claims
+            })
+        });
+        let alone = [slug, id].map(|organisation| claims(admin, organisation));
+        let mut config = claims(admin, &home);
+        config["defaults"] = json!({"config_id": things.virtual_key});
+        in_workspaces.chain(alone).chain([config]).collect::<Vec<Value>>()
+    };
+    for (named, like) in with(theirs).into_iter().zip(with(unknown)) {
+        for signer in signers {
+            for call in ["GET /v1/virtual-keys", "GET /v1/admin/organisation", "GET /v1/logs/x"] {
+                let [reached, nothing] =
+                    [&named, &like].map(|claims| Credential::Key(signer.sign(claims)));
+                let reached = admin.call_as(&reached, call, &Value::Null).await;
+                let nothing = admin.call_as(&nothing, call, &Value::Null).await;
+                assert_eq!(reached, nothing, "{call}: {named}");
+                assert!(named["defaults"].is_object() || reached.status == 401, "{reached:?}");
+            }
+        }
+    }
+}
+
+/// Every route with those names wherever a name can stand in its path and its body.
 fn calls(things: &Things) -> Vec<(String, Value)> {
     let fresh = |fresh| match fresh {
         Fresh::VirtualKey => &things.virtual_key,
@@ -127,23 +212,79 @@ fn calls(things: &Things) -> Vec<(String, Value)> {
         let path = cell.fresh.map_or(cell.path.clone(), |f| cell.path.replace("FRESH", fresh(f)));
         (format!("{method} {path}"), cell.body)
     });
-    let document = portcullis_api::openapi();
     let mut calls: Vec<(String, Value)> = cells.collect();
+    // Workspaces go by their slugs too.
+    let by_slug: Vec<(String, Value)> = calls
+        .iter()
+        .filter(|(call, body)| format!("{call} {body}").contains(&things.workspace))
+        .map(|(call, body)| {
+            let with_slug = |text: &str| text.replace(&things.workspace, &things.workspace_slug);
+            (with_slug(call), serde_json::from_str(&with_slug(&body.to_string())).unwrap())
+        })
+        .collect();
+    assert!(by_slug.len() > 20, "{}", by_slug.len());
+    calls.extend(by_slug);
+    calls
+}
+
+/// Every list with those names as each parameter of its query: for one in three of those who call,
+/// each name; for the others, some, so that all together try each with each.
+fn filters(things: &Things, number: usize) -> Vec<(String, Value)> {
+    let document = portcullis_api::openapi();
+    let mut calls = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         // An export takes the filters of the list.
         let is_list = !path.contains('{') && !path.starts_with("/auth/");
         let is_list = is_list && !path.ends_with("/export");
         let parameters = methods["get"]["parameters"].as_array().filter(|_| is_list);
-        for parameter in parameters.into_iter().flatten() {
+        for (place, parameter) in parameters.into_iter().flatten().enumerate() {
             let [user, key] = [&things.user, &things.workspace_key];
             let [email, slug] = [&things.email.replace('@', "%40"), &things.virtual_key];
-            for name in
-                [&things.organisation, &things.workspace, &things.log, user, key, email, slug]
-            {
-                let parameter = parameter["name"].as_str().unwrap();
-                calls.push((format!("GET {path}?{parameter}={name}"), Value::Null));
+            let names = [
+                &things.organisation,
+                &things.workspace,
+                &things.workspace_slug,
+                &things.log,
+                user,
+                key,
+                email,
+                slug,
+            ];
+            let parameter = parameter["name"].as_str().unwrap();
+            for (index, name) in names.into_iter().enumerate() {
+                if number.is_multiple_of(3) || (place + index + number).is_multiple_of(4) {
+                    calls.push((format!("GET {path}?{parameter}={name}"), Value::Null));
+                }
             }
         }
+    }
+    calls
+}
+
+/// What is one's own, with those names wherever a name can stand.
+fn own_calls(admin: &Admin, things: &Things) -> Vec<(String, Value)> {
+    let mut calls = Vec::new();
+    for organisation in [&things.organisation, &things.organisation_slug] {
+        let enter = json!({"organisation": organisation});
+        calls.push(("PUT /auth/session/organisation".to_owned(), enter));
+    }
+    let sign_in = json!({
+        "email": admin.owner_email, "password": admin.owner_password,
+        "organisation": things.organisation_slug,
+    });
+    calls.push(("POST /auth/sign-in".to_owned(), sign_in));
+    for workspace in [&things.workspace, &things.workspace_slug] {
+        let key = json!({"name": "x", "workspace_id": workspace});
+        calls.push(("POST /auth/api-keys".to_owned(), key));
+    }
+    for key in [&things.user_key, &things.workspace_key, &things.organisation_key] {
+        calls.push((format!("POST /auth/api-keys/{key}/rotate"), json!({})));
+        calls.push((format!("DELETE /auth/api-keys/{key}"), Value::Null));
+    }
+    calls.push((format!("DELETE /auth/sessions/{}", things.session), Value::Null));
+    for what in ["look-up", "accept"] {
+        let body = json!({"token": things.invite, "password": "three blind mice"});
+        calls.push((format!("POST /auth/invites/{what}"), body));
     }
     calls
 }

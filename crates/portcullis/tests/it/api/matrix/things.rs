@@ -14,7 +14,9 @@ const GRANTED: &str = "made-granted";
 #[derive(Clone, Debug)]
 pub(crate) struct Things {
     pub(crate) organisation: String,
+    pub(crate) organisation_slug: String,
     pub(crate) workspace: String,
+    pub(crate) workspace_slug: String,
     pub(crate) environment: String,
     /// A virtual key of the workspace, with an integration of its own of the same slug.
     pub(crate) virtual_key: String,
@@ -28,6 +30,8 @@ pub(crate) struct Things {
     pub(crate) user: String,
     pub(crate) email: String,
     pub(crate) user_key: String,
+    /// The person's session.
+    pub(crate) session: String,
     /// An invite that was accepted.
     pub(crate) invite: String,
     pub(crate) log: String,
@@ -71,6 +75,8 @@ impl Things {
         let user = admin.somebody(&format!("{name}-somebody"), organisation, role, &places).await;
         let user_key = admin.key_of(workspace, ApiKeyKind::WorkspaceUser, none(), Some(user.id));
         let (user_key, _) = user_key.await;
+        let sessions = admin.call_as(&user.session, "GET /auth/sessions", &Value::Null).await;
+        let own = ok("GET /v1/admin/organisation", Value::Null).await;
         let email = format!("{name}-invited@people.test");
         let body = json!({"email": email, "role": "member", "workspaces": []});
         let invite = ok("POST /v1/admin/users/invites", body).await;
@@ -81,7 +87,9 @@ impl Things {
         assert_eq!(accepted.status, 200, "{}", accepted.body);
         Self {
             organisation: organisation.to_string(),
+            organisation_slug: own["slug"].as_str().unwrap().to_owned(),
             workspace: within,
+            workspace_slug: workspace.slug.to_string(),
             environment: workspace.default_environment.to_string(),
             virtual_key: VIRTUAL_KEY.to_owned(),
             shared: SHARED.to_owned(),
@@ -91,16 +99,19 @@ impl Things {
             user: user.id.to_string(),
             email: user.email,
             user_key,
+            session: sessions.body["data"][0]["id"].as_str().unwrap().to_owned(),
             invite: invite["id"].as_str().unwrap().to_owned(),
             log: admin.log(workspace, None).await,
         }
     }
 
     /// Every name.
-    pub(crate) fn names(&self) -> [&str; 13] {
+    pub(crate) fn names(&self) -> [&str; 16] {
         [
             &self.organisation,
+            &self.organisation_slug,
             &self.workspace,
+            &self.workspace_slug,
             &self.environment,
             &self.virtual_key,
             &self.shared,
@@ -110,6 +121,7 @@ impl Things {
             &self.user,
             &self.email,
             &self.user_key,
+            &self.session,
             &self.invite,
             &self.log,
         ]
@@ -121,7 +133,9 @@ impl Things {
         let slug = |name: &str| format!("nothing-{name}");
         Self {
             organisation: id(),
+            organisation_slug: slug("organisation"),
             workspace: id(),
+            workspace_slug: slug("workspace"),
             environment: id(),
             virtual_key: slug("there"),
             shared: slug("shared"),
@@ -131,6 +145,7 @@ impl Things {
             user: id(),
             email: "nobody@people.test".to_owned(),
             user_key: id(),
+            session: id(),
             invite: id(),
             log: id(),
         }
