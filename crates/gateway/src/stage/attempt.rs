@@ -145,11 +145,8 @@ where
     let mut retries = Retries::new(target.retries.saturating_sub(closing.retries()), &request);
     let response = loop {
         closing.open(request.uri(), upload.clone()).await?;
-        let sent = parts.egress.send(request, target.timeout).await;
+        let sent = parts.egress.send_marking(request, target.timeout, closing.sent_mark()).await;
         let outcome = sent.map_err(|error| {
-            if !error.sent {
-                closing.unsent();
-            }
             // An upload that its own sender ended looks like a connection that broke off.
             let own = upload.as_deref().and_then(Progress::fault).cloned();
             own.unwrap_or_else(|| fault(&error, target.provider))
