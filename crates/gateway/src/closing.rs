@@ -172,6 +172,12 @@ impl Closing {
         self.0.retry_count()
     }
 
+    /// What is known of the call so far, and where calls are recorded: for a log of something that
+    /// its answer tells besides.
+    pub(crate) fn beside(&self) -> (Log, Arc<dyn Recorder>) {
+        (self.0.log.clone(), Arc::clone(&self.0.recorder))
+    }
+
     /// How much of each side's content is kept; none when nothing is.
     pub(crate) fn max_kept_bytes(&self) -> Option<usize> {
         self.0.kept.as_ref().map(Kept::limit)

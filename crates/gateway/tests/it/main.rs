@@ -5,6 +5,7 @@
 mod addressing;
 mod ask;
 mod authentication;
+mod batch_account;
 mod batch_output;
 mod bodies;
 mod closings;

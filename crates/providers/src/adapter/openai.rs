@@ -1,6 +1,7 @@
 //! OpenAI's dialect: OpenAI itself and every provider that speaks like it. Bodies and answers are
 //! handed through; only what must change is changed.
 
+pub mod batch;
 mod error;
 mod members;
 mod models;
