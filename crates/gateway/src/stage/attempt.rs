@@ -20,6 +20,7 @@ use crate::{
     closing::Closing,
     header,
     session::Session,
+    sign_in,
     stage::{
         accept::Accepted,
         batch_output,
@@ -52,10 +53,13 @@ pub(crate) async fn attempt<B>(
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let Planned { received: Received { identified, body }, target } = planned;
+    let Planned { received: Received { identified, body }, mut target } = planned;
     let accepted = &identified.accepted;
-    if accepted.endpoint == Endpoint::BatchOutput && batch_output::takes_two_steps(&target) {
+    if sign_in::is_needed(&target)? {
         // Boxed, that other calls need not make room for it.
+        target.credential = Box::pin(sign_in::signed_in(parts, &target)).await?;
+    }
+    if accepted.endpoint == Endpoint::BatchOutput && batch_output::takes_two_steps(&target) {
         return Box::pin(batch_output::attempt(parts, accepted, &target, closing)).await;
     }
     if accepted.endpoint == Endpoint::Realtime {

@@ -18,6 +18,7 @@ mod person;
 mod realtime;
 mod realtime_ends;
 mod retries;
+mod sign_in;
 mod socket;
 mod streaming;
 mod support;
