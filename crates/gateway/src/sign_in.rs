@@ -16,7 +16,7 @@ use http::{
 use http_body_util::{BodyExt as _, Limited};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use portcullis_domain::{Fault, FaultKind, Retry, Secret, Timestamp};
-use portcullis_providers::{AzureSignIn, EntraApp, catalog::Provider, credential::Credential};
+use portcullis_providers::{AzureSignIn, EntraApp, credential::Credential};
 use portcullis_runtime::egress::{EgressErrorKind, OutboundBody};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -35,9 +35,11 @@ const MAX_TOKEN: usize = 16 << 10;
 const MAX_LIFE: u64 = 24 * 3600;
 /// How long a refusal stands, in milliseconds: whoever is called with a wrong secret is not asked
 /// again for each call.
-const REFUSED_FOR: i64 = 5_000;
+const REFUSED_FOR: u64 = 5_000;
 /// The same of a way that failed.
-const FAILED_FOR: i64 = 500;
+const FAILED_FOR: u64 = 500;
+/// How long a token is used on when it could not be renewed, in milliseconds.
+const RENEWED_AFTER: u64 = 10_000;
 
 /// The sign-ins of one process.
 #[derive(Default)]
@@ -59,6 +61,8 @@ struct Kept {
     outcome: Result<Secret<String>, Fault>,
     /// Until when it stands.
     until: Timestamp,
+    /// Until when a token may be used all the same, if no other is to be had.
+    ends: Timestamp,
 }
 
 /// Whether the target's credential has to be signed in first. Fails for settings of Azure that
@@ -70,7 +74,7 @@ pub(crate) fn is_needed(target: &Target) -> Result<bool, Fault> {
 /// The target's credential, signed in where that is necessary.
 pub(crate) async fn signed_in(parts: &Parts, target: &Target) -> Result<Arc<Credential>, Fault> {
     let Some(app) = app(target)? else { return Ok(Arc::clone(&target.credential)) };
-    let token = parts.sign_ins.token(parts, &app, target.provider);
+    let token = parts.sign_ins.token(parts, &app);
     let token = tokio::time::timeout(WITHIN.min(target.timeout), token).await.map_err(|_| {
         let text = "Microsoft Entra did not answer the sign-in in time";
         Fault::upstream(FaultKind::UpstreamTimeout, Retry::NextTarget, text)
@@ -90,33 +94,49 @@ fn app(target: &Target) -> Result<Option<EntraApp<'_>>, Fault> {
 }
 
 impl SignIns {
-    async fn token(
-        &self,
-        parts: &Parts,
-        app: &EntraApp<'_>,
-        provider: &Provider,
-    ) -> Result<Secret<String>, Fault> {
+    async fn token(&self, parts: &Parts, app: &EntraApp<'_>) -> Result<Secret<String>, Fault> {
         let slot = self.slot(&digest(app), parts.clock.now());
-        if let Some(outcome) = slot.current(parts.clock.now()) {
+        let kept = slot.kept.load_full();
+        if let Some(outcome) = standing(kept.as_deref(), parts.clock.now()) {
             return outcome;
         }
-        let _turn = slot.turn.lock().await;
-        // Whoever had the turn before may have got one.
-        if let Some(outcome) = slot.current(parts.clock.now()) {
-            return outcome;
-        }
-        let obtained = obtain(parts, app, provider).await;
-        let now = parts.clock.now();
-        let (outcome, millis) = match obtained {
-            // Renewed well before its end.
-            Ok((token, seconds)) => (Ok(token), (seconds.min(MAX_LIFE) * 2000 / 3).cast_signed()),
-            Err(fault) if fault.kind == FaultKind::BadRequest => (Err(fault), REFUSED_FOR),
-            Err(fault) => (Err(fault), FAILED_FOR),
+        let _turn = match (slot.turn.try_lock(), usable(kept.as_deref(), parts.clock.now())) {
+            (Ok(turn), _) => turn,
+            // Another renews it.
+            (Err(_), Some(token)) => return Ok(token),
+            (Err(_), None) => slot.turn.lock().await,
         };
-        slot.kept.store(Some(Arc::new(Kept {
-            outcome: outcome.clone(),
-            until: now.plus_millis(millis),
-        })));
+        // Whoever had the turn before may have got one.
+        let kept = slot.kept.load_full();
+        if let Some(outcome) = standing(kept.as_deref(), parts.clock.now()) {
+            return outcome;
+        }
+        let obtained = obtain(parts, app).await;
+        let now = parts.clock.now();
+        let after = |millis: u64| now.plus_millis(millis.cast_signed());
+        let next = match obtained {
+            // Renewed well before its end.
+            Ok((token, seconds)) => {
+                let millis = seconds.min(MAX_LIFE) * 1000;
+                Kept {
+                    outcome: Ok(token),
+                    until: after(millis / 3 * 2),
+                    ends: after(millis / 10 * 9),
+                }
+            }
+            Err(fault) if fault.kind == FaultKind::BadRequest => {
+                Kept { outcome: Err(fault), until: after(REFUSED_FOR), ends: now }
+            }
+            Err(fault) => match usable(kept.as_deref(), now) {
+                Some(token) => {
+                    let ends = kept.map_or(now, |kept| kept.ends);
+                    Kept { outcome: Ok(token), until: after(RENEWED_AFTER).min(ends), ends }
+                }
+                None => Kept { outcome: Err(fault), until: after(FAILED_FOR), ends: now },
+            },
+        };
+        let outcome = next.outcome.clone();
+        slot.kept.store(Some(Arc::new(next)));
         outcome
     }
 
@@ -152,11 +172,14 @@ fn make_room(slots: &mut Slots, now: Timestamp) {
     }
 }
 
-impl Slot {
-    fn current(&self, now: Timestamp) -> Option<Result<Secret<String>, Fault>> {
-        let kept = self.kept.load();
-        kept.as_ref().filter(|kept| now < kept.until).map(|kept| kept.outcome.clone())
-    }
+/// What was kept, while it stands.
+fn standing(kept: Option<&Kept>, now: Timestamp) -> Option<Result<Secret<String>, Fault>> {
+    kept.filter(|kept| now < kept.until).map(|kept| kept.outcome.clone())
+}
+
+/// A token that was kept, while it may be used.
+fn usable(kept: Option<&Kept>, now: Timestamp) -> Option<Secret<String>> {
+    kept.filter(|kept| now < kept.ends)?.outcome.as_ref().ok().cloned()
 }
 
 /// Tells applications apart, secrets included: who gives another secret has a sign-in of their own.
@@ -172,11 +195,7 @@ fn digest(app: &EntraApp<'_>) -> [u8; 32] {
 }
 
 /// Gets a token, and the seconds that it lives.
-async fn obtain(
-    parts: &Parts,
-    app: &EntraApp<'_>,
-    provider: &Provider,
-) -> Result<(Secret<String>, u64), Fault> {
+async fn obtain(parts: &Parts, app: &EntraApp<'_>) -> Result<(Secret<String>, u64), Fault> {
     let url = format!("{}/{}/oauth2/v2.0/token", parts.settings.entra_authority, app.tenant);
     let uri = Uri::try_from(url).map_err(|error| {
         let text = "the address of Microsoft Entra cannot be built from the tenant";
@@ -189,7 +208,6 @@ async fn obtain(
     request.headers_mut().insert(CONTENT_TYPE, kind);
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
 
-    let title = provider.title;
     let answer = parts.egress.send(request, WITHIN).await.map_err(|error| {
         let (kind, text) = match error.kind {
             EgressErrorKind::Refused(_) => (FaultKind::HostRefused, "is refused as an address"),
@@ -197,20 +215,20 @@ async fn obtain(
             EgressErrorKind::Timeout => (FaultKind::UpstreamTimeout, "did not answer in time"),
             EgressErrorKind::Broken => (FaultKind::UpstreamBroken, "broke off the connection"),
         };
-        let text = format!("Microsoft Entra, which signs in to {title}, {text}");
+        let text = format!("Microsoft Entra, which signs in to Azure, {text}");
         Fault::upstream(kind, Retry::NextTarget, text).with_detail(error)
     })?;
     let (head, body) = answer.into_parts();
-    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| unreadable(title))?;
+    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| unreadable())?;
     let answer = serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null);
     if head.status.is_success() {
-        return token(&answer).ok_or_else(|| unreadable(title));
+        return token(&answer).ok_or_else(unreadable);
     }
     if head.status.is_client_error() && head.status.as_u16() != 429 {
-        return Err(refusal(&answer, title));
+        return Err(refusal(&answer));
     }
     let text =
-        format!("Microsoft Entra, which signs in to {title}, answered {}", head.status.as_u16());
+        format!("Microsoft Entra, which signs in to Azure, answered {}", head.status.as_u16());
     Err(Fault::upstream(FaultKind::UpstreamUnreachable, Retry::NextTarget, text))
 }
 
@@ -239,7 +257,7 @@ fn token(answer: &Value) -> Option<(Secret<String>, u64)> {
 
 /// Why Entra refuses, and which setting that is. Its own words are not repeated: they name the
 /// application and more.
-fn refusal(answer: &Value, title: &str) -> Fault {
+fn refusal(answer: &Value) -> Fault {
     let code = answer["error_codes"][0].as_u64();
     let named = match (code, answer["error"].as_str()) {
         (Some(7_000_215), _) => Some(("azure_entra_client_secret", "is wrong")),
@@ -264,9 +282,9 @@ fn refusal(answer: &Value, title: &str) -> Fault {
     };
     let mut text = match named {
         Some((setting, reason)) => {
-            format!("Microsoft Entra refuses to sign in to {title}: '{setting}' {reason}")
+            format!("Microsoft Entra refuses to sign in to Azure: '{setting}' {reason}")
         }
-        None => format!("Microsoft Entra refuses to sign in to {title}"),
+        None => "Microsoft Entra refuses to sign in to Azure".to_owned(),
     };
     if let Some(code) = code {
         text.push_str(&format!(" (AADSTS{code})"));
@@ -279,9 +297,8 @@ fn refused(text: String) -> Fault {
     Fault { retry: Retry::NextTarget, ..fault }
 }
 
-fn unreadable(title: &str) -> Fault {
-    let text =
-        format!("Microsoft Entra, which signs in to {title}, gave no token that can be read");
+fn unreadable() -> Fault {
+    let text = "Microsoft Entra, which signs in to Azure, gave no token that can be read";
     Fault::upstream(FaultKind::UpstreamBroken, Retry::NextTarget, text)
 }
 
@@ -299,7 +316,7 @@ mod tests {
 
     fn keep(slot: &Slot, millis: i64) {
         let (outcome, until) = (Ok(Secret::new("t".to_owned())), NOW.plus_millis(millis));
-        slot.kept.store(Some(Arc::new(Kept { outcome, until })));
+        slot.kept.store(Some(Arc::new(Kept { outcome, until, ends: until })));
     }
 
     #[test]

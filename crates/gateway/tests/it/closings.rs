@@ -1,13 +1,12 @@
 //! Whatever becomes of a call: opened before the provider sees it, and closed exactly once.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{future::Future, io::Read, pin::pin, time::Duration};
 
 use http_body_util::BodyExt;
 use portcullis_domain::{IntegrationModels, Log, LogState, NanoDollars, Usage, UsageSource};
 use portcullis_gateway::GatewaySettings;
 use portcullis_testkit::upstream::End;
 use serde_json::json;
-use tokio::io::AsyncReadExt;
 
 use crate::support::{Ask, World};
 
@@ -152,16 +151,16 @@ async fn hanging_up_before_the_head_closes_the_upstream_connection() {
 
 /// A provider that takes connections, tells by one signal that bytes have come, and says nothing.
 /// Where it is.
-async fn silent_provider(scheme: &str) -> (String, tokio::sync::oneshot::Receiver<()>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+fn silent_provider(scheme: &str) -> (String, tokio::sync::oneshot::Receiver<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = format!("{scheme}://{}/v1", listener.local_addr().unwrap());
     let (came, has_come) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read_exact(&mut [0]).await.unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0]).unwrap();
         came.send(()).unwrap();
         // Until the other side gives up.
-        let _ = stream.read_to_end(&mut Vec::new()).await;
+        let _ = stream.read_to_end(&mut Vec::new());
     });
     (host, has_come)
 }
@@ -171,7 +170,7 @@ async fn hanging_up_costs_nothing_until_the_provider_may_have_seen_the_request()
     let world = World::new().await;
     // The first never comes to see it: its side of the TLS handshake is missing.
     for (scheme, is_charged) in [("https", false), ("http", true)] {
-        let (host, has_come) = silent_provider(scheme).await;
+        let (host, has_come) = silent_provider(scheme);
         world.virtual_key(scheme, "openai", "sk-x", &host, IntegrationModels::default()).await;
         {
             let call = world.begin(Ask::chat(&format!("@{scheme}/gpt-4o-mini")));
@@ -197,7 +196,7 @@ async fn hanging_up_costs_nothing_until_the_provider_may_have_seen_the_request()
 #[tokio::test]
 async fn what_ends_while_the_provider_is_dialled_costs_nothing() {
     let world = World::new().await;
-    let (host, _has_come) = silent_provider("https").await;
+    let (host, _has_come) = silent_provider("https");
     world.virtual_key("slow", "openai", "sk-x", &host, IntegrationModels::default()).await;
     let ask = Ask::chat("@slow/gpt-4o-mini").header("x-portkey-request-timeout", "50");
     world.send(ask).await.refused(408, None);

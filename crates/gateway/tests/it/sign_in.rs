@@ -150,6 +150,49 @@ async fn a_token_is_renewed_after_two_thirds_of_its_life() {
 }
 
 #[tokio::test]
+async fn a_token_that_cannot_be_renewed_is_used_until_it_ends() {
+    let (world, entra) = world(Duration::ZERO).await;
+    assert_eq!(world.send(Ask::chat("@entra/gpt-4o")).await.status, 200);
+    entra.answers(500, "");
+    // Asked for anew after two thirds of an hour, and then every ten seconds.
+    for (advance, sign_ins, status) in
+        [(2_401_000, 2, 200), (9_000, 2, 200), (2_000, 3, 200), (827_000, 4, 200), (2_000, 5, 503)]
+    {
+        world.clock.advance_millis(advance);
+        world.recorder.forget();
+        assert_eq!(world.send(Ask::chat("@entra/gpt-4o")).await.status, status);
+        assert_eq!(entra.asked().len(), sign_ins, "{advance}");
+    }
+    world.clock.advance_millis(1_000);
+    // A refusal is none of these: the application may be gone.
+    entra.answers(200, json!({"expires_in": 3600, "access_token": "*"}));
+    assert_eq!(world.send(Ask::chat("@entra/gpt-4o")).await.status, 200);
+    entra.answers(401, json!({"error": "invalid_client", "error_codes": [7_000_215]}));
+    world.clock.advance_millis(2_401_000);
+    world.send(Ask::chat("@entra/gpt-4o")).await.refused(400, None);
+}
+
+#[tokio::test]
+async fn who_finds_a_token_being_renewed_uses_the_old_one() {
+    let (world, entra) = world(Duration::from_millis(200)).await;
+    assert_eq!(world.send(Ask::chat("@entra/gpt-4o")).await.status, 200);
+    world.clock.advance_millis(2_401_000);
+    world.recorder.forget();
+    let renewing = world.send(Ask::chat("@entra/gpt-4o"));
+    let others = async {
+        while entra.asked().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let answer = world.send(Ask::chat("@entra/gpt-4o")).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(world.only_request().header("authorization"), Some(&*format!("Bearer {TOKEN}")));
+    };
+    let (renewed, ()) = tokio::join!(renewing, others);
+    assert_eq!(renewed.status, 200);
+    assert_eq!(entra.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn calls_at_the_same_time_wait_for_one_sign_in() {
     let (world, entra) = world(Duration::from_millis(100)).await;
     let calls = (0..10).map(|_| world.send(Ask::chat("@entra/gpt-4o")));
@@ -183,7 +226,7 @@ async fn what_entra_refuses_is_said_by_its_field_and_not_asked_again_at_once() {
         (error("invalid_resource", 500_011), "'azure_entra_scope' is of no resource"),
         (error("invalid_scope", 70_011), "'azure_entra_scope' is of no resource"),
         (json!({"error": "invalid_client"}), "'azure_entra_client_secret' is not accepted"),
-        (json!("nonsense"), "refuses to sign in to Azure OpenAI"),
+        (json!("nonsense"), "refuses to sign in to Azure"),
     ] {
         entra.answers(401, &answer);
         let before = entra.asked().len();

@@ -227,8 +227,8 @@ mod tests {
     }
 
     fn of(model: Option<&str>, usage: Usage, cost: Option<i64>) -> Taken {
-        let price_origin = cost
-            .and_then(|_| super::price::table().find("openai", model?).map(|price| price.origin()));
+        let price_origin =
+            cost.and_then(|_| price::table().find("openai", model?).map(|price| price.origin()));
         let (model, cost) = (model.map(str::to_owned), cost.map(NanoDollars));
         Taken { model, usage, cost, price_origin }
     }
