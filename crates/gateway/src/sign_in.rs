@@ -39,7 +39,7 @@ const REFUSED_FOR: u64 = 5_000;
 /// The same of a way that failed.
 const FAILED_FOR: u64 = 500;
 /// How long a token is used on when it could not be renewed, in milliseconds.
-const RENEWED_AFTER: u64 = 10_000;
+const RENEW_AGAIN_AFTER: u64 = 10_000;
 
 /// The sign-ins of one process.
 #[derive(Default)]
@@ -130,7 +130,7 @@ impl SignIns {
             Err(fault) => match usable(kept.as_deref(), now) {
                 Some(token) => {
                     let ends = kept.map_or(now, |kept| kept.ends);
-                    Kept { outcome: Ok(token), until: after(RENEWED_AFTER).min(ends), ends }
+                    Kept { outcome: Ok(token), until: after(RENEW_AGAIN_AFTER).min(ends), ends }
                 }
                 None => Kept { outcome: Err(fault), until: after(FAILED_FOR), ends: now },
             },

@@ -57,7 +57,8 @@ impl Account {
     ) -> Option<Self> {
         let (mut log, recorder) = closing.beside();
         let id = batch["id"].as_str().filter(|id| (1..=256).contains(&id.len()))?;
-        let made = batch["created_at"].as_i64()?;
+        // Some write it with a fraction.
+        let made = batch["created_at"].as_f64()? as i64;
         let now = log.created_at.micros() / 1_000_000;
         if !(FIRST..=now + AHEAD).contains(&made) {
             return None;

@@ -228,6 +228,7 @@ async fn what_is_not_the_whole_output_of_a_dated_batch_does_not_count() {
     let nameless = json!({"output_file_id": "file-1", "created_at": 1_750_000_000});
     for (n, (batch, answer, counts)) in [
         (&good, whole(), 1),
+        (&dated(json!(1_750_000_000.5)), whole(), 1),
         // Cut off, by its length or by its last line.
         (&good, head("200 OK", lines.len() + 1, ""), 0),
         (&good, until_close, 0),
