@@ -3,6 +3,7 @@
 use portcullis_domain::Sealed;
 use portcullis_domain::{IntegrationId, OrganisationId, SealedPlace, Secret, mask};
 use portcullis_providers::{
+    AzureSignIn,
     catalog::{self, Provider},
     credential::{Credential, Settings},
 };
@@ -50,6 +51,7 @@ pub(crate) fn fingerprint(parts: &Parts, credential: &Credential) -> String {
 /// Checks what would only fail at the first call otherwise.
 pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> {
     masking::refuse_masks(credential)?;
+    let takes_a_token = check_azure(provider, &credential.settings)?;
     if let Some(key) = &credential.key {
         let key = key.danger_expose();
         // A line break would end the header that carries it.
@@ -57,13 +59,29 @@ pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> 
             let message = "must be at most 16384 characters without line breaks";
             return Err(ControlError::invalid("key", message));
         }
-    } else if credential.settings.custom_host.is_none()
-        && credential.settings.azure_ad_token.is_none()
-    {
+    } else if credential.settings.custom_host.is_none() && !takes_a_token {
         // A host of one's own may need no key; the provider's own does.
         return Err(ControlError::invalid("key", format!("{} needs a key", provider.title)));
     }
     Ok(())
+}
+
+/// Checks how a credential signs in to Azure; whether it does so by a token.
+fn check_azure(provider: &Provider, settings: &Settings) -> Result<bool> {
+    if !provider.signs_in_to_azure() {
+        return match settings.azure_auth_mode.as_deref() {
+            None | Some("" | "default") => Ok(false),
+            Some(_) => {
+                let message = format!("{} has no such way to sign in", provider.title);
+                Err(ControlError::invalid("azure_auth_mode", message))
+            }
+        };
+    }
+    match settings.azure_sign_in() {
+        Ok(AzureSignIn::Key) => Ok(false),
+        Ok(AzureSignIn::Token(_) | AzureSignIn::Entra(_)) => Ok(true),
+        Err(wrong) => Err(ControlError::invalid(wrong.setting, wrong.reason)),
+    }
 }
 
 /// Settings that do not decide where a credential is sent.

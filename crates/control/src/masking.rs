@@ -11,7 +11,7 @@ use crate::{ControlError, Result};
 const MASK: &str = "********";
 
 /// Settings without secrets in them.
-const HARMLESS: [&str; 12] = [
+const HARMLESS: [&str; 13] = [
     "openai_organization",
     "openai_project",
     "azure_auth_mode",
@@ -21,6 +21,7 @@ const HARMLESS: [&str; 12] = [
     "azure_api_version",
     "azure_entra_tenant_id",
     "azure_entra_client_id",
+    "azure_entra_scope",
     "azure_managed_client_id",
     "workers_ai_account_id",
     "snowflake_account",

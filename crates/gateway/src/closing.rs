@@ -41,7 +41,8 @@ struct State {
     upload: Option<Arc<Progress>>,
     /// When the first of its requests was sent.
     first_sent_at: Option<Timestamp>,
-    sent_at: Option<Timestamp>,
+    /// Whether the provider may have seen anything of the request that was sent last.
+    sent: bool,
     answered_at: Option<Timestamp>,
     /// The provider's status.
     status: Option<StatusCode>,
@@ -64,7 +65,7 @@ impl Closing {
             request: None,
             upload: None,
             first_sent_at: None,
-            sent_at: None,
+            sent: false,
             answered_at: None,
             status: None,
             retries: 0,
@@ -143,21 +144,20 @@ impl Closing {
         };
         let opened = state.recorder.open(log).map_err(unrecorded)?;
         let recorder = &state.recorder;
-        poll_fn(|cx| recorder.poll_opened(opened, cx)).await.map_err(unrecorded)?;
-        state.sent_at = Some(now);
-        Ok(())
+        poll_fn(|cx| recorder.poll_opened(opened, cx)).await.map_err(unrecorded)
     }
 
-    /// Nothing of the call reached the provider.
-    pub(crate) fn unsent(&mut self) {
-        self.0.sent_at = None;
+    /// For egress to set as soon as the provider may see anything of the request: until then the
+    /// call costs nothing, also when its client leaves while the provider is being dialled.
+    pub(crate) fn sent_mark(&mut self) -> &mut bool {
+        &mut self.0.sent
     }
 
     /// The provider is about to be tried again: what it answered is not the call's answer.
     pub(crate) fn retry(&mut self) {
         let state = &mut *self.0;
         state.retries += 1;
-        (state.sent_at, state.answered_at, state.status) = (None, None, None);
+        (state.sent, state.answered_at, state.status) = (false, None, None);
         state.log.response_status = None;
     }
 
@@ -170,6 +170,12 @@ impl Closing {
     /// retries it took, or -1 when they were of no use (data-plane reference §6).
     pub(crate) fn retry_count(&self) -> i32 {
         self.0.retry_count()
+    }
+
+    /// What is known of the call so far, and where calls are recorded: for a log of something that
+    /// its answer tells besides.
+    pub(crate) fn beside(&self) -> (Log, Arc<dyn Recorder>) {
+        (self.0.log.clone(), Arc::clone(&self.0.recorder))
     }
 
     /// How much of each side's content is kept; none when nothing is.
@@ -291,7 +297,7 @@ impl State {
         if let Some(upload) = &self.upload {
             log.request_bytes = upload.bytes();
         }
-        if self.sent_at.is_some() {
+        if self.sent {
             let facts = Facts {
                 endpoint: self.endpoint,
                 manages: self.manages,

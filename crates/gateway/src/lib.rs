@@ -22,6 +22,7 @@ mod refusal;
 mod session;
 mod settings;
 mod settle;
+mod sign_in;
 mod stage;
 mod trace;
 
@@ -41,6 +42,7 @@ use portcullis_runtime::{egress::Egress, server::ResponseBody};
 use portcullis_vault::{Pepper, Vault};
 
 pub use settings::GatewaySettings;
+pub use sign_in::SignIns;
 
 /// The data plane. Cheap to clone; every clone is the same gateway.
 #[derive(Clone)]
@@ -56,6 +58,8 @@ pub struct Parts {
     pub pepper: Arc<Pepper>,
     /// Sends to providers.
     pub egress: Egress,
+    /// Signs in to providers that take tokens instead of keys.
+    pub sign_ins: SignIns,
     /// Records calls.
     pub recorder: Arc<dyn Recorder>,
     /// The time.

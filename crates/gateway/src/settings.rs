@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Bounds of the data plane. Every input has one.
 #[derive(Clone, Debug)]
 pub struct GatewaySettings {
+    /// Where applications of Microsoft Entra sign in: scheme and host. No call and no tenant's
+    /// setting can change it, since secrets are sent there.
+    pub entra_authority: String,
     /// The largest JSON body, in bytes; larger ones are answered 413.
     pub max_json_bytes: usize,
     /// The largest multipart or binary body that is streamed by, in bytes.
@@ -31,6 +34,7 @@ pub struct GatewaySettings {
 impl Default for GatewaySettings {
     fn default() -> Self {
         Self {
+            entra_authority: "https://login.microsoftonline.com".to_owned(),
             max_json_bytes: 32 << 20,
             max_upload_bytes: 512 << 20,
             max_answer_bytes: 64 << 20,

@@ -7,7 +7,7 @@ use portcullis_control::{
     forget_the_old,
 };
 use portcullis_domain::{Clock, Dice, Live, NodeId};
-use portcullis_gateway::{Gateway, Parts};
+use portcullis_gateway::{Gateway, Parts, SignIns};
 use portcullis_record::{RecordSettings, SegmentRecorder, Shipper, ShipperSettings};
 use portcullis_runtime::{
     Tasks,
@@ -148,6 +148,7 @@ impl Node {
             vault: Arc::clone(&instance.vault),
             pepper: Arc::clone(&keys.pepper),
             egress: egress.clone(),
+            sign_ins: SignIns::default(),
             recorder: Arc::clone(&recorder) as Arc<_>,
             clock: Arc::clone(&instance.clock),
             dice: Arc::clone(&instance.dice),

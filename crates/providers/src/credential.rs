@@ -19,6 +19,9 @@ pub struct Credential {
     /// The key as `authorization: Bearer` has it: made once for all calls.
     #[serde(skip)]
     bearer: OnceLock<Option<HeaderValue>>,
+    /// An access token that this credential was signed in for. Never stored.
+    #[serde(skip)]
+    access_token: Option<Secret<String>>,
 }
 
 /// A provider's settings, by their names in the admin API (`IntegrationConfigurations`) and, with
@@ -37,7 +40,8 @@ pub struct Settings {
     /// OpenAI: the project billed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openai_project: Option<String>,
-    /// Azure: `default` (API key), `entra` or `managed`.
+    /// Azure: `default` (API key) or `entra`; others are refused
+    /// ([`azure_sign_in`](Self::azure_sign_in)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure_auth_mode: Option<String>,
     /// Azure OpenAI: the resource, the first label of its host name.
@@ -64,6 +68,9 @@ pub struct Settings {
     /// Azure: the Entra application's secret.
     #[serde(default, with = "exposed", skip_serializing_if = "Option::is_none")]
     pub azure_entra_client_secret: Option<Secret<String>>,
+    /// Azure: what a token of the Entra application is for, with `/.default` behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_entra_scope: Option<String>,
     /// Azure: the managed identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure_managed_client_id: Option<String>,
@@ -129,7 +136,7 @@ const FAMILIES: &[&str] = &[
 impl Credential {
     /// Of a key and the settings that go with it.
     pub fn new(key: Option<Secret<String>>, settings: Settings) -> Self {
-        Self { key, settings, bearer: OnceLock::new() }
+        Self { key, settings, bearer: OnceLock::new(), access_token: None }
     }
 
     /// The key as a value of `authorization`, marked sensitive; `None` when no header can hold it,
@@ -142,6 +149,19 @@ impl Credential {
             Some(value)
         });
         bearer.as_ref()
+    }
+
+    /// The same, signed in: the token goes to the provider in place of a key.
+    #[must_use]
+    pub fn signed_in(&self, token: Secret<String>) -> Self {
+        Self { access_token: Some(token), ..self.clone() }
+    }
+
+    /// The access token to send in place of a key: one that was signed in for, or was given.
+    pub(crate) fn access_token(&self) -> Option<&str> {
+        let token = self.access_token.as_ref().or(self.settings.azure_ad_token.as_ref())?;
+        let token = token.danger_expose();
+        Some(token.strip_prefix("Bearer ").unwrap_or(token))
     }
 
     /// Reads what the vault opened.
@@ -159,7 +179,12 @@ impl Credential {
     /// its own headers, each also without `Bearer` before it. Texts of less than 8 bytes are none.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let settings = &self.settings;
-        let secrets = [&self.key, &settings.azure_ad_token, &settings.azure_entra_client_secret];
+        let secrets = [
+            &self.key,
+            &self.access_token,
+            &settings.azure_ad_token,
+            &settings.azure_entra_client_secret,
+        ];
         let secrets = secrets.into_iter().flatten().map(|secret| secret.danger_expose());
         let own_headers = settings.custom_headers.iter().flatten().map(|(_, value)| value);
         secrets
@@ -221,6 +246,8 @@ mod exposed {
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
+    use portcullis_domain::Secret;
+
     use super::Credential;
 
     #[test]
@@ -246,6 +273,10 @@ mod tests {
         .unwrap();
         let secrets: Vec<_> = credential.secrets().collect();
         assert_eq!(secrets, ["sk-123456", "token-123", "entra-123", "header-123"]);
+        let signed_in = credential.signed_in(Secret::new("signed-in-123".to_owned()));
+        assert!(signed_in.secrets().any(|secret| secret == "signed-in-123"));
+        let sealed = String::from_utf8(signed_in.to_json().danger_expose().clone()).unwrap();
+        assert!(!sealed.contains("signed-in-123"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! catalogue and the price table. Nothing here opens a socket or waits: bytes in, bytes out.
 
 pub mod adapter;
+mod azure_sign_in;
 pub mod catalog;
 pub mod credential;
 mod endpoint;
@@ -11,4 +12,5 @@ pub mod price;
 pub mod request;
 pub mod sse;
 
+pub use azure_sign_in::{AzureSignIn, EntraApp, WrongSetting};
 pub use endpoint::{Dialect, Endpoint};

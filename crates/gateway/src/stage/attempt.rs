@@ -20,6 +20,7 @@ use crate::{
     closing::Closing,
     header,
     session::Session,
+    sign_in,
     stage::{
         accept::Accepted,
         batch_output,
@@ -52,10 +53,13 @@ pub(crate) async fn attempt<B>(
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let Planned { received: Received { identified, body }, target } = planned;
+    let Planned { received: Received { identified, body }, mut target } = planned;
     let accepted = &identified.accepted;
-    if accepted.endpoint == Endpoint::BatchOutput && batch_output::takes_two_steps(&target) {
+    if sign_in::is_needed(&target)? {
         // Boxed, that other calls need not make room for it.
+        target.credential = Box::pin(sign_in::signed_in(parts, &target)).await?;
+    }
+    if accepted.endpoint == Endpoint::BatchOutput && batch_output::takes_two_steps(&target) {
         return Box::pin(batch_output::attempt(parts, accepted, &target, closing)).await;
     }
     if accepted.endpoint == Endpoint::Realtime {
@@ -145,11 +149,8 @@ where
     let mut retries = Retries::new(target.retries.saturating_sub(closing.retries()), &request);
     let response = loop {
         closing.open(request.uri(), upload.clone()).await?;
-        let sent = parts.egress.send(request, target.timeout).await;
+        let sent = parts.egress.send_marking(request, target.timeout, closing.sent_mark()).await;
         let outcome = sent.map_err(|error| {
-            if !error.sent {
-                closing.unsent();
-            }
             // An upload that its own sender ended looks like a connection that broke off.
             let own = upload.as_deref().and_then(Progress::fault).cloned();
             own.unwrap_or_else(|| fault(&error, target.provider))

@@ -17,6 +17,7 @@ use crate::{
     stage::{
         accept::Accepted,
         attempt::{Answered, Step, send},
+        batch_account::{Account, Counted},
         plan::{Target, shown},
         receive::ReceivedBody,
         relay::hold,
@@ -56,18 +57,26 @@ pub(crate) async fn attempt(
     }
     answered.reply.head(head.status, &head.headers);
     let batch = hold(parts, body, &mut *answered.reply, provider, MAX_BATCH_BYTES).await?;
+    let batch = read(&batch, provider)?;
     let path = format!("/files/{}/content", output_file(&batch, provider)?);
     let step = Step { endpoint: Endpoint::RetrieveFileContent, path: &path };
-    send(parts, accepted, target, step, NO_BODY, closing).await
+    let mut answered = send(parts, accepted, target, step, NO_BODY, closing).await?;
+    if let Some(account) = Account::of(&batch, provider, closing) {
+        answered.reply = Box::new(Counted::new(answered.reply, account));
+    }
+    Ok(answered)
+}
+
+fn read(batch: &[u8], provider: &Provider) -> Result<Value, Fault> {
+    let batch = serde_json::from_slice(batch).ok().filter(Value::is_object);
+    batch.ok_or_else(|| unreadable(provider, "it is no JSON object"))
 }
 
 /// The id of the file that holds a batch's output.
-fn output_file(batch: &[u8], provider: &Provider) -> Result<String, Fault> {
-    let batch = serde_json::from_slice(batch).ok().filter(Value::is_object);
-    let batch = batch.ok_or_else(|| unreadable(provider, "it is no JSON object"))?;
+fn output_file<'a>(batch: &'a Value, provider: &Provider) -> Result<&'a str, Fault> {
     match &batch["output_file_id"] {
-        Value::String(id) if is_plain(id) => Ok(id.clone()),
-        Value::Null => Err(no_output(&batch)),
+        Value::String(id) if is_plain(id) => Ok(id),
+        Value::Null => Err(no_output(batch)),
         _ => Err(unreadable(provider, "its 'output_file_id' is not a file's id")),
     }
 }
@@ -106,20 +115,20 @@ mod tests {
     use portcullis_domain::FaultKind;
     use portcullis_providers::catalog;
 
-    use super::output_file;
+    use super::{output_file, read};
 
     #[test]
     fn only_a_plain_id_becomes_a_path() {
         let openai = catalog::find("openai").unwrap();
         let found = |id: &str| {
-            output_file(format!(r#"{{"output_file_id":{id}}}"#).as_bytes(), openai)
-                .map_err(|fault| fault.kind)
+            let batch = read(format!(r#"{{"output_file_id":{id}}}"#).as_bytes(), openai).unwrap();
+            output_file(&batch, openai).map(str::to_owned).map_err(|fault| fault.kind)
         };
         assert_eq!(found(r#""file-a_1.b""#), Ok("file-a_1.b".to_owned()));
         for id in [r#""..""#, r#""a/b""#, r#""a?b""#, r#""%2e""#, r#""""#, "1", "{}"] {
             assert_eq!(found(id), Err(FaultKind::UpstreamBroken), "{id}");
         }
         assert_eq!(found("null"), Err(FaultKind::OutputMissing));
-        assert_eq!(output_file(b"[]", openai).map_err(|f| f.kind), Err(FaultKind::UpstreamBroken));
+        assert_eq!(read(b"[]", openai).map_err(|fault| fault.kind), Err(FaultKind::UpstreamBroken));
     }
 }

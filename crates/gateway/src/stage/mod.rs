@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod allow_list;
 pub(crate) mod attempt;
+pub(crate) mod batch_account;
 pub(crate) mod batch_output;
 pub(crate) mod identify;
 pub(crate) mod inline_config;

@@ -110,13 +110,9 @@ pub(crate) async fn attempt(
     }
 
     closing.open(request.uri(), None).await?;
-    let sent = parts.egress.upgrade(request, "websocket", target.timeout).await;
-    let (response, switched) = sent.map_err(|error| {
-        if !error.sent {
-            closing.unsent();
-        }
-        fault(&error, target.provider)
-    })?;
+    let mark = closing.sent_mark();
+    let sent = parts.egress.upgrade(request, "websocket", target.timeout, mark).await;
+    let (response, switched) = sent.map_err(|error| fault(&error, target.provider))?;
     closing.answered(response.status());
     let broken = |reason: &str| {
         let text = format!("{} did not open a WebSocket: {reason}", target.provider.title);

@@ -1,9 +1,9 @@
 //! Whatever becomes of a call: opened before the provider sees it, and closed exactly once.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{future::Future, io::Read, pin::pin, time::Duration};
 
 use http_body_util::BodyExt;
-use portcullis_domain::{Log, LogState};
+use portcullis_domain::{IntegrationModels, Log, LogState, NanoDollars, Usage, UsageSource};
 use portcullis_gateway::GatewaySettings;
 use portcullis_testkit::upstream::End;
 use serde_json::json;
@@ -147,6 +147,60 @@ async fn hanging_up_before_the_head_closes_the_upstream_connection() {
     assert_eq!((log.state, log.response_status), (LogState::HungUp, Some(499)));
     assert_eq!(log.error.as_deref(), Some("client_gone"));
     world.upstream_ended(End::HungUp).await;
+}
+
+/// A provider that takes connections, tells by one signal that bytes have come, and says nothing.
+/// Where it is.
+fn silent_provider(scheme: &str) -> (String, tokio::sync::oneshot::Receiver<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("{scheme}://{}/v1", listener.local_addr().unwrap());
+    let (came, has_come) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        came.send(()).unwrap();
+        // Until the other side gives up.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    (host, has_come)
+}
+
+#[tokio::test]
+async fn hanging_up_costs_nothing_until_the_provider_may_have_seen_the_request() {
+    let world = World::new().await;
+    // The first never comes to see it: its side of the TLS handshake is missing.
+    for (scheme, is_charged) in [("https", false), ("http", true)] {
+        let (host, has_come) = silent_provider(scheme);
+        world.virtual_key(scheme, "openai", "sk-x", &host, IntegrationModels::default()).await;
+        {
+            let call = world.begin(Ask::chat(&format!("@{scheme}/gpt-4o-mini")));
+            tokio::select! {
+                _ = call => panic!("the provider never answers"),
+                came = has_come => came.unwrap(),
+            }
+        }
+        let log = world.only_log();
+        assert_eq!((log.state, log.attempts), (LogState::HungUp, 1));
+        let cost = log.cost.expect("the model has a price");
+        if is_charged {
+            assert_eq!(log.usage_source, UsageSource::Estimate);
+            assert!(log.usage.input_tokens.is_some() && cost > NanoDollars(0), "{log:?}");
+        } else {
+            assert_eq!((log.usage, log.usage_source), (Usage::default(), UsageSource::None));
+            assert_eq!(cost, NanoDollars(0));
+        }
+        world.recorder.forget();
+    }
+}
+
+#[tokio::test]
+async fn what_ends_while_the_provider_is_dialled_costs_nothing() {
+    let world = World::new().await;
+    let (host, _has_come) = silent_provider("https");
+    world.virtual_key("slow", "openai", "sk-x", &host, IntegrationModels::default()).await;
+    let ask = Ask::chat("@slow/gpt-4o-mini").header("x-portkey-request-timeout", "50");
+    world.send(ask).await.refused(408, None);
+    assert_eq!(world.only_log().cost, Some(NanoDollars(0)));
 }
 
 #[tokio::test]

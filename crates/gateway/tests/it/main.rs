@@ -5,6 +5,7 @@
 mod addressing;
 mod ask;
 mod authentication;
+mod batch_account;
 mod batch_output;
 mod bodies;
 mod closings;
@@ -17,6 +18,7 @@ mod person;
 mod realtime;
 mod realtime_ends;
 mod retries;
+mod sign_in;
 mod socket;
 mod streaming;
 mod support;

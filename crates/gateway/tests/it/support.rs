@@ -22,7 +22,7 @@ use portcullis_domain::{
     ScopeSet, Sealed, SealedPlace, Secret, Slug, Snapshot, Timestamp, VirtualKey, Workspace,
     WorkspaceDefaults, WorkspaceId,
 };
-use portcullis_gateway::{Gateway, GatewaySettings, Parts};
+use portcullis_gateway::{Gateway, GatewaySettings, Parts, SignIns};
 use portcullis_providers::credential::{Credential, Settings};
 use portcullis_record::content::{self, Bodies};
 use portcullis_runtime::{
@@ -85,6 +85,7 @@ impl World {
                 EgressPolicy::parse("127.0.0.1").unwrap(),
                 EgressSettings::default(),
             ),
+            sign_ins: SignIns::default(),
             recorder: recorder.clone(),
             clock: clock.clone(),
             dice: dice.clone(),
@@ -251,6 +252,17 @@ impl World {
     ) {
         let settings = Settings { custom_host: Some(host.to_owned()), ..Settings::default() };
         let credential = Credential::new(Some(Secret::new(secret.to_owned())), settings);
+        self.saved(slug, provider, &credential, models).await;
+    }
+
+    /// A virtual key of this credential.
+    pub(crate) async fn saved(
+        &self,
+        slug: &str,
+        provider: &str,
+        credential: &Credential,
+        models: IntegrationModels,
+    ) {
         let integration_id = Id::mint(&*self.clock, &*self.dice);
         let place = SealedPlace {
             organisation: Some(self.organisation.id),

@@ -141,6 +141,46 @@ on_both_engines! {
         }
     }
 
+    async fn what_a_batch_took_is_charged_once(engine) {
+        let world = World::start(engine).await;
+        world.virtual_key("openai", "openai").await;
+        let line = |n: u32| {
+            let usage = json!({"prompt_tokens": 1000, "completion_tokens": 100});
+            let body = json!({"id": "x", "model": "gpt-4o-mini", "usage": usage});
+            let response = json!({"status_code": 200, "body": body});
+            json!({"custom_id": n.to_string(), "response": response, "error": null}).to_string()
+        };
+        let lines = format!("{}\n{}\n", line(1), line(2));
+        let upload = client::post(world.gate.url("/v1/files"))
+            .bearer(&world.made.api_key)
+            .header("content-type", "multipart/form-data; boundary=cut")
+            .body(format!(
+                "--cut\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
+                 --cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\
+                 content-type: application/jsonl\r\n\r\n{lines}\r\n--cut--\r\n"
+            ))
+            .via("openai");
+        let file = succeed(upload).await;
+        let create = json!({"input_file_id": file["id"], "endpoint": "/v1/chat/completions",
+            "completion_window": "24h", "metadata": {"status": "completed"}});
+        let batch = succeed(world.post("/v1/batches", &create).via("openai")).await;
+        let path = format!("/v1/batches/{}/output", batch["id"].as_str().unwrap());
+        // In turn: what comes second meets what is stored.
+        for calls in [4, 5] {
+            let answer = world.get(&path).via("openai").send().await.unwrap();
+            assert_eq!((answer.status, answer.text()), (200, lines.clone()));
+            let logs = world.logs_of(calls).await;
+            let batches: Vec<_> = logs.iter().filter(|log| log["endpoint"] == "batch").collect();
+            assert_eq!(batches.len(), 1, "{logs:#?}");
+            let log = batches[0];
+            // 2000 at half of 0.15 and 200 at half of 0.60 dollars a million.
+            assert_eq!(log["cost_nano_dollars"], 210_000, "{log}");
+            assert_eq!((&log["req_units"], &log["res_units"]), (&json!(2000), &json!(200)), "{log}");
+            let dated = log["created_at"].as_str().unwrap_or_default();
+            assert!(dated.starts_with("2025-06-15T"), "{log}");
+        }
+    }
+
     async fn logs_are_found_filtered_and_paged(engine) {
         let world = World::start(engine).await;
         world.virtual_key("openai", "openai").await;

@@ -11,7 +11,7 @@ use super::{
     openai::{Request, bearer, no_endpoint, secret_value},
     url,
 };
-use crate::{Endpoint, credential::AzureDeployment};
+use crate::{AzureSignIn, Endpoint, credential::AzureDeployment};
 
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
@@ -173,20 +173,22 @@ fn versioned<'a>(query: Option<&'a str>, version: &str) -> Option<Cow<'a, str>> 
     }))
 }
 
-/// An Entra token outranks the resource's key.
-fn auth(ask: &Ask<'_>) -> Result<Option<(HeaderName, HeaderValue)>, Fault> {
+/// An access token, or else the resource's key.
+pub(super) fn auth(ask: &Ask<'_>) -> Result<Option<(HeaderName, HeaderValue)>, Fault> {
     let credential = ask.credential;
-    if let Some(token) = &credential.settings.azure_ad_token {
-        let token = token.danger_expose();
-        return bearer(token.strip_prefix("Bearer ").unwrap_or(token)).map(Some);
-    }
-    if let Some(mode @ ("entra" | "managed")) = credential.settings.azure_auth_mode.as_deref() {
-        let text = format!(
-            "the Azure sign-in mode '{mode}' needs an access token: put one into \
-             'azure_ad_token', or use the mode 'default' with the resource's key"
-        );
+    let refused = |text: String| {
         let fault = Fault::client(FaultKind::BadRequest, text);
-        return Err(Fault { retry: Retry::NextTarget, ..fault });
+        Fault { retry: Retry::NextTarget, ..fault }
+    };
+    match credential.settings.azure_sign_in() {
+        Err(wrong) => return Err(refused(format!("the Azure setting {wrong}"))),
+        Ok(AzureSignIn::Entra(_)) if credential.access_token().is_none() => {
+            return Err(refused("the Azure credential is not signed in".to_owned()));
+        }
+        Ok(_) => {}
+    }
+    if let Some(token) = credential.access_token() {
+        return bearer(token).map(Some);
     }
     let key = credential.key.as_ref();
     key.map(|key| Ok((API_KEY, secret_value(key.danger_expose())?))).transpose()

@@ -9,7 +9,7 @@ pub(crate) mod azure_openai;
 pub(crate) mod openai;
 mod url;
 
-pub use openai::realtime;
+pub use openai::{batch, realtime};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};

@@ -1,6 +1,7 @@
 //! OpenAI's dialect: OpenAI itself and every provider that speaks like it. Bodies and answers are
 //! handed through; only what must change is changed.
 
+pub mod batch;
 mod error;
 mod members;
 mod models;
@@ -17,7 +18,9 @@ use http::{
 };
 use portcullis_domain::{Fault, FaultKind, Retry};
 
-use super::{Adapter, Ask, AskBody, Prepared, PreparedBody, anthropic::messages_over_chat, url};
+use super::{
+    Adapter, Ask, AskBody, Prepared, PreparedBody, anthropic::messages_over_chat, azure_openai, url,
+};
 use crate::{
     Endpoint,
     catalog::Auth,
@@ -51,6 +54,7 @@ impl Adapter for OpenAi {
         let request = Request {
             url: url::join(&base, path, ask.query)?,
             auth: match (key, ask.provider.auth) {
+                _ if ask.provider.signs_in_to_azure() => azure_openai::auth(ask)?,
                 (None, _) => None,
                 (Some(_), Auth::Bearer) => {
                     let value = ask.credential.bearer().ok_or_else(unfit)?;

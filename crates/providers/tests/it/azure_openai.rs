@@ -93,7 +93,29 @@ fn what_is_missing_is_said() {
     let entra = r#"{"settings":{"azure_resource_name":"acme","azure_auth_mode":"entra"}}"#;
     let fault = call("/chat/completions", r#"{"model":"m"}"#, entra).prepare().err().unwrap();
     assert_eq!(fault.retry, Retry::NextTarget);
-    assert!(fault.public.contains("azure_ad_token"), "{fault}");
+    assert!(fault.public.contains("'azure_entra_tenant_id' is missing"), "{fault}");
+    let managed = r#"{"key":"k","settings":{"custom_host":"https://own.example/v1",
+        "azure_auth_mode":"managed"}}"#;
+    for provider in ["azure-openai", "azure-ai"] {
+        let mut call = call("/chat/completions", r#"{"model":"m"}"#, managed);
+        call.provider = provider;
+        let fault = call.prepare().err().unwrap();
+        assert!(fault.public.contains("'azure_auth_mode' asks for an identity"), "{fault}");
+    }
+}
+
+#[test]
+fn a_token_goes_in_place_of_the_key() {
+    let given = r#"{"key":"k","settings":{"custom_host":"https://own.example/v1",
+        "azure_ad_token":"Bearer token-1"}}"#;
+    for provider in ["azure-openai", "azure-ai"] {
+        let mut call = call("/chat/completions", r#"{"model":"m"}"#, given);
+        call.provider = provider;
+        let prepared = call.prepare().unwrap();
+        assert_eq!(prepared.headers["authorization"], "Bearer token-1");
+        assert!(prepared.headers["authorization"].is_sensitive());
+        assert!(!prepared.headers.contains_key("api-key"));
+    }
 }
 
 #[test]

@@ -129,10 +129,21 @@ impl Egress {
         request: Request<OutboundBody>,
         first_byte_within: Duration,
     ) -> Result<Response<InboundBody>, EgressError> {
+        self.send_marking(request, first_byte_within, &mut false).await
+    }
+
+    /// The same, and sets `sent` as soon as the provider may see a byte of the request. Whoever
+    /// drops the future finds there whether anything was asked of the provider.
+    pub async fn send_marking(
+        &self,
+        mut request: Request<OutboundBody>,
+        first_byte_within: Duration,
+        sent: &mut bool,
+    ) -> Result<Response<InboundBody>, EgressError> {
         let until = Instant::now() + first_byte_within.min(A_YEAR);
-        let (mut request, mut sent) = (request, false);
-        let answered = self.exchange(&mut request, until, &mut sent).await;
-        answered.map_err(|failed| failed.into_error(first_byte_within, sent))
+        *sent = false;
+        let answered = self.exchange(&mut request, until, sent).await;
+        answered.map_err(|failed| failed.into_error(first_byte_within, *sent))
     }
 
     /// The request stays where it is: what is moved from one future into the next is copied.

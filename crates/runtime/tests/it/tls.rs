@@ -19,11 +19,12 @@ use portcullis_runtime::{
     BoxError,
     egress::{
         Egress, EgressError, EgressErrorKind, EgressPolicy, EgressSettings, ExtraCa, MalformedCa,
+        OutboundBody,
     },
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
-use tokio::net::TcpListener;
+use tokio::{io::AsyncReadExt, net::TcpListener};
 use tokio_rustls::TlsAcceptor;
 
 use crate::world::{SOON, get, post, text, until};
@@ -142,6 +143,49 @@ async fn failure(egress: &Egress, address: SocketAddr) -> EgressError {
 }
 
 #[tokio::test]
+async fn whether_a_call_given_up_was_seen_is_marked() {
+    let ca = ca();
+    let egress = egress(&ca);
+    // A body that never ends: there is no answer before its end.
+    let endless = || {
+        let body = StreamBody::new(futures_util::stream::pending::<Result<_, BoxError>>());
+        OutboundBody::Stream(Box::pin(body))
+    };
+    let parameters = for_names(&["localhost"]);
+    for protocol in ["http/1.1", "h2"] {
+        let (address, seen) = serve(acceptor(&ca, &parameters, &[protocol]), 100).await;
+        let request = post(&format!("https://localhost:{}/v1", address.port()), "");
+        let mut sent = false;
+        tokio::select! {
+            _ = egress.send_marking(request.map(|_| endless()), SOON, &mut sent) => panic!("answered"),
+            () = until("seen", || seen.calls.load(SeqCst) == 1) => {}
+        }
+        assert!(sent, "{protocol}");
+    }
+    // Its side of the handshake is missing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/v1", silent.local_addr().unwrap().port());
+    for upgrades in [false, true] {
+        let mut sent = true;
+        let call = async {
+            match upgrades {
+                false => drop(egress.send_marking(get(&url), SOON, &mut sent).await),
+                true => drop(egress.upgrade(get(&url), "websocket", SOON, &mut sent).await),
+            }
+        };
+        let handshake = async {
+            let (mut stream, _) = silent.accept().await.unwrap();
+            stream.read_exact(&mut [0]).await.unwrap();
+        };
+        tokio::select! {
+            () = call => panic!("answered"),
+            () = handshake => {}
+        }
+        assert!(!sent);
+    }
+}
+
+#[tokio::test]
 async fn many_calls_share_one_http_2_connection() {
     let ca = ca();
     let (address, seen) =
@@ -219,12 +263,13 @@ async fn another_protocol_is_asked_for_over_http_1_whatever_else_is_offered() {
     let egress_ = egress(&ca);
     let shared = egress_.send(post(&url, "x"), SOON).await.unwrap();
     assert_eq!(shared.version(), Version::HTTP_2);
-    let (answer, switched) = egress_.upgrade(post(&url, "x"), "websocket", SOON).await.unwrap();
+    let (answer, switched) =
+        egress_.upgrade(post(&url, "x"), "websocket", SOON, &mut false).await.unwrap();
     assert_eq!((answer.version(), switched.is_none()), (Version::HTTP_11, true));
     assert_eq!(text(answer.into_body()).await, "x");
     assert_eq!(seen.connections.load(SeqCst), 2);
     let stranger = egress(&self::ca());
-    let error = stranger.upgrade(get(&url), "websocket", SOON).await.err().unwrap();
+    let error = stranger.upgrade(get(&url), "websocket", SOON, &mut false).await.err().unwrap();
     assert_eq!((error.kind, error.sent), (EgressErrorKind::Unreachable, false));
 }
 

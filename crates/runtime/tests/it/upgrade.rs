@@ -138,7 +138,7 @@ async fn a_provider_switches_and_its_early_bytes_come_through() {
     let url = upstream.url();
     let mut request = get(&url);
     request.headers_mut().insert("x-a", HeaderValue::from_static("1"));
-    let (response, switched) = egress().upgrade(request, "shout", SOON).await.unwrap();
+    let (response, switched) = egress().upgrade(request, "shout", SOON, &mut false).await.unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
     assert_eq!(response.headers()["x-of"], "provider");
     let mut switched = switched.unwrap();
@@ -153,7 +153,8 @@ async fn a_provider_switches_and_its_early_bytes_come_through() {
 async fn a_provider_that_does_not_switch_has_answered() {
     let upstream = Upstream::hello().await;
     let egress = egress();
-    let (response, switched) = egress.upgrade(get(&upstream.url()), "shout", SOON).await.unwrap();
+    let (response, switched) =
+        egress.upgrade(get(&upstream.url()), "shout", SOON, &mut false).await.unwrap();
     assert!(switched.is_none());
     assert_eq!(
         (response.status().as_u16(), text(response.into_body()).await),
@@ -174,7 +175,8 @@ async fn the_connection_of_a_refused_switch_serves_ordinary_calls() {
     })
     .await;
     let egress = egress();
-    let (refused, _) = egress.upgrade(get(&upstream.url()), "shout", SOON).await.unwrap();
+    let (refused, _) =
+        egress.upgrade(get(&upstream.url()), "shout", SOON, &mut false).await.unwrap();
     assert_eq!(text(refused.into_body()).await, "hello");
     let ordinary = egress.send(get(&upstream.url()), SOON).await.unwrap();
     assert_eq!(text(ordinary.into_body()).await, "hello");
@@ -208,7 +210,8 @@ async fn each_switch_has_a_connection_of_its_own_within_the_rules() {
     let egress = egress();
     let kept = egress.send(get(&upstream.url()), SOON).await.unwrap();
     assert_eq!(text(kept.into_body()).await, "hello");
-    let (_, switched) = egress.upgrade(get(&upstream.url()), "shout", SOON).await.unwrap();
+    let (_, switched) =
+        egress.upgrade(get(&upstream.url()), "shout", SOON, &mut false).await.unwrap();
     assert!(switched.is_some());
     assert_eq!(upstream.opened(), 2);
 
@@ -219,7 +222,7 @@ async fn each_switch_has_a_connection_of_its_own_within_the_rules() {
         ("http://127.0.0.1:1/v1", Some(EgressErrorKind::Unreachable)),
     ] {
         let request = Request::get(url).body(OutboundBody::Empty).unwrap();
-        let error = egress.upgrade(request, "shout", SOON).await.err().unwrap();
+        let error = egress.upgrade(request, "shout", SOON, &mut false).await.err().unwrap();
         assert!(!error.sent, "{url}");
         match kind {
             Some(kind) => assert_eq!(error.kind, kind, "{url}"),
@@ -236,6 +239,7 @@ async fn a_provider_that_takes_its_time_is_late() {
     })
     .await;
     let soon = Duration::from_millis(50);
-    let error = egress().upgrade(get(&upstream.url()), "shout", soon).await.err().unwrap();
+    let error =
+        egress().upgrade(get(&upstream.url()), "shout", soon, &mut false).await.err().unwrap();
     assert_eq!((error.kind, error.sent), (EgressErrorKind::Timeout, true));
 }

@@ -253,6 +253,54 @@ async fn an_api_key_is_shown_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ways_to_sign_in_to_azure_are_checked_when_they_are_saved() {
+    let admin = Admin::start().await;
+    let app = |change: Value| {
+        let mut settings = json!({"azure_auth_mode": "entra", "azure_resource_name": "acme",
+            "azure_entra_tenant_id": "acme.example", "azure_entra_client_id": "app",
+            "azure_entra_client_secret": SECRET});
+        for (name, value) in change.as_object().unwrap() {
+            settings[name] = value.clone();
+        }
+        settings
+    };
+    let body = |provider: &str, settings: Value| json!({"name": "az", "slug": "az", "ai_provider_id": provider, "configurations": settings});
+    for (provider, change, field) in [
+        ("azure-openai", json!({"azure_auth_mode": "managed"}), "azure_auth_mode"),
+        ("azure-openai", json!({"azure_auth_mode": "iam"}), "azure_auth_mode"),
+        ("azure-ai", json!({"azure_auth_mode": "managed"}), "azure_auth_mode"),
+        ("azure-openai", json!({"azure_managed_client_id": "x"}), "azure_managed_client_id"),
+        ("azure-openai", json!({"azure_auth_mode": "default"}), "azure_entra_tenant_id"),
+        ("azure-openai", json!({"azure_entra_tenant_id": "a/../b"}), "azure_entra_tenant_id"),
+        ("azure-openai", json!({"azure_entra_client_id": ""}), "azure_entra_client_id"),
+        ("azure-openai", json!({"azure_entra_client_secret": ""}), "azure_entra_client_secret"),
+        ("azure-openai", json!({"azure_entra_scope": "x"}), "azure_entra_scope"),
+        ("azure-openai", json!({"azure_ad_token": SECRET}), "azure_ad_token"),
+        ("openai", json!({}), "azure_auth_mode"),
+    ] {
+        let said = admin.fails("POST /v1/integrations", body(provider, app(change)), 400).await;
+        assert!(said.contains(field), "{field}: {said}");
+        assert!(!said.contains(&SECRET[..12]), "{said}");
+    }
+    // Without a key: the application has one of its own.
+    admin.ok("POST /v1/integrations", body("azure-openai", app(json!({})))).await;
+    let shown = admin.ok("GET /v1/integrations/az", Value::Null).await;
+    let settings = &shown["configurations"];
+    assert_eq!(settings["azure_entra_client_id"], "app", "{shown}");
+    assert!(settings["azure_entra_client_secret"].as_str().unwrap().contains("****"), "{shown}");
+    for change in [json!({"azure_auth_mode": "managed"}), json!({"azure_entra_tenant_id": ".."})] {
+        let change = json!({"configurations": app(change)});
+        admin.fails("PUT /v1/integrations/az", change, 400).await;
+    }
+    // The secret does not stay when the rest is changed, and so goes nowhere else.
+    let mut elsewhere = app(json!({"custom_host": "https://attacker.example/openai"}));
+    elsewhere.as_object_mut().unwrap().remove("azure_entra_client_secret");
+    let elsewhere = json!({"configurations": elsewhere});
+    let said = admin.fails("PUT /v1/integrations/az", elsewhere, 400).await;
+    assert!(said.contains("azure_entra_client_secret"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_holds_a_secret() {
     let admin = Admin::start().await;
     let mut said = Vec::new();
@@ -261,7 +309,8 @@ async fn no_answer_holds_a_secret() {
         "resourceName": "r", "deploymentConfig": [
             {"apiVersion": "2024-10-21", "deploymentName": "d", "alias": "gpt-4o", "is_default": true},
         ],
-        "configurations": {"azure_ad_token": SECRET, "azure_entra_client_secret": SECRET},
+        "configurations": {"azure_auth_mode": "entra", "azure_entra_tenant_id": "acme.example",
+            "azure_entra_client_id": "app", "azure_entra_client_secret": SECRET},
     });
     for (call, body) in [
         ("POST /v1/virtual-keys", azure.clone()),

@@ -569,7 +569,7 @@ fn elements(raw: &str) -> Option<Vec<&str>> {
 }
 
 /// The web searches among the items of a response's output.
-fn web_searches(output: &str) -> Option<u64> {
+pub(super) fn web_searches(output: &str) -> Option<u64> {
     let is_search = |item: &&str| json::member(item, "type") == Some(r#""web_search_call""#);
     let searches = elements(output)?.iter().filter(|item| is_search(item)).count() as u64;
     Some(searches).filter(|count| *count > 0)
