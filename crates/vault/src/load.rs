@@ -329,7 +329,6 @@ impl Vault {
     }
 
     /// With what a KMS has come to refuse of the keys held so far.
-
     async fn unwrap_all(
         &self,
         organisation: Option<OrganisationId>,
