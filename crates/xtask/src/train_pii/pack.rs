@@ -2,7 +2,7 @@
 
 use portcullis_pii::names::{
     lexicon::{LINE, place},
-    model::{FEATURE_SLOTS, KINDS, LANES, MAGIC, Parameters},
+    model::{FEATURE_SLOTS, KINDS, LANES, LEVELS, MAGIC, Parameters, WEIGHTS},
 };
 
 use super::{crf::Weights, examples::Examples};
@@ -21,8 +21,7 @@ pub(crate) fn pack(
     let mut used = vec![0; lines];
     let (mut stored, mut lost) = (0, 0);
     for feature in weights.by_importance(&examples.counts) {
-        let row =
-            weights.features[feature].map(|w| (w / SCALE).round().clamp(-127.0, 127.0) as i8 as u8);
+        let row = weights.features[feature].map(level);
         if row == [0; LANES] {
             continue;
         }
@@ -35,8 +34,10 @@ pub(crate) fn pack(
         used[line] += 1;
         stored += 1;
         table[line][2 * slot..2 * slot + 2].copy_from_slice(&tag.to_le_bytes());
-        let at = 2 * FEATURE_SLOTS + LANES * slot;
-        table[line][at..at + LANES].copy_from_slice(&row);
+        let at = 2 * FEATURE_SLOTS + WEIGHTS * slot;
+        for (byte, pair) in table[line][at..].iter_mut().zip(row.as_chunks::<2>().0) {
+            *byte = pair[0] | pair[1] << 4;
+        }
     }
     println!("features: {stored} stored, {lost} without place");
     let parameters = Parameters {
@@ -52,4 +53,11 @@ pub(crate) fn pack(
     bytes.extend(lexicon.as_flattened());
     bytes.extend(table.as_flattened());
     bytes
+}
+
+/// The level nearest to a weight, by its number.
+fn level(weight: f32) -> u8 {
+    let distance = |number: &u8| (LEVELS[usize::from(*number)] as f32 * SCALE - weight).abs();
+    let nearest = (0..16).min_by(|one, other| distance(one).total_cmp(&distance(other)));
+    nearest.unwrap_or(0)
 }
