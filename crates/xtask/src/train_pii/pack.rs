@@ -10,6 +10,11 @@ use super::{crf::Weights, examples::Examples};
 /// What one unit of a stored weight is worth.
 const SCALE: f32 = 1.0 / 24.0;
 
+/// Slope and offset of the scores by kind. The score of a person is the product of the probabilities of
+/// its words, which is less than how often it is right: on parts 1 to 4, of the names that it gives
+/// even odds, six in ten are.
+const CALIBRATION: [[f32; 2]; KINDS] = [[1.0, 0.35], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]];
+
 /// The file. Of features that share a line the most important stay.
 pub(crate) fn pack(
     lexicon: &[[u8; LINE]],
@@ -43,7 +48,7 @@ pub(crate) fn pack(
     let parameters = Parameters {
         transitions: weights.transitions,
         scale: SCALE,
-        calibration: [[1.0, 0.0]; KINDS],
+        calibration: CALIBRATION,
     };
     let mut bytes = vec![0; LINE];
     bytes[..8].copy_from_slice(&MAGIC);
