@@ -496,3 +496,33 @@ fn part_end(label: &str) -> usize {
     }
     label.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::lexicon::{LINE, SLOTS, place};
+
+    /// A lexicon of one noun.
+    fn lexicon(noun: &str) -> Lexicon {
+        let (_, tag) = place(hash(noun.as_bytes()), 1);
+        let mut line = [0; LINE];
+        line[..2].copy_from_slice(&tag.to_le_bytes());
+        let entry = Entry::default().with_noun(true).with_class(7, 6);
+        line[2 * SLOTS..2 * SLOTS + 5].copy_from_slice(&entry.0.to_le_bytes()[..5]);
+        Lexicon::new(Box::leak(Box::new([line])))
+    }
+
+    #[test]
+    fn a_compound_is_known_by_its_last_noun() {
+        let mut front = Front::new(lexicon("haus"));
+        for (word, known) in
+            [("Gartenhaus", true), ("Haus", false), ("Hausgarten", false), ("Middelhoff", false)]
+        {
+            front.folded.fill(word);
+            let entry = front.tail();
+            assert_eq!(entry.compound(), known, "{word}");
+            assert_eq!(entry.class(), if known { 7 } else { 0 }, "{word}");
+            assert!(!entry.noun() && entry.first() == 0 && entry.last() == 0, "{word}");
+        }
+    }
+}
