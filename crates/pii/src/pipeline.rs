@@ -152,9 +152,12 @@ impl Pipeline {
 const SURE: f32 = 0.9;
 
 /// Whether one word stands where only code puts it: `&Said`, `Said {`, `model::Said`, `Said::new`,
-/// `Said(`. The tagger has seen the next word, so that what follows the span is there.
+/// `Said(`, or more of them hold a path: `Auth::Header`. The tagger has seen the next word, so that what follows the span is there.
 fn is_code((text, base): (&[u8], usize), span: &NameSpan) -> bool {
     let name = text.get(span.start - base..span.end - base).unwrap_or_default();
+    if name.windows(2).any(|two| two == b"::") {
+        return true;
+    }
     if span.score >= SURE || !name.iter().all(|byte| byte.is_ascii_alphanumeric()) {
         return false;
     }

@@ -11,7 +11,6 @@ use super::{
     memory::Memory,
     model::{LABELS, LANES, Model, OUTSIDE},
     mood::Mood,
-    words::Gap,
 };
 
 /// Candidates that are looked at together; the first of a full window is decided.
@@ -23,8 +22,10 @@ const LONGEST_NAME: usize = 12;
 /// A person's name of at least this probability supports later mentions.
 const MEMORABLE: f32 = 0.9;
 
-/// What is taken from the log odds of a doubtful word that stands alone.
+/// What is taken from the log odds of a name of one word in a technical text, and of each further
+/// reason to doubt it.
 const DOUBT: f32 = 1.5;
+const MORE_DOUBT: f32 = 1.0;
 
 #[derive(Clone, Copy, Default)]
 struct Step {
@@ -32,7 +33,7 @@ struct Step {
     end: usize,
     hash: u64,
     memorable: bool,
-    doubtful: bool,
+    doubt: f32,
     /// Of each label, relative to the best.
     weights: [f32; LABELS],
 }
@@ -43,7 +44,7 @@ struct Open {
     end: usize,
     kind: usize,
     words: usize,
-    doubtful: bool,
+    doubt: f32,
     probability: f32,
     hashes: [u64; LONGEST_NAME],
 }
@@ -131,6 +132,8 @@ impl Decoder {
             if let Some(open) = &mut self.open {
                 open.end = step.end;
                 open.probability *= probability;
+                // Two words make a name likelier, unless neither is one by itself.
+                open.doubt = open.doubt.min(step.doubt) / 2.0;
                 if let Some(place) = open.hashes.get_mut(open.words) {
                     *place = if step.memorable { step.hash } else { 0 };
                 }
@@ -147,9 +150,9 @@ impl Decoder {
             let mut hashes = [0; LONGEST_NAME];
             hashes[0] = if step.memorable { step.hash } else { 0 };
             let (start, end) = (step.start, step.end);
-            let doubtful = step.doubtful;
+            let doubt = step.doubt;
             let kind = label / 2;
-            self.open = Some(Open { start, end, kind, words: 1, doubtful, probability, hashes });
+            self.open = Some(Open { start, end, kind, words: 1, doubt, probability, hashes });
         }
     }
 
@@ -157,10 +160,7 @@ impl Decoder {
         let Some(open) = self.open.take() else { return };
         let [slope, offset] = self.model.parameters.calibration[open.kind];
         let probability = (open.probability * ends).clamp(1e-6, 1.0 - 1e-6);
-        let mut log_odds = (probability / (1.0 - probability)).ln();
-        if open.doubtful && open.words == 1 {
-            log_odds -= DOUBT;
-        }
+        let log_odds = (probability / (1.0 - probability)).ln() - open.doubt;
         let score = 1.0 / (1.0 + (-(slope * log_odds + offset)).exp());
         if open.kind == NameKind::Person as usize && score >= MEMORABLE {
             for hash in open.hashes.iter().take(open.words).filter(|hash| **hash != 0) {
@@ -189,13 +189,8 @@ impl Judge for Decoder {
             && !word.entry.ordinary()
             && !word.entry.never()
             && word.entry.cue() == 0;
-        // Products and types have names too: in technical texts a single word that no list of first
-        // names has needs more to speak for it, unless it is the value of a label.
-        let labelled = [Gap::KeyValue, Gap::Equals, Gap::Colon];
-        let doubtful = Mood::technical(word.mood)
-            && (word.entry.first() == 0 || word.entry.product())
-            && !labelled.iter().any(|gap| *gap as u8 == word.gap);
-        self.window[self.waiting] = Step { start, end, hash, memorable, doubtful, weights };
+        let doubt = doubt(word);
+        self.window[self.waiting] = Step { start, end, hash, memorable, doubt, weights };
         self.waiting += 1;
         if self.waiting == WINDOW {
             self.decide(1, memory);
@@ -212,6 +207,24 @@ impl Judge for Decoder {
         let waiting = (self.waiting > 0).then(|| self.window[0].start);
         self.open.map(|open| open.start).or(waiting)
     }
+}
+
+/// How much more than elsewhere has to speak for a word as a name. Products and types have names too:
+/// in technical texts a word that no list of first names has needs more, unless a label names it.
+fn doubt(word: &Word) -> f32 {
+    if !Mood::technical(word.mood) || word.labelled {
+        return 0.0;
+    }
+    if word.entry.first() > 0 && !word.entry.product() {
+        return 0.0;
+    }
+    let reasons = [
+        word.entry.last() == 0,
+        word.entry.product() || word.entry.ordinary(),
+        !word.shape.capital(),
+        Mood::coded(word.mood),
+    ];
+    DOUBT + MORE_DOUBT * reasons.iter().filter(|holds| **holds).count() as f32
 }
 
 fn dot(left: &[f32; LABELS], right: &[f32; LABELS]) -> f32 {

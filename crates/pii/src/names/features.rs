@@ -48,7 +48,7 @@ pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
     put(names | fresh << 32 | capitals << 33 | language << 36);
     put(kind | self::kind(before.entry) << 20 | gap << 40 | (before.shape as u64) << 48);
     put(kind | self::kind(after.entry) << 20 | gap_after << 40 | (after.shape as u64) << 48);
-    put(kind | self::kind(before.entry) << 16 | self::kind(after.entry) << 32);
+    put(kind | self::kind(before.entry) << 18 | self::kind(after.entry) << 36);
     put(cues(before) | cues(before2) << 12 | shape << 24);
     put(cues(after) | cues(after2) << 12 | shape << 24);
     put(language | shape << 4 | kind << 10);
@@ -88,7 +88,14 @@ fn join(hash: u64, value: u64) -> u64 {
 
 /// All that the lists say about a word as a name.
 fn names(entry: Entry) -> u64 {
-    (entry.0 & 0x0fff) | u64::from(entry.product()) << 12 | u64::from(entry.cue()) << 13
+    (entry.0 & 0x0fff)
+        | u64::from(entry.product()) << 12
+        | u64::from(entry.cue()) << 13
+        | nouns(entry) << 18
+}
+
+fn nouns(entry: Entry) -> u64 {
+    u64::from(entry.noun()) | u64::from(entry.compound()) << 1
 }
 
 /// The same, in broad classes.
@@ -102,6 +109,7 @@ fn kind(entry: Entry) -> u64 {
         | u64::from(entry.place() > 0) << 9
         | u64::from(entry.product()) << 10
         | u64::from(entry.cue()) << 11
+        | nouns(entry) << 16
 }
 
 fn cues(word: &Word) -> u64 {

@@ -20,6 +20,10 @@ pub const LOOK_AHEAD: usize = 2;
 /// Words that are kept: candidates that wait, and their neighbours.
 const KEPT: usize = 8;
 
+/// The last parts of compounds that are looked up, bytes.
+const SHORTEST_TAIL: usize = 4;
+const LONGEST_TAIL: usize = 10;
+
 /// A gap of more characters than this ends every name.
 const WIDEST_GAP: usize = 12;
 
@@ -48,6 +52,8 @@ pub struct Word {
     pub remembered: u8,
     /// The state of the text before it, as `Mood::pack` says.
     pub mood: u16,
+    /// Whether it is the value of a label that persons stand under: `Name: `, `"owner": "`.
+    pub labelled: bool,
 }
 
 /// Who receives the candidates.
@@ -258,7 +264,11 @@ impl Front {
         }
         if word.entry == Entry::default() && word.shape == Shape::Title {
             word.entry = self.genitive();
+            if word.entry == Entry::default() {
+                word.entry = self.tail();
+            }
         }
+        word.labelled = self.is_labelled(&word);
         word.remembered = u8::from(self.memory.knows(hash));
         word.candidate = self.may_be_name(&word, next);
         if word.candidate {
@@ -267,6 +277,23 @@ impl Front {
         self.mood.pass(word.entry, word.shape, between.class(), features::fresh(word.gap));
         self.keep(word);
         self.judge(judge);
+    }
+
+    fn is_labelled(&self, word: &Word) -> bool {
+        const BEHIND_LABELS: [Gap; 3] = [Gap::KeyValue, Gap::Equals, Gap::Colon];
+        let before = self.words[(self.count + KEPT - 1) % KEPT];
+        BEHIND_LABELS.iter().any(|gap| *gap as u8 == word.gap)
+            && matches!(
+                before.entry.cue(),
+                cue::TITLE
+                    | cue::GREETING
+                    | cue::NAME_LABEL
+                    | cue::ROLE_LABEL
+                    | cue::OFFICE
+                    | cue::KIN
+                    | cue::SIGN_OFF
+                    | cue::CONTACT
+            )
     }
 
     /// What the lists say of a hyphenated word: first name by its first part, surname by its last.
@@ -295,6 +322,20 @@ impl Front {
             [stem @ .., b's'] if stem.len() > 3 => self.lexicon.get(hash(stem)),
             _ => Entry::default(),
         }
+    }
+
+    /// What the lists say of the noun that a word ends in: German and Dutch put words together.
+    fn tail(&self) -> Entry {
+        let word = self.folded.bytes();
+        for start in word.len().saturating_sub(LONGEST_TAIL).max(3)
+            ..(word.len() + 1).saturating_sub(SHORTEST_TAIL)
+        {
+            let entry = self.lexicon.get(hash(&word[start..]));
+            if entry.noun() {
+                return entry.of_compound();
+            }
+        }
+        Entry::default()
     }
 
     fn placeholder(&mut self, start: usize, end: usize, judge: &mut impl Judge) {
@@ -454,4 +495,34 @@ fn part_end(label: &str) -> usize {
         last = character;
     }
     label.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::lexicon::{LINE, SLOTS, place};
+
+    /// A lexicon of one noun.
+    fn lexicon(noun: &str) -> Lexicon {
+        let (_, tag) = place(hash(noun.as_bytes()), 1);
+        let mut line = [0; LINE];
+        line[..2].copy_from_slice(&tag.to_le_bytes());
+        let entry = Entry::default().with_noun(true).with_class(7, 6);
+        line[2 * SLOTS..2 * SLOTS + 5].copy_from_slice(&entry.0.to_le_bytes()[..5]);
+        Lexicon::new(Box::leak(Box::new([line])))
+    }
+
+    #[test]
+    fn a_compound_is_known_by_its_last_noun() {
+        let mut front = Front::new(lexicon("haus"));
+        for (word, known) in
+            [("Gartenhaus", true), ("Haus", false), ("Hausgarten", false), ("Middelhoff", false)]
+        {
+            front.folded.fill(word);
+            let entry = front.tail();
+            assert_eq!(entry.compound(), known, "{word}");
+            assert_eq!(entry.class(), if known { 7 } else { 0 }, "{word}");
+            assert!(!entry.noun() && entry.first() == 0 && entry.last() == 0, "{word}");
+        }
+    }
 }

@@ -55,6 +55,27 @@ impl Entry {
         (self.0 >> 36 & 7) as u32
     }
 
+    /// A German noun that is no name.
+    pub const fn noun(self) -> bool {
+        self.0 >> 39 & 1 == 1
+    }
+
+    /// Not listed, but it ends in a listed noun, as compounds do.
+    pub const fn compound(self) -> bool {
+        self.0 >> 40 & 1 == 1
+    }
+
+    /// The entry, marked as a noun.
+    #[must_use]
+    pub const fn with_noun(self, noun: bool) -> Self {
+        Self(self.0 | (noun as u64) << 39)
+    }
+
+    /// What is known of an unlisted word that ends in this noun.
+    pub(super) const fn of_compound(self) -> Self {
+        Self(1 << 40 | 1 << 11 | self.0 & 0x7f_ff80_0000)
+    }
+
     /// A word of technical texts.
     pub const fn technical(self) -> bool {
         self.0 >> 23 & 1 == 1

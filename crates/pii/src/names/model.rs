@@ -4,7 +4,8 @@
 //! line 0          header: magic, version, number of lexicon lines, number of feature lines
 //! lines 1 to 7    parameters: transitions between labels, scale of the weights, calibration
 //! then            the lexicon, as in `lexicon.rs`
-//! then            the features: lines of six slots, a tag of two bytes and eight weights each
+//! then            the features: lines of ten slots, a tag of two bytes and eight weights of four
+//!                 bits each
 //! ```
 
 use std::fmt;
@@ -21,10 +22,33 @@ pub const OUTSIDE: usize = LANES;
 pub const KINDS: usize = 4;
 
 /// Features in a line of the table.
-pub const FEATURE_SLOTS: usize = 6;
+pub const FEATURE_SLOTS: usize = 10;
+
+/// Bytes of the weights of a feature: two to a byte, the first in the low bits.
+pub const WEIGHTS: usize = LANES / 2;
+
+/// What four bits of a stored weight stand for, in units of [`Parameters::scale`]. Many small steps
+/// and a few large ones: a weight's error hardly counts among the dozens that are added up, and the
+/// room goes to more features.
+pub const LEVELS: [i32; 16] = [0, 2, -2, 5, -5, 9, -9, 15, -15, 24, -24, 38, -38, 62, -62, -96];
+
+/// Added to each level, so that none is negative and two can be added up in one number.
+const BIAS: i32 = 96;
+
+/// The two weights of a byte, each with the bias, the second in the high half.
+const PAIRS: [u32; 256] = {
+    let mut pairs = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (low, high) = (LEVELS[byte & 15] + BIAS, LEVELS[byte >> 4] + BIAS);
+        pairs[byte] = low as u32 | (high as u32) << 16;
+        byte += 1;
+    }
+    pairs
+};
 
 /// What the file starts with.
-pub const MAGIC: [u8; 8] = *b"PCNAMES\x01";
+pub const MAGIC: [u8; 8] = *b"PCNAMES\x02";
 
 /// Lines of parameters after the header.
 pub const PARAMETER_LINES: usize = 7;
@@ -91,25 +115,30 @@ impl Model {
         Ok(Self { lexicon: Lexicon::new(lexicon), features, parameters })
     }
 
-    /// Adds up the weights of features.
+    /// Adds up the weights of features; at most some four hundred, which half a number holds.
     pub(super) fn sum(&self, keys: &[u64]) -> [i32; LANES] {
-        let mut sum = [0_i32; LANES];
+        let mut sums = [0_u32; WEIGHTS];
+        let mut known = 0;
         for key in keys {
             let (line, tag) = place(*key, self.features.len());
             let Some(line) = self.features.get(line) else { continue };
             let (tags, weights) = line.split_at(2 * FEATURE_SLOTS);
             let (tags, _) = tags.as_chunks::<2>();
-            let (weights, _) = weights.as_chunks::<LANES>();
+            let (weights, _) = weights.as_chunks::<WEIGHTS>();
             for (found, weights) in tags.iter().zip(weights) {
                 if u16::from_le_bytes(*found) == tag {
-                    for (sum, weight) in sum.iter_mut().zip(weights) {
-                        *sum += i32::from(*weight as i8);
+                    known += BIAS;
+                    for (sum, byte) in sums.iter_mut().zip(weights) {
+                        *sum += PAIRS[usize::from(*byte)];
                     }
                     break;
                 }
             }
         }
-        sum
+        std::array::from_fn(|lane| {
+            let half = sums[lane / 2] >> (16 * (lane % 2)) & 0xffff;
+            half as i32 - known
+        })
     }
 }
 

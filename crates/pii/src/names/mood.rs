@@ -53,7 +53,12 @@ impl Mood {
 
     /// Whether a packed state is that of code or of a technical text.
     pub(super) fn technical(packed: u16) -> bool {
-        packed >> 5 & 3 >= 2 || packed >> 8 >= 2
+        Self::coded(packed) || packed >> 8 >= 2
+    }
+
+    /// Whether a packed state is that of code.
+    pub(super) fn coded(packed: u16) -> bool {
+        packed >> 5 & 3 >= 2
     }
 
     /// Goes on by a word.

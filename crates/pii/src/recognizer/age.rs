@@ -27,7 +27,9 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     against: "il y a, hace, há, desde hace, depuis, durante, pendant, vor, geleden, da oltre, fa, \
         years ago, percent, degrees, experience, temperature, minutes, hours, days, weeks, km, \
         stone age, ice age, bronze age, level, version, building, house, company, tree, car, account, \
-        whisky, whiskey, wine",
+        whisky, whiskey, wine, or older, and older, or over, and over, oder alter, und alter, \
+        oder daruber, ou plus, et plus, o mas, y mas, of ouder, en ouder, ou mais, e oltre, prozent, \
+        pour cent, por ciento, per cento, procent, por cento",
     ..Recognizer::BLANK
 };
 

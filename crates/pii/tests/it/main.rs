@@ -1,5 +1,6 @@
 //! The engine from outside: what it finds, on streams, in JSON, redacted and restored.
 
+mod allocation;
 mod bounds;
 mod checks;
 mod fixtures;

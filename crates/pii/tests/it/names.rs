@@ -36,6 +36,18 @@ fn persons_are_found_and_things_are_not() {
     assert_eq!(persons("How do I run Jenkins on Kubernetes with Kafka?"), Vec::<&str>::new());
 }
 
+/// In code a label names a person only if it is one for persons.
+#[test]
+fn what_code_calls_by_a_name_is_none() {
+    let code = "let uri: Uri = request.uri();\nmatch auth { Auth::Header(name) => Said::new(&name), }\n\
+                use tracing::field::{Value, Visit, Field};\nfn page(of: Page) -> Tilde { Tilde::from(of) }";
+    let mut scanner = portcullis_pii::Scanner::new();
+    let detector = portcullis_pii::Detector::default();
+    assert_eq!(scanner.scan(&detector, code), []);
+    let record = "{\"kind\": \"Task\", \"owner\": \"Priya Raghunathan\", \"rev\": 3}";
+    assert_eq!(scanner.scan(&detector, record).len(), 1);
+}
+
 fn pieces(text: &str, cuts: &[usize]) -> Vec<NameSpan> {
     let (mut tagger, mut found) = (Tagger::new(), Vec::new());
     tagger.begin("");

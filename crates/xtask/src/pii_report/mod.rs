@@ -173,7 +173,7 @@ fn summary(
         let share = touched as f64 / clean.texts.len() as f64;
         row(
             &format!("touched, of {} with nothing in them", clean.kind),
-            format!("{touched} of {} ({share:.4})", clean.texts.len()),
+            format!("{touched} of {} ({share:.4}; {} left out)", clean.texts.len(), clean.left_out),
             "≤ .005",
         );
     }

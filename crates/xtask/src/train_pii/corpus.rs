@@ -79,6 +79,10 @@ struct Span {
     kind: String,
 }
 
+/// The Dutch newspapers' lines before this one were marked by nobody: a hundred people with initials
+/// stand in them, of whom one is marked. They are neither learned from nor measured on.
+const FIRST_MARKED_DUTCH: u64 = 164;
+
 /// Every text of the folder, in a fixed order.
 pub(crate) fn read(folder: &Path) -> Outcome<Vec<Text>> {
     let mut texts = Vec::new();
@@ -92,7 +96,9 @@ pub(crate) fn read(folder: &Path) -> Outcome<Vec<Text>> {
                     number + 1
                 ));
             }
-            texts.push(tokens(set, &line));
+            if set.file != "europeana_nl" || number_of(&line.id) >= FIRST_MARKED_DUTCH {
+                texts.push(tokens(set, &line));
+            }
         }
     }
     let mut seen = BTreeMap::new();
@@ -126,15 +132,23 @@ pub(crate) fn unpack(path: &Path) -> Outcome<String> {
     reply(command("gzip", &["--decompress", "--stdout"]).arg(path))
 }
 
+/// The number at the end of a line's id.
+fn number_of(id: &str) -> u64 {
+    id.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
+}
+
 fn tokens(set: &TokenSet, line: &TokenLine) -> Text {
-    let (stem, number) = line.id.rsplit_once('-').unwrap_or((&line.id, "0"));
-    let block = number.parse::<u64>().unwrap_or(0) / 20;
+    let stem = line.id.rsplit_once('-').map_or(line.id.as_str(), |(stem, _)| stem);
+    let block = number_of(&line.id) / 20;
     let mut dice = Dice::new(&line.id);
     let spaced = dice.below(2) == 0;
     let mut text = String::new();
     let mut names: Vec<(Range<usize>, NameKind)> = Vec::new();
     let mut quoted = false;
     let mut open = false;
+    // The Dutch set marks each word of a name as a name of its own, unless a comma parts them.
+    let joins = set.set == "europeana-nl";
+    let mut parted = true;
     let mut tokens = line.tokens.clone();
     let mut tags = line.tags.clone();
     if set.language == "pt" && !spaced {
@@ -154,12 +168,15 @@ fn tokens(set: &TokenSet, line: &TokenLine) -> Text {
         match kind_of_tag(kind) {
             Some(kind) => {
                 match names.last_mut() {
-                    Some((range, last)) if open && position == "I-" && *last == kind => {
+                    Some((range, last))
+                        if open && *last == kind && (position == "I-" || joins && !parted) =>
+                    {
                         range.end = text.len();
                     }
                     _ => names.push((start..text.len(), kind)),
                 }
                 open = true;
+                parted = token.ends_with([',', ';', ':']);
             }
             None => open = false,
         }

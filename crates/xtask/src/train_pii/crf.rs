@@ -27,11 +27,13 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// The features, the most important first: those with a large weight, and among them those that
-    /// occur often.
+    /// The features, the most important first: those with a large weight, above all for persons, and
+    /// among them those that occur often.
     pub(crate) fn by_importance(&self, counts: &[u32]) -> Vec<usize> {
         let importance = |feature: usize| {
-            let largest = self.features[feature].iter().map(|w| w.abs()).fold(0.0, f32::max);
+            let (persons, others) = self.features[feature].split_at(2);
+            let largest = |row: &[f32]| row.iter().map(|w| w.abs()).fold(0.0, f32::max);
+            let largest = largest(persons).max(OTHERS * largest(others));
             largest * (counts[feature] as f32).powf(0.35)
         };
         let mut order: Vec<(f32, usize)> =
@@ -51,6 +53,10 @@ impl Weights {
         }
     }
 }
+
+/// How much a weight for names of other things matters beside one for persons, when room is short:
+/// only persons are looked for by default.
+const OTHERS: f32 = 0.5;
 
 /// How to learn.
 pub(crate) struct Plan {

@@ -28,6 +28,8 @@ struct Facts {
     cue: u32,
     product: bool,
     technical: bool,
+    /// A German noun that may be the last part of others.
+    noun: bool,
     /// Distributional class and share of capitals.
     class: u32,
     share: f32,
@@ -55,6 +57,7 @@ const ORDINARY: &str = include_str!("data/ordinary.txt");
 const NAMES: &str = include_str!("data/names.txt");
 const ROMANISED: &str = include_str!("data/romanised.txt");
 const CLASSES: &str = include_str!("data/classes.txt");
+const NOUNS_DE: &str = include_str!("data/nouns_de.txt");
 const THINGS: &str = include_str!("data/things.txt");
 const WORDS_IT: &str = include_str!("data/words_it.txt");
 const WORDS_PT: &str = include_str!("data/words_pt.txt");
@@ -93,6 +96,11 @@ impl Lists {
                     lists.at(part).product = true;
                 }
             }
+        }
+        for word in
+            NOUNS_DE.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
+        {
+            lists.at(word).noun = true;
         }
         for (_, words) in rows(ORDINARY) {
             for word in words.split_whitespace() {
@@ -339,6 +347,10 @@ impl Lists {
     pub(crate) fn settle(&mut self) {
         for (word, facts) in &mut self.facts {
             let named = facts.first.max(facts.last);
+            let names = facts.seen_person + facts.seen_name;
+            // A noun that is a name as well is one only if it is frequent.
+            facts.noun &=
+                names == 0 && facts.first < 3 && (named < 2 || (1..6_000).contains(&facts.rank));
             if facts.seen_lower > facts.seen_person && (facts.seen_lower >= 2 || named == 0) {
                 facts.ordinary = true;
             }
@@ -352,7 +364,6 @@ impl Lists {
             if matches!(facts.cue, 1..=9 | 11..=17 | 19..=25) && facts.first < 5 && facts.last < 5 {
                 facts.ordinary = true;
             }
-            let names = facts.seen_person + facts.seen_name;
             facts.never = facts.ordinary
                 && names == 0
                 && facts.seen_lower + facts.seen_capital >= 8
@@ -395,6 +406,7 @@ impl Lists {
             facts.product,
         )
         .with_technical(facts.technical)
+        .with_noun(facts.noun)
         .with_class(
             facts.class,
             if facts.class == 0 { 0 } else { 1 + (facts.share * 6.0).round() as u32 },
@@ -435,17 +447,21 @@ impl Lists {
 
 /// How much a word matters when room is short.
 fn weight(facts: &Facts) -> u32 {
-    let names = facts.first * 3 + facts.last * 2 + facts.place;
-    let rank = if facts.rank > 0 { 60_000 / (facts.rank + 2_000) } else { 0 };
-    let rare = facts.first == 0
-        && facts.last <= 1
+    // A surname that is on one long list only says less than a word of running text.
+    let rare = facts.first == 0 && facts.place == 0 && facts.last == 1;
+    let names = if rare { 1 } else { facts.first * 3 + facts.last * 2 + facts.place };
+    let rank = if facts.rank > 0 { 2 + 60_000 / (facts.rank + 2_000) } else { 0 };
+    let nothing = facts.first == 0
+        && facts.last == 0
         && facts.place <= 1
         && facts.rank == 0
-        && facts.cue == 0;
-    if rare && facts.class == 0 && facts.last == 0 && facts.place <= 1 {
+        && facts.cue == 0
+        && facts.class == 0
+        && !facts.noun;
+    if nothing {
         return 0;
     }
-    1 + names + rank + facts.cue * 100
+    1 + names + rank + facts.cue * 100 + u32::from(facts.noun) * 3
 }
 
 /// The `kind: words` lines of a list, without its remarks.

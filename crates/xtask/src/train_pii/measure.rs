@@ -21,17 +21,17 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn precision(&self) -> f64 {
-        share(self.right, self.found)
+    pub(crate) fn overlap_precision(&self) -> f64 {
+        share(self.overlap_found, self.found)
     }
-    pub(crate) fn recall(&self) -> f64 {
-        share(self.right, self.true_names)
+    pub(crate) fn overlap_recall(&self) -> f64 {
+        share(self.touching, self.true_names)
     }
     pub(crate) fn f1(&self) -> f64 {
         2.0 * self.right as f64 / (self.found + self.true_names).max(1) as f64
     }
     pub(crate) fn overlap_f1(&self) -> f64 {
-        let (p, r) = (share(self.overlap_found, self.found), share(self.touching, self.true_names));
+        let (p, r) = (self.overlap_precision(), self.overlap_recall());
         if p + r == 0.0 { 0.0 } else { 2.0 * p * r / (p + r) }
     }
     fn add(&mut self, other: &Self) {

@@ -82,7 +82,7 @@ struct Recipe {
     annotated: f32,
     /// Lines of the lexicon, 64 bytes and nine words each.
     lexicon: usize,
-    /// Lines of the table of features, 64 bytes and six features each.
+    /// Lines of the table of features, 64 bytes and ten features each.
     features: usize,
     plan: Plan,
 }
@@ -92,8 +92,8 @@ const RECIPE: Recipe = Recipe {
     made: 200,
     copies: 1,
     annotated: 2.0,
-    lexicon: 20_000,
-    features: 26_000,
+    lexicon: 14_000,
+    features: 32_000,
     plan: Plan { epochs: 8, rate: 0.06 },
 };
 

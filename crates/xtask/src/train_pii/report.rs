@@ -16,11 +16,11 @@ pub(crate) fn sets(tagger: &mut Tagger, held: &[&Text]) {
     for ((set, kind), counts) in &measure::measure(tagger, held, THRESHOLD) {
         if counts.true_names + counts.found > 0 {
             println!(
-                "  {set:14} {:12} P {:.3} R {:.3} F1 {:.3} overlap {:.3} ({} true, touched {})",
+                "  {set:14} {:12} F1 {:.3}, by overlap P {:.3} R {:.3} F1 {:.3} ({} true, touched {})",
                 format!("{kind:?}"),
-                counts.precision(),
-                counts.recall(),
                 counts.f1(),
+                counts.overlap_precision(),
+                counts.overlap_recall(),
                 counts.overlap_f1(),
                 counts.true_names,
                 counts.touched

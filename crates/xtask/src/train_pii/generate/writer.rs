@@ -336,6 +336,10 @@ impl<'a, 'b> Writer<'a, 'b> {
                 let word = generator.word(language, dice).to_uppercase();
                 self.plain(&word);
             }
+            "brand" => {
+                let brand = self.brand(dice);
+                self.plain(&brand);
+            }
             "var" | "Type" | "snake" | "CONST" => {
                 let count = 1 + dice.below(3);
                 let words: Vec<&str> = (0..count).map(|_| *dice.pick(&generator.code)).collect();
@@ -355,6 +359,23 @@ impl<'a, 'b> Writer<'a, 'b> {
             }
             _ => self.figure(kind, dice),
         }
+    }
+
+    /// A product that is on no list, and may sound like a name.
+    fn brand(&self, dice: &mut Dice) -> String {
+        let generator = self.generator;
+        let (one, other) = match dice.below(10) {
+            0..4 => {
+                let word = |dice: &mut Dice| generator.word(self.language, dice).to_owned();
+                (word(dice), word(dice))
+            }
+            4..6 => (generator.bank.last(self.language, dice), generator.bank.first("en", dice)),
+            _ => {
+                let code = |dice: &mut Dice| (*dice.pick(&generator.code)).to_owned();
+                (code(dice), generator.word(self.language, dice).to_owned())
+            }
+        };
+        capitalised(&blend(&one, &other))
     }
 
     /// Dates, numbers and other things of digits.
