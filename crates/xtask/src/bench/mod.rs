@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     println!("\n{text}");
     if arguments.write {
         let file = step::root().join("docs/performance.md");
-        // The section of another task stays.
+        // The sections that others write stay.
         let old = fs::read_to_string(&file).unwrap_or_default();
         let kept = old.find("\n## A start with 10,000 virtual keys").map_or("", |at| &old[at..]);
         fs::write(&file, text + kept).map_err(|error| format!("{}: {error}", file.display()))?;
