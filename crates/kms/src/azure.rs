@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Entry, Surroundings,
-    rest::{Answer, Payload, Token, check_endpoint, send, shown},
+    rest::{Answer, Payload, Token, access_token, check_endpoint, send, shown},
 };
 
 /// The entry in the slice.
@@ -189,7 +189,6 @@ impl AzureKms {
     }
 
     async fn token(&self) -> Result<Secret<String>, KmsError> {
-        const OPERATION: KmsOperation = KmsOperation::Authenticate;
         self.token
             .get(
                 self.surroundings.clock.now(),
@@ -200,15 +199,8 @@ impl AzureKms {
                         ("grant_type", "client_credentials"),
                         ("scope", &self.scope),
                     ];
-                    let (egress, url) = (&self.surroundings.egress, &self.token_url);
-                    let payload = Payload::Form(&form);
-                    let answer = send(egress, OPERATION, Method::POST, url, &[], payload).await?;
-                    if answer.status != 200 {
-                        return Err(token_failed(&answer));
-                    }
-                    let token = answer.text(OPERATION, "/access_token")?.to_owned();
-                    let seconds = answer.json["expires_in"].as_u64().unwrap_or(300);
-                    Ok((Secret::new(token), seconds))
+                    let egress = &self.surroundings.egress;
+                    access_token(egress, &self.token_url, &form, token_failed).await
                 }),
             )
             .await

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Entry, Surroundings,
-    rest::{Answer, Payload, Token, check_endpoint, send, shown},
+    rest::{Answer, Payload, Token, access_token, check_endpoint, send, shown},
 };
 
 /// The entry in the slice.
@@ -219,7 +219,6 @@ impl GoogleKms {
     }
 
     async fn token(&self) -> Result<Secret<String>, KmsError> {
-        const OPERATION: KmsOperation = KmsOperation::Authenticate;
         let now = self.surroundings.clock.now();
         self.token
             .get(
@@ -230,15 +229,8 @@ impl GoogleKms {
                         ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
                         ("assertion", &*claim),
                     ];
-                    let (egress, uri) = (&self.surroundings.egress, &self.account.token_uri);
-                    let payload = Payload::Form(&form);
-                    let answer = send(egress, OPERATION, Method::POST, uri, &[], payload).await?;
-                    if answer.status != 200 {
-                        return Err(token_failed(&answer));
-                    }
-                    let token = answer.text(OPERATION, "/access_token")?.to_owned();
-                    let seconds = answer.json["expires_in"].as_u64().unwrap_or(300);
-                    Ok((Secret::new(token), seconds))
+                    let egress = &self.surroundings.egress;
+                    access_token(egress, &self.account.token_uri, &form, token_failed).await
                 }),
             )
             .await

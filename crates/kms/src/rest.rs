@@ -121,6 +121,24 @@ impl Answer {
     }
 }
 
+/// An access token for what a form says, as OAuth 2.0 hands it out (RFC 6749 §4.4, RFC 7523), with
+/// the seconds that it lives.
+pub(crate) async fn access_token(
+    egress: &Egress,
+    url: &str,
+    form: &[(&str, &str)],
+    failed: impl Fn(&Answer) -> KmsError,
+) -> Result<(Secret<String>, u64), KmsError> {
+    const OPERATION: KmsOperation = KmsOperation::Authenticate;
+    let answer = send(egress, OPERATION, Method::POST, url, &[], Payload::Form(form)).await?;
+    if answer.status != 200 {
+        return Err(failed(&answer));
+    }
+    let token = answer.text(OPERATION, "/access_token")?.to_owned();
+    let seconds = answer.json["expires_in"].as_u64().unwrap_or(300);
+    Ok((Secret::new(token), seconds))
+}
+
 /// What a service says, in one bounded line.
 pub(crate) fn shown(status: u16, text: &str) -> String {
     let text: String =

@@ -20,7 +20,7 @@ use portcullis_runtime::{
 };
 use portcullis_testkit::kms::Replay;
 use portcullis_vault::{
-    EncryptionContext, Kms,
+    EncryptionContext, Kms, KmsFailure,
     kms::{ConnectionSettings, KmsFactory as _, verify},
 };
 use serde_json::{Value, json};
@@ -379,5 +379,37 @@ async fn guides_name_the_key_and_what_to_grant() {
         for word in words {
             assert!(guide.documents[0].text.contains(word), "{guide:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_transit_serves_though_its_renewal_fails() {
+    const WITH_TOKEN: Service = Service {
+        settings: |url| {
+            json!({
+                "address": url, "mount": "team/transit", "key": "portcullis",
+                "namespace": "team-a", "token": "hvs.approle",
+            })
+        },
+        ..SERVICES[0]
+    };
+    let refused = json!({"errors": ["lease is not renewable"]});
+    for (status, body, told) in [
+        (200, json!({"auth": {"lease_duration": 60}}), Ok(())),
+        (400, refused.clone(), Ok(())),
+        (503, refused.clone(), Err(KmsFailure::ServiceFault)),
+        (403, refused, Err(KmsFailure::Denied)),
+    ] {
+        let mut exchanges: Vec<Value> = serde_json::from_str(WITH_TOKEN.verify).unwrap();
+        exchanges.truncate(2);
+        exchanges[0]["request"]["path"] = json!("/v1/auth/token/renew-self");
+        exchanges[0]["request"]["body"] = json!({});
+        exchanges[0]["response"] = json!({"status": status, "body": body});
+        let replay = Replay::of(&json!(exchanges)).await;
+        let kms = client(&WITH_TOKEN, replay.url());
+        kms.describe().await.unwrap();
+        let outcomes: Vec<_> = kms.sign_ins().into_iter().map(|one| one.outcome).collect();
+        assert_eq!(outcomes, [told], "{status}");
+        replay.finish();
     }
 }
