@@ -1,0 +1,501 @@
+//! Signing in to Azure as an application of Entra: an access token in place of a key (OAuth 2.0
+//! client credentials, RFC 6749 §4.4).
+//!
+//! A token is got once for each application and used for two thirds of its life. Looking one up
+//! takes no lock. A sign-in is a task of its own: whoever needs it waits for it as long as may be,
+//! and it goes on for the next one when they have left.
+
+mod entra;
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use aws_lc_rs::digest::{Context, SHA256};
+use portcullis_domain::{Clock, Fault, FaultKind, OrganisationId, Retry, Secret, Timestamp};
+use portcullis_providers::{AzureSignIn, EntraApp};
+use tokio::{sync::Notify, time::timeout};
+
+use crate::{Parts, stage::plan::Target};
+
+/// The most applications whose tokens are kept.
+const MOST: usize = 1024;
+/// The most of one organisation, which therefore cannot push out everybody else's.
+const MOST_OF_ONE: usize = 64;
+/// How long a sign-in may take.
+const WITHIN: Duration = Duration::from_secs(15);
+/// How long it is waited for by who has a token that is still good.
+const RENEWED_WITHIN: Duration = Duration::from_secs(2);
+/// The longest life that is believed, in seconds.
+const MAX_LIFE: u64 = 24 * 3600;
+/// How long a refusal stands, in milliseconds: whoever is called with a wrong secret is not asked
+/// again for each call.
+const REFUSED_FOR: u64 = 5_000;
+/// The same of a way that failed.
+const FAILED_FOR: u64 = 500;
+/// How long a token is used on when it could not be renewed, in milliseconds.
+const RENEW_AGAIN_AFTER: u64 = 10_000;
+/// How often a token is given up because a provider refuses it, in microseconds: once in that time.
+/// Not every refusal is the token's fault.
+const GIVEN_UP_ONCE_IN: i64 = 10_000_000;
+
+/// The sign-ins of one process.
+#[derive(Default)]
+pub struct SignIns(ArcSwap<Slots>);
+
+type Slots = HashMap<Key, Arc<Slot>>;
+
+/// Whose, and the digest of the application, its secret included.
+type Key = (OrganisationId, [u8; 32]);
+
+type Token = Arc<Secret<String>>;
+
+/// One application's.
+#[derive(Default)]
+struct Slot {
+    kept: ArcSwapOption<Kept>,
+    /// Whether a sign-in is under way.
+    is_busy: AtomicBool,
+    /// Told when it is over.
+    over: Notify,
+    /// When a token was given up last, in microseconds since 1970.
+    given_up: AtomicI64,
+}
+
+/// How the last sign-in went.
+struct Kept {
+    outcome: Result<Token, Fault>,
+    /// Until when it stands.
+    until: Timestamp,
+    /// Until when a token may be used all the same, if no other is to be had.
+    ends: Timestamp,
+}
+
+/// A sign-in under way. However it ends, be it dropped, something is kept of it.
+struct Renewal {
+    slot: Arc<Slot>,
+    clock: Arc<dyn Clock>,
+    is_kept: bool,
+}
+
+/// What a call was signed in with.
+pub(crate) struct SignedIn {
+    slot: Arc<Slot>,
+    token: Token,
+}
+
+/// Whether the target's credential has to be signed in first. Fails for settings of Azure that
+/// cannot be honoured.
+pub(crate) fn is_needed(target: &Target) -> Result<bool, Fault> {
+    Ok(app(target)?.is_some())
+}
+
+/// Signs the target's credential in where that is necessary.
+pub(crate) async fn sign_in(
+    parts: &Parts,
+    organisation: OrganisationId,
+    target: &mut Target,
+) -> Result<Option<SignedIn>, Fault> {
+    let Some(app) = app(target)? else { return Ok(None) };
+    let signed_in = parts.sign_ins.token(parts, organisation, &app, target.timeout).await?;
+    let token = Secret::clone(&signed_in.token);
+    target.credential = Arc::new(target.credential.signed_in(token));
+    Ok(Some(signed_in))
+}
+
+fn app(target: &Target) -> Result<Option<EntraApp<'_>>, Fault> {
+    if !target.provider.signs_in_to_azure() {
+        return Ok(None);
+    }
+    match target.credential.settings.azure_sign_in() {
+        Ok(AzureSignIn::Entra(app)) => Ok(Some(app)),
+        Ok(AzureSignIn::Key | AzureSignIn::Token) => Ok(None),
+        Err(wrong) => Err(entra::refused(format!("the Azure setting {wrong}"))),
+    }
+}
+
+impl SignedIn {
+    /// The provider does not take the token: the next call has another got, unless one was given up
+    /// for that a moment ago.
+    pub(crate) fn is_refused(&self, now: Timestamp) {
+        let kept = self.slot.kept.load_full();
+        let token = kept.as_ref().and_then(|kept| kept.outcome.as_ref().ok());
+        if !token.is_some_and(|token| Arc::ptr_eq(token, &self.token)) {
+            return;
+        }
+        let (last, now) = (self.slot.given_up.load(Relaxed), now.micros());
+        let is_due = now.saturating_sub(last) >= GIVEN_UP_ONCE_IN;
+        if is_due && self.slot.given_up.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
+            self.slot.kept.compare_and_swap(&kept, None);
+        }
+    }
+}
+
+impl SignIns {
+    /// A token, waited for within this time.
+    async fn token(
+        &self,
+        parts: &Parts,
+        organisation: OrganisationId,
+        app: &EntraApp<'_>,
+        within: Duration,
+    ) -> Result<SignedIn, Fault> {
+        let now = parts.clock.now();
+        let slot = self.slot((organisation, digest(app)), now).ok_or_else(crowded)?;
+        let token = match slot.standing(now) {
+            Some(outcome) => outcome?,
+            None => self.renewed(parts, &slot, app, within).await?,
+        };
+        Ok(SignedIn { slot, token })
+    }
+
+    async fn renewed(
+        &self,
+        parts: &Parts,
+        slot: &Arc<Slot>,
+        app: &EntraApp<'_>,
+        within: Duration,
+    ) -> Result<Token, Fault> {
+        // Before anybody is looked for who signs in: their end is not to be missed.
+        let mut over = pin!(slot.over.notified());
+        over.as_mut().enable();
+        let now = parts.clock.now();
+        let usable = slot.usable(now);
+        match (Renewal::begin(slot, &parts.clock), &usable) {
+            (Some(renewal), _) => {
+                // Whoever signed in before may have got one.
+                if let Some(outcome) = slot.standing(now) {
+                    renewal.leave();
+                    return outcome;
+                }
+                self.sweep(now);
+                let request = entra::request(&parts.settings.entra_authority, app);
+                let egress = parts.egress.clone();
+                tokio::spawn(async move {
+                    renewal.end(match request {
+                        Ok(request) => entra::obtain(&egress, request).await,
+                        Err(fault) => Err(fault),
+                    });
+                });
+            }
+            // Another renews it.
+            (None, Some(token)) => return Ok(Arc::clone(token)),
+            (None, None) => {}
+        }
+        let most = if usable.is_some() { RENEWED_WITHIN } else { WITHIN };
+        if timeout(most.min(within), over).await.is_ok()
+            && let Some(kept) = &*slot.kept.load()
+        {
+            return kept.outcome.clone();
+        }
+        usable.ok_or_else(entra::late)
+    }
+
+    /// None where each of the many that there may be is signing in just now.
+    fn slot(&self, key: Key, now: Timestamp) -> Option<Arc<Slot>> {
+        if let Some(slot) = self.0.load().get(&key) {
+            return Some(Arc::clone(slot));
+        }
+        let new = Arc::new(Slot::default());
+        self.0.rcu(|slots| {
+            if slots.contains_key(&key) {
+                return Arc::clone(slots);
+            }
+            let mut slots = Slots::clone(slots);
+            slots.retain(|_, slot| !slot.is_ended(now));
+            if has_room(&mut slots, key.0) {
+                slots.insert(key, Arc::clone(&new));
+            }
+            Arc::new(slots)
+        });
+        // Another may have been first.
+        self.0.load().get(&key).cloned()
+    }
+
+    /// Forgets what has ended: the tokens of applications that nobody calls any more.
+    fn sweep(&self, now: Timestamp) {
+        if self.0.load().values().any(|slot| slot.is_ended(now)) {
+            self.0.rcu(|slots| {
+                let mut slots = Slots::clone(slots);
+                slots.retain(|_, slot| !slot.is_ended(now));
+                slots
+            });
+        }
+    }
+}
+
+/// Makes room for one of this organisation, if need be: what ends first goes.
+fn has_room(slots: &mut Slots, organisation: OrganisationId) -> bool {
+    let is_own = |key: &Key| key.0 == organisation;
+    if slots.keys().filter(|key| is_own(key)).count() >= MOST_OF_ONE {
+        return forget_first(slots, is_own);
+    }
+    slots.len() < MOST || forget_first(slots, |_| true)
+}
+
+fn forget_first(slots: &mut Slots, may_go: impl Fn(&Key) -> bool) -> bool {
+    let idle = |(key, slot): &(&Key, &Arc<Slot>)| may_go(key) && !slot.is_busy.load(Relaxed);
+    let ends = |slot: &Slot| slot.kept.load().as_ref().map(|kept| kept.last());
+    let first = slots.iter().filter(idle).min_by_key(|(_, slot)| ends(slot));
+    let first = first.map(|(key, _)| *key);
+    first.is_some_and(|first| slots.remove(&first).is_some())
+}
+
+fn crowded() -> Fault {
+    let text = "too many applications sign in to Microsoft Entra at the same time";
+    Fault::upstream(FaultKind::UpstreamUnreachable, Retry::NextTarget, text)
+}
+
+impl Slot {
+    /// What was kept, while it stands.
+    fn standing(&self, now: Timestamp) -> Option<Result<Token, Fault>> {
+        let kept = self.kept.load();
+        kept.as_ref().filter(|kept| now < kept.until).map(|kept| kept.outcome.clone())
+    }
+
+    /// A token that was kept, while it may be used.
+    fn usable(&self, now: Timestamp) -> Option<Token> {
+        let kept = self.kept.load();
+        kept.as_ref().filter(|kept| now < kept.ends)?.outcome.as_ref().ok().cloned()
+    }
+
+    /// Whether what was kept is of no more use, and nothing else is on its way.
+    fn is_ended(&self, now: Timestamp) -> bool {
+        let is_over = self.kept.load().as_ref().is_some_and(|kept| kept.last() <= now);
+        is_over && !self.is_busy.load(Relaxed)
+    }
+}
+
+impl Kept {
+    /// When it is of no more use.
+    fn last(&self) -> Timestamp {
+        self.until.max(self.ends)
+    }
+}
+
+impl Renewal {
+    /// Unless another is under way.
+    fn begin(slot: &Arc<Slot>, clock: &Arc<dyn Clock>) -> Option<Self> {
+        slot.is_busy.compare_exchange(false, true, SeqCst, SeqCst).ok()?;
+        Some(Self { slot: Arc::clone(slot), clock: Arc::clone(clock), is_kept: false })
+    }
+
+    /// Ends one that turns out not to be needed.
+    fn leave(mut self) {
+        self.is_kept = true;
+    }
+
+    /// Keeps what it came to.
+    fn end(mut self, obtained: Result<(Secret<String>, u64), Fault>) {
+        self.keep(obtained);
+    }
+
+    fn keep(&mut self, obtained: Result<(Secret<String>, u64), Fault>) {
+        let now = self.clock.now();
+        let after = |millis: u64| now.plus_millis(millis.cast_signed());
+        let next = match obtained {
+            // Renewed well before its end.
+            Ok((token, seconds)) => {
+                let millis = seconds.min(MAX_LIFE) * 1000;
+                Kept {
+                    outcome: Ok(Arc::new(token)),
+                    until: after(millis / 3 * 2),
+                    ends: after(millis / 10 * 9),
+                }
+            }
+            Err(fault) if fault.kind == FaultKind::BadRequest => {
+                Kept { outcome: Err(fault), until: after(REFUSED_FOR), ends: now }
+            }
+            // Looked for only now: it may have been given up.
+            Err(fault) => match (self.slot.usable(now), &*self.slot.kept.load()) {
+                (Some(token), Some(kept)) => {
+                    let until = after(RENEW_AGAIN_AFTER).min(kept.ends);
+                    Kept { outcome: Ok(token), until, ends: kept.ends }
+                }
+                _ => Kept { outcome: Err(fault), until: after(FAILED_FOR), ends: now },
+            },
+        };
+        self.slot.kept.store(Some(Arc::new(next)));
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let text = "signing in to Microsoft Entra was broken off";
+            let fault = Fault::upstream(FaultKind::UpstreamBroken, Retry::NextTarget, text);
+            self.keep(Err(fault));
+        }
+        self.slot.is_busy.store(false, SeqCst);
+        self.slot.over.notify_waiters();
+    }
+}
+
+/// Tells applications apart, secrets included: who gives another secret has a sign-in of their own.
+fn digest(app: &EntraApp<'_>) -> [u8; 32] {
+    let mut hash = Context::new(&SHA256);
+    for part in [&*app.tenant, &*app.client_id, app.client_secret.danger_expose(), app.scope] {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(hash.finish().as_ref());
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_domain::Id;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    /// Organisations have 64 each.
+    fn key(n: usize) -> Key {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&n.to_be_bytes());
+        (Id::from_uuid(Uuid::from_u128((n / MOST_OF_ONE) as u128)), key)
+    }
+
+    fn keep(slot: &Slot, millis: i64) {
+        let token = Arc::new(Secret::new("t".to_owned()));
+        let (outcome, until) = (Ok(token), NOW.plus_millis(millis));
+        slot.kept.store(Some(Arc::new(Kept { outcome, until, ends: until })));
+    }
+
+    fn gone(sign_ins: &SignIns, of: usize) -> Vec<usize> {
+        let slots = sign_ins.0.load();
+        (0..of).filter(|n| !slots.contains_key(&key(*n))).collect()
+    }
+
+    #[test]
+    fn no_more_than_so_many_are_kept_and_those_that_end_first_go_first() {
+        let sign_ins = SignIns::default();
+        for n in 0..MOST {
+            keep(&sign_ins.slot(key(n), NOW).unwrap(), 10_000 - n as i64);
+        }
+        let later = NOW.plus_millis(5_000);
+        for n in MOST..MOST + 2 {
+            keep(&sign_ins.slot(key(n), later).unwrap(), 60_000);
+        }
+        assert_eq!(sign_ins.0.load().len(), MOST);
+        assert_eq!(gone(&sign_ins, MOST + 2), [MOST - 2, MOST - 1]);
+        // What has ended goes at once, but for one that signs in now.
+        let busy = sign_ins.slot(key(0), NOW).unwrap();
+        busy.is_busy.store(true, Relaxed);
+        sign_ins.slot(key(9_999), NOW.plus_millis(20_000)).unwrap();
+        let left = sign_ins.0.load();
+        assert_eq!(left.len(), 4);
+        assert!(left.contains_key(&key(0)) && left.contains_key(&key(MOST)));
+    }
+
+    #[test]
+    fn an_organisation_pushes_out_only_its_own() {
+        let sign_ins = SignIns::default();
+        for n in 0..2 * MOST_OF_ONE {
+            keep(&sign_ins.slot(key(n), NOW).unwrap(), 1_000 + n as i64);
+        }
+        let (organisation, _) = key(MOST_OF_ONE);
+        let more = |n: usize| (organisation, key(1_000 + n).1);
+        for n in 0..MOST_OF_ONE {
+            let slot = sign_ins.slot(more(n), NOW).unwrap();
+            keep(&slot, 9_000);
+            slot.is_busy.store(true, Relaxed);
+        }
+        let expected: Vec<usize> = (MOST_OF_ONE..2 * MOST_OF_ONE).collect();
+        assert_eq!(gone(&sign_ins, 2 * MOST_OF_ONE), expected);
+        // While all of them sign in, there is no room for another.
+        assert!(sign_ins.slot(more(MOST_OF_ONE), NOW).is_none());
+        assert!(sign_ins.slot(more(0), NOW).is_some() && sign_ins.slot(key(0), NOW).is_some());
+    }
+
+    #[test]
+    fn what_has_ended_is_forgotten() {
+        let sign_ins = SignIns::default();
+        for n in 0..3 {
+            keep(&sign_ins.slot(key(n), NOW).unwrap(), 1_000 * (1 + n as i64));
+        }
+        sign_ins.sweep(NOW.plus_millis(2_000));
+        assert_eq!(gone(&sign_ins, 3), [0, 1]);
+    }
+
+    #[test]
+    fn only_the_token_that_was_refused_is_given_up_and_not_all_the_time() {
+        let slot = Arc::new(Slot::default());
+        let signed_in = || {
+            let token = slot.usable(NOW).unwrap();
+            SignedIn { slot: Arc::clone(&slot), token }
+        };
+        let at = |seconds: i64| Timestamp::from_micros(GIVEN_UP_ONCE_IN + seconds * 1_000_000);
+        keep(&slot, 60_000);
+        let first = signed_in();
+        keep(&slot, 60_000);
+        first.is_refused(at(0));
+        assert!(slot.usable(NOW).is_some(), "it was renewed since");
+        signed_in().is_refused(at(0));
+        assert!(slot.usable(NOW).is_none());
+        keep(&slot, 60_000);
+        signed_in().is_refused(at(9));
+        assert!(slot.usable(NOW).is_some(), "one was given up nine seconds ago");
+        signed_in().is_refused(at(10));
+        assert!(slot.usable(NOW).is_none());
+    }
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            NOW
+        }
+    }
+
+    #[test]
+    fn a_sign_in_that_is_dropped_is_not_repeated_at_once() {
+        let clock: Arc<dyn Clock> = Arc::new(Still);
+        let slot = Arc::new(Slot::default());
+        let renewal = Renewal::begin(&slot, &clock).unwrap();
+        assert!(Renewal::begin(&slot, &clock).is_none());
+        drop(renewal);
+        assert!(slot.standing(NOW).unwrap().is_err());
+        let later = NOW.plus_millis(FAILED_FOR.cast_signed());
+        assert!(slot.standing(later).is_none());
+
+        // With a token, that is used on.
+        keep(&slot, 60_000);
+        drop(Renewal::begin(&slot, &clock).unwrap());
+        assert!(slot.standing(NOW.plus_millis(9_999)).unwrap().is_ok());
+        assert!(slot.standing(NOW.plus_millis(10_000)).is_none());
+        assert!(Renewal::begin(&slot, &clock).is_some());
+    }
+
+    #[test]
+    fn applications_are_told_apart_by_every_part() {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let (one, other) = (secret("s"), secret("ds"));
+        let app = |tenant, client_id, client_secret, scope| {
+            let (tenant, client_id) = (str::to_owned(tenant), str::to_owned(client_id));
+            digest(&EntraApp { tenant, client_id, client_secret, scope })
+        };
+        let first = app("t", "id", &one, "x");
+        assert_eq!(first, app("t", "id", &one, "x"));
+        for different in [
+            app("u", "id", &one, "x"),
+            app("ti", "d", &one, "x"),
+            app("t", "i", &other, "x"),
+            app("t", "id", &other, "x"),
+            app("t", "id", &one, "y"),
+        ] {
+            assert_ne!(first, different);
+        }
+    }
+}
