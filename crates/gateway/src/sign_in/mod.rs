@@ -140,20 +140,21 @@ impl SignIns {
         if let Some(slot) = self.0.load().get(&key) {
             return Some(Arc::clone(slot));
         }
-        let new = Arc::new(Slot::default());
+        let (new, mut fits) = (Arc::new(Slot::default()), true);
         self.0.rcu(|slots| {
             if slots.contains_key(&key) {
                 return Arc::clone(slots);
             }
             let mut slots = Slots::clone(slots);
             slots.retain(|_, slot| !slot.is_ended(now));
-            if has_room(&mut slots, key.0) {
+            fits = has_room(&mut slots, key.0);
+            if fits {
                 slots.insert(key, Arc::clone(&new));
             }
             Arc::new(slots)
         });
-        // Another may have been first.
-        self.0.load().get(&key).cloned()
+        // Another may have been first, or has made room already.
+        self.0.load().get(&key).cloned().or(fits.then_some(new))
     }
 
     /// Forgets what has ended: the tokens of applications that nobody calls any more.
