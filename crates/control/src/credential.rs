@@ -79,19 +79,24 @@ fn check_azure(provider: &Provider, settings: &Settings) -> Result<bool> {
     }
     match settings.azure_sign_in() {
         Ok(AzureSignIn::Key) => Ok(false),
-        Ok(AzureSignIn::Token(_) | AzureSignIn::Entra(_)) => Ok(true),
+        Ok(AzureSignIn::Token | AzureSignIn::Entra(_)) => Ok(true),
         Err(wrong) => Err(ControlError::invalid(wrong.setting, wrong.reason)),
     }
 }
 
 /// Settings that do not decide where a credential is sent.
-const HARMLESS: [&str; 7] = [
+const HARMLESS: [&str; 12] = [
     "openai_organization",
     "openai_project",
     "azure_deployment_config",
     "azure_deployment_id",
     "azure_api_version",
     "azure_ad_token",
+    "azure_auth_mode",
+    "azure_entra_tenant_id",
+    "azure_entra_client_id",
+    "azure_entra_client_secret",
+    "azure_entra_scope",
     "custom_headers",
 ];
 

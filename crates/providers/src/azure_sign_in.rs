@@ -18,7 +18,7 @@ pub enum AzureSignIn<'a> {
     /// By the resource's key.
     Key,
     /// By an access token that was given.
-    Token(&'a Secret<String>),
+    Token,
     /// By an access token that has yet to be got, as an application of Entra.
     Entra(EntraApp<'a>),
 }
@@ -26,10 +26,10 @@ pub enum AzureSignIn<'a> {
 /// An application that signs in by itself (OAuth 2.0 client credentials, RFC 6749 §4.4). Each part
 /// has been checked.
 pub struct EntraApp<'a> {
-    /// The directory: an id or a domain name, fit to be a segment of a path.
-    pub tenant: &'a str,
-    /// The application's id.
-    pub client_id: &'a str,
+    /// The directory: an id or a domain name, in lower case, fit to be a segment of a path.
+    pub tenant: String,
+    /// The application's id, in lower case.
+    pub client_id: String,
     /// The application's secret.
     pub client_secret: &'a Secret<String>,
     /// What the token is for.
@@ -72,15 +72,15 @@ impl Settings {
             return wrong("azure_workload_client_id", MANAGED);
         }
         match self.azure_auth_mode.as_deref() {
-            None | Some("" | "default") => match (self.entra_setting(), &self.azure_ad_token) {
+            None | Some("" | "default") => match (self.entra_setting(), self.ad_token()) {
                 (Some(setting), _) => {
                     wrong(setting, "is used with the 'azure_auth_mode' 'entra' only: name that")
                 }
-                (None, Some(token)) => Ok(AzureSignIn::Token(token)),
+                (None, Some(_)) => Ok(AzureSignIn::Token),
                 (None, None) => Ok(AzureSignIn::Key),
             },
-            Some("entra") => match (&self.azure_ad_token, self.entra_setting()) {
-                (Some(token), None) => Ok(AzureSignIn::Token(token)),
+            Some("entra") => match (self.ad_token(), self.entra_setting()) {
+                (Some(_), None) => Ok(AzureSignIn::Token),
                 (Some(_), Some(_)) => wrong(
                     "azure_ad_token",
                     "cannot be combined with the settings of an Entra application: the token says \
@@ -91,6 +91,12 @@ impl Settings {
             Some("managed" | "workload") => wrong("azure_auth_mode", MANAGED),
             Some(_) => wrong("azure_auth_mode", "must be 'default' or 'entra'"),
         }
+    }
+
+    /// The access token that was given. A blank one is none.
+    pub(crate) fn ad_token(&self) -> Option<&Secret<String>> {
+        let token = self.azure_ad_token.as_ref();
+        token.filter(|token| !token.danger_expose().trim().is_empty())
     }
 
     /// The first setting of an Entra application that is there.
@@ -109,7 +115,7 @@ impl Settings {
              secret, or an access token in 'azure_ad_token'";
         let tenant = match given(&self.azure_entra_tenant_id) {
             None => return wrong("azure_entra_tenant_id", MISSING),
-            Some(tenant) if is_tenant(tenant) => tenant,
+            Some(tenant) if is_tenant(tenant) => tenant.to_ascii_lowercase(),
             Some(_) => {
                 let reason = "must be the directory's id or one of its domain names";
                 return wrong("azure_entra_tenant_id", reason);
@@ -120,7 +126,7 @@ impl Settings {
             Some(id)
                 if id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
             {
-                id
+                id.to_ascii_lowercase()
             }
             Some(_) => return wrong("azure_entra_client_id", "must be the application's id"),
         };
@@ -188,7 +194,7 @@ mod tests {
         let settings: Settings = serde_json::from_value(settings).unwrap();
         match settings.azure_sign_in() {
             Ok(AzureSignIn::Key) => Ok("key".to_owned()),
-            Ok(AzureSignIn::Token(token)) => Ok(format!("token {}", token.danger_expose())),
+            Ok(AzureSignIn::Token) => Ok("token".to_owned()),
             Ok(AzureSignIn::Entra(app)) => {
                 Ok(format!("{} {} {}", app.tenant, app.client_id, app.scope))
             }
@@ -212,11 +218,19 @@ mod tests {
     fn each_mode_says_how_to_sign_in() {
         assert_eq!(told(json!({})), Ok("key".to_owned()));
         assert_eq!(told(json!({"azure_auth_mode": "default"})), Ok("key".to_owned()));
-        assert_eq!(told(json!({"azure_ad_token": "t"})), Ok("token t".to_owned()));
+        assert_eq!(told(json!({"azure_ad_token": "t"})), Ok("token".to_owned()));
         let given = json!({"azure_auth_mode": "entra", "azure_ad_token": "t"});
-        assert_eq!(told(given), Ok("token t".to_owned()));
+        assert_eq!(told(given), Ok("token".to_owned()));
         assert_eq!(told(app(json!({}))), Ok(format!("{GUID} c-1 {SCOPE}")));
-        let own = app(json!({"azure_entra_tenant_id": "contoso.onmicrosoft.com",
+        // A blank token is none.
+        for blank in ["", " "] {
+            assert_eq!(told(json!({"azure_ad_token": blank})), Ok("key".to_owned()));
+            let given = app(json!({"azure_ad_token": blank}));
+            assert_eq!(told(given), Ok(format!("{GUID} c-1 {SCOPE}")));
+        }
+        // However they are spelt, it is one application.
+        let own = app(json!({"azure_entra_client_id": "C-1",
+            "azure_entra_tenant_id": "Contoso.OnMicrosoft.com",
             "azure_entra_scope": "api://x/.default"}));
         assert_eq!(told(own), Ok("contoso.onmicrosoft.com c-1 api://x/.default".to_owned()));
     }

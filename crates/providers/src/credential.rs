@@ -159,7 +159,7 @@ impl Credential {
 
     /// The access token to send in place of a key: one that was signed in for, or was given.
     pub(crate) fn access_token(&self) -> Option<&str> {
-        let token = self.access_token.as_ref().or(self.settings.azure_ad_token.as_ref())?;
+        let token = self.access_token.as_ref().or_else(|| self.settings.ad_token())?;
         let token = token.danger_expose();
         Some(token.strip_prefix("Bearer ").unwrap_or(token))
     }

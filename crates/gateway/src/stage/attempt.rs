@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use portcullis_domain::{Fault, FaultKind, Retry};
 use portcullis_providers::{
@@ -55,18 +55,32 @@ where
 {
     let Planned { received: Received { identified, body }, mut target } = planned;
     let accepted = &identified.accepted;
-    if sign_in::is_needed(&target)? {
+    let signed_in = match sign_in::is_needed(&target)? {
         // Boxed, that other calls need not make room for it.
-        target.credential = Box::pin(sign_in::signed_in(parts, &target)).await?;
+        true => {
+            let organisation = identified.organisation.id;
+            Box::pin(sign_in::sign_in(parts, organisation, &mut target)).await?
+        }
+        false => None,
+    };
+    let answered = match accepted.endpoint {
+        Endpoint::BatchOutput if batch_output::takes_two_steps(&target) => {
+            Box::pin(batch_output::attempt(parts, accepted, &target, closing)).await?
+        }
+        Endpoint::Realtime => {
+            Box::pin(realtime::attempt(parts, &identified, &target, closing)).await?
+        }
+        endpoint => {
+            let step = Step { endpoint, path: accepted.path() };
+            send(parts, accepted, &target, step, body, closing).await?
+        }
+    };
+    if let Some(signed_in) = signed_in
+        && answered.response.status() == StatusCode::UNAUTHORIZED
+    {
+        signed_in.is_refused(parts.clock.now());
     }
-    if accepted.endpoint == Endpoint::BatchOutput && batch_output::takes_two_steps(&target) {
-        return Box::pin(batch_output::attempt(parts, accepted, &target, closing)).await;
-    }
-    if accepted.endpoint == Endpoint::Realtime {
-        return Box::pin(realtime::attempt(parts, &identified, &target, closing)).await;
-    }
-    let step = Step { endpoint: accepted.endpoint, path: accepted.path() };
-    send(parts, accepted, &target, step, body, closing).await
+    Ok(answered)
 }
 
 /// One request of a call: most calls are one.

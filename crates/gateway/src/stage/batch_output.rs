@@ -6,6 +6,7 @@ use http_body_util::Empty;
 use portcullis_domain::{Fault, FaultKind, Retry};
 use portcullis_providers::{
     Endpoint,
+    adapter::AskBody,
     catalog::{AdapterKind, Provider},
 };
 use serde_json::Value;
@@ -16,7 +17,7 @@ use crate::{
     header,
     stage::{
         accept::Accepted,
-        attempt::{Answered, Step, send},
+        attempt::{Answered, Step, prepare, send},
         batch_account::{Account, Counted},
         plan::{Target, shown},
         receive::ReceivedBody,
@@ -46,6 +47,7 @@ pub(crate) async fn attempt(
     let path = accepted.path().trim_end_matches('/');
     let path = path.strip_suffix("/output").unwrap_or(path);
     let step = Step { endpoint: Endpoint::RetrieveBatch, path };
+    let url = prepare(parts, accepted, target, step, AskBody::None)?.url;
     let mut answered = send(parts, accepted, target, step, NO_BODY, closing).await?;
     if !answered.response.status().is_success() {
         return Ok(answered);
@@ -61,7 +63,8 @@ pub(crate) async fn attempt(
     let path = format!("/files/{}/content", output_file(&batch, provider)?);
     let step = Step { endpoint: Endpoint::RetrieveFileContent, path: &path };
     let mut answered = send(parts, accepted, target, step, NO_BODY, closing).await?;
-    if let Some(account) = Account::of(&batch, provider, closing) {
+    let cuts_show = !answered.response.body().ends_by_close();
+    if let Some(account) = Account::of(&batch, &url, cuts_show, provider, closing) {
         answered.reply = Box::new(Counted::new(answered.reply, account));
     }
     Ok(answered)

@@ -5,7 +5,7 @@ use portcullis_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, World};
+use crate::support::{Answer, Ask, START, World};
 
 /// When the upstream says that its batches were made.
 const MADE: i64 = 1_750_000_000_000_000;
@@ -117,9 +117,12 @@ async fn a_batch_is_the_same_through_another_node_and_key_and_no_other_batch() {
     assert_eq!(one(&world, "twin", &id).await, ours);
     // Another node: of what identifies the batch, nothing is this process's own.
     let node = World::new().await;
-    let twin = batch(&node, "open", &lines).await;
-    assert_eq!(twin, id, "the upstream counts its batches");
-    assert_eq!(one(&node, "open", &twin).await, ours);
+    node.virtual_key("ours", "openai", "sk-c", &host, IntegrationModels::default()).await;
+    assert_eq!(one(&node, "ours", &id).await, ours);
+    // Elsewhere, the same id is another's.
+    let theirs = batch(&node, "open", &lines).await;
+    assert_eq!(theirs, id, "the upstream counts its batches");
+    assert_ne!(one(&node, "open", &theirs).await, ours);
     // What differs is another one.
     let other = batch(&world, "open", &lines).await;
     let other_provider = batch(&world, "azure", &lines).await;
@@ -189,66 +192,163 @@ async fn without_content_a_batch_is_counted_all_the_same() {
     assert_eq!(batches[0].cost, Some(NanoDollars(75_000)));
 }
 
-/// A provider that gives the description of a batch, and then this answer for its output; where it
-/// is.
-fn provider_of(batch: &Value, output: String) -> String {
+/// A provider that gives, time and again, the description of a batch and then an answer for its
+/// output; where it is.
+fn provider_of(batches: Vec<(Value, String)>) -> String {
     use std::io::{Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = format!("http://{}/v1", listener.local_addr().unwrap());
-    let batch = batch.to_string();
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json";
-    let batch = format!("{head}\r\ncontent-length: {}\r\n\r\n{batch}", batch.len());
     std::thread::spawn(move || {
-        for answer in [batch, output] {
-            let mut stream = listener.accept().unwrap().0;
-            assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
-            stream.write_all(answer.as_bytes()).unwrap();
-            stream.shutdown(std::net::Shutdown::Write).unwrap();
-            // Until the other side has seen it.
-            let _ = stream.read_to_end(&mut Vec::new());
+        for (batch, output) in batches {
+            let batch = batch.to_string();
+            let batch = format!("{head}\r\ncontent-length: {}\r\n\r\n{batch}", batch.len());
+            for answer in [batch, output] {
+                let mut stream = listener.accept().unwrap().0;
+                assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
+                stream.write_all(answer.as_bytes()).unwrap();
+                stream.shutdown(std::net::Shutdown::Write).unwrap();
+                // Until the other side has seen it.
+                let _ = stream.read_to_end(&mut Vec::new());
+            }
         }
     });
     host
 }
 
+/// What the provider tells of a batch that has ended, changed so.
+fn described(change: Value) -> Value {
+    let mut batch = json!({"id": "batch_1", "output_file_id": "file-1", "status": "completed",
+        "created_at": 1_750_000_000});
+    for (name, value) in change.as_object().unwrap() {
+        batch[name] = value.clone();
+    }
+    batch
+}
+
+/// An answer that states its length.
+fn answer(status: &str, length: usize, more: &str, body: &str) -> String {
+    let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n");
+    format!("{head}{more}\r\n{body}")
+}
+
+/// How many logs of batches come of one such output.
+async fn counted(world: &World, batch: Value, answer: String) -> usize {
+    let host = provider_of(vec![(batch, answer)]);
+    world.virtual_key("own", "openai", "sk-a", &host, IntegrationModels::default()).await;
+    output(world, "own", "batch_1").await;
+    logs(world).0.len()
+}
+
 #[tokio::test]
-async fn what_is_not_the_whole_output_of_a_dated_batch_does_not_count() {
+async fn what_is_not_the_whole_output_of_a_batch_does_not_count() {
     let world = World::new().await;
     let lines = chat("gpt-4o-mini", 1000, 100).repeat(3);
-    let head = |status: &str, length: usize, more: &str| {
-        format!(
-            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{more}\r\n{lines}"
-        )
+    let cut = &lines[..lines.len() / 3 * 2];
+    let until_close = |body: &str| format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}");
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n\
+         {:x}\r\n{lines}\r\n0\r\n\r\n",
+        lines.len()
+    );
+    let whole = || answer("200 OK", lines.len(), "", &lines);
+    let silent = || described(json!({}));
+    let stated = |completed: u64, failed: u64, error_file: Value| {
+        let counts = json!({"total": 9, "completed": completed, "failed": failed});
+        described(json!({"request_counts": counts, "error_file_id": error_file}))
     };
-    let until_close =
-        format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", &lines[..lines.len() - 9]);
-    let whole = || head("200 OK", lines.len(), "");
-    let dated = |at: Value| json!({"id": "batch_1", "output_file_id": "file-1", "created_at": at});
-    let good = dated(json!(1_750_000_000));
-    let nameless = json!({"output_file_id": "file-1", "created_at": 1_750_000_000});
+    let (none, errors) = (|| Value::Null, || json!("file-e"));
+    let part = "content-range: bytes 0-9/99\r\n";
     for (n, (batch, answer, counts)) in [
-        (&good, whole(), 1),
-        (&dated(json!(1_750_000_000.5)), whole(), 1),
+        (silent(), whole(), 1),
+        (silent(), chunked, 1),
         // Cut off, by its length or by its last line.
-        (&good, head("200 OK", lines.len() + 1, ""), 0),
-        (&good, until_close, 0),
-        (&good, head("206 Partial Content", lines.len(), "content-range: bytes 0-9/99\r\n"), 0),
-        (&good, head("200 OK", lines.len(), "content-encoding: gzip\r\n"), 0),
-        (&good, head("404 Not Found", lines.len(), ""), 0),
-        (&nameless, whole(), 0),
-        (&dated(json!(null)), whole(), 0),
-        (&dated(json!(-1)), whole(), 0),
-        // Years ahead of the clock: no month is made for it.
-        (&dated(json!(4_000_000_000_i64)), whole(), 0),
+        (silent(), answer("200 OK", lines.len() + 1, "", &lines), 0),
+        (silent(), until_close(&lines[..lines.len() - 9]), 0),
+        (silent(), answer("206 Partial Content", lines.len(), part, &lines), 0),
+        (silent(), answer("200 OK", lines.len(), "content-encoding: gzip\r\n", &lines), 0),
+        (silent(), answer("404 Not Found", lines.len(), "", &lines), 0),
+        // Between two lines, nothing shows it but the batch's own count.
+        (silent(), until_close(cut), 0),
+        (silent(), until_close(&lines), 0),
+        (stated(0, 0, none()), until_close(&lines), 0),
+        (stated(3, 0, none()), until_close(cut), 0),
+        (stated(3, 0, none()), until_close(&lines), 1),
+        (stated(3, 0, none()), answer("200 OK", cut.len(), "", cut), 0),
+        (stated(2, 0, none()), answer("200 OK", cut.len(), "", cut), 1),
+        // What failed is in the output, or in a file of its own.
+        (stated(2, 1, none()), answer("200 OK", cut.len(), "", cut), 0),
+        (stated(2, 1, none()), whole(), 1),
+        (stated(2, 1, errors()), answer("200 OK", cut.len(), "", cut), 1),
     ]
     .into_iter()
     .enumerate()
     {
-        let (host, slug) = (provider_of(batch, answer), format!("own-{n}"));
-        world.virtual_key(&slug, "openai", "sk-a", &host, IntegrationModels::default()).await;
-        output(&world, &slug, "batch_1").await;
-        assert_eq!(logs(&world).0.len(), counts, "{n}");
+        assert_eq!(counted(&world, batch, answer).await, counts, "{n}");
     }
+}
+
+#[tokio::test]
+async fn only_a_batch_that_has_ended_and_says_when_it_was_made_counts() {
+    const DAY: i64 = 24 * 3600;
+    let world = World::new().await;
+    let lines = chat("gpt-4o-mini", 1000, 100);
+    let now = START / 1_000_000;
+    let status = |status: Value| json!({"status": status});
+    let made = |at: Value| json!({"created_at": at});
+    for (change, counts) in [
+        (status(json!("expired")), 1),
+        (status(json!("cancelled")), 1),
+        (status(json!("failed")), 1),
+        (status(json!("COMPLETED")), 1),
+        (status(json!("in_progress")), 0),
+        (status(json!("finalizing")), 0),
+        (status(json!("cancelling")), 0),
+        (status(Value::Null), 0),
+        (json!({"id": null}), 0),
+        (made(json!(1_750_000_000.5)), 1),
+        (made(Value::Null), 0),
+        (made(json!(-1)), 0),
+        // 13 months, and a clock that is a little ahead.
+        (made(json!(now - 396 * DAY)), 1),
+        (made(json!(now - 397 * DAY)), 0),
+        (made(json!(now + 240)), 1),
+        (made(json!(now + 360)), 0),
+    ] {
+        let whole = answer("200 OK", lines.len(), "", &lines);
+        let found = counted(&world, described(change.clone()), whole).await;
+        assert_eq!(found, counts, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_told_apart_by_its_place_and_time() {
+    let world = World::new().await;
+    let lines = chat("gpt-4o-mini", 1000, 100);
+    let whole = || answer("200 OK", lines.len(), "", &lines);
+    let other = described(json!({"created_at": 1_750_000_001}));
+    let batches = [described(json!({})), described(json!({})), other, described(json!({}))];
+    let host = provider_of(batches.into_iter().map(|batch| (batch, whole())).collect());
+    let elsewhere = provider_of(vec![(described(json!({})), whole())]);
+    let mut ids = Vec::new();
+    for (n, host) in
+        [&host, &host, &host, &format!("{host}/other"), &elsewhere].into_iter().enumerate()
+    {
+        let slug = format!("own-{n}");
+        world.virtual_key(&slug, "openai", "sk-a", host, IntegrationModels::default()).await;
+        output(&world, &slug, "batch_1").await;
+        let (batches, call) = logs(&world);
+        let [log] = &batches[..] else { panic!("{batches:?}") };
+        // A span of its own, below the call's.
+        assert_eq!(log.parent_span_id.as_deref(), Some(&*call.span_id));
+        assert!(log.span_id.len() == 16 && log.span_id != call.span_id, "{}", log.span_id);
+        assert_eq!(log.trace_id, call.trace_id);
+        ids.push(log.id);
+    }
+    assert_eq!(ids[0], ids[1]);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ struct Entra {
     /// Status and body.
     answer: Arc<Mutex<(u16, String)>>,
     /// How long it thinks.
-    thinks: Duration,
+    thinks: Arc<Mutex<Duration>>,
 }
 
 impl Entra {
@@ -34,7 +34,7 @@ impl Entra {
     fn start(thinks: Duration) -> (Self, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let authority = format!("http://{}", listener.local_addr().unwrap());
-        let entra = Self { thinks, ..Self::default() };
+        let entra = Self { thinks: Arc::new(Mutex::new(thinks)), ..Self::default() };
         entra
             .answers(200, json!({"token_type": "Bearer", "expires_in": 3600, "access_token": "*"}));
         let played = entra.clone();
@@ -64,7 +64,8 @@ impl Entra {
                 asked.push(std::mem::take(&mut seen));
                 asked.len()
             };
-            std::thread::sleep(self.thinks);
+            let thinks = *self.thinks.lock().unwrap_or_else(PoisonError::into_inner);
+            std::thread::sleep(thinks);
             let (status, body) = self.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let body = body.replace('*', &format!("sk-eyJ.canary-token-{n}"));
             let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -74,6 +75,10 @@ impl Entra {
 
     fn answers(&self, status: u16, body: impl ToString) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = (status, body.to_string());
+    }
+
+    fn thinks(&self, time: Duration) {
+        *self.thinks.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
     fn asked(&self) -> Vec<String> {
@@ -197,7 +202,7 @@ async fn calls_at_the_same_time_wait_for_one_sign_in() {
     let (world, entra) = world(Duration::from_millis(100)).await;
     let calls = (0..10).map(|_| world.send(Ask::chat("@entra/gpt-4o")));
     let mut answers = Box::pin(futures_util::future::join_all(calls));
-    // Who leaves while it is under way leaves it to another.
+    // Who leaves while it is under way leaves it to the others.
     let first = world.begin(Ask::chat("@entra/gpt-4o"));
     tokio::select! {
         biased;
@@ -205,7 +210,7 @@ async fn calls_at_the_same_time_wait_for_one_sign_in() {
         () = tokio::time::sleep(Duration::from_millis(20)) => {}
     }
     assert!(answers.as_mut().await.iter().all(|answer| answer.status == 200));
-    assert!(entra.asked().len() <= 2, "{:?}", entra.asked());
+    assert_eq!(entra.asked().len(), 1);
     let left = world.recorder.closed().into_iter().find(|log| log.state == LogState::HungUp);
     let left = left.unwrap();
     assert_eq!((left.attempts, left.cost), (0, Some(NanoDollars(0))));
@@ -254,6 +259,8 @@ async fn an_entra_that_fails_is_an_outage_of_the_provider() {
     for (status, body, expected) in [
         (503, "busy".to_owned(), 503),
         (429, "{}".to_owned(), 503),
+        (408, "{}".to_owned(), 503),
+        (400, json!({"error": "temporarily_unavailable"}).to_string(), 503),
         (200, "<html>".to_owned(), 502),
         (200, json!({"access_token": "a b", "expires_in": 1}).to_string(), 502),
         (200, json!({"access_token": "ab"}).to_string(), 502),
@@ -286,6 +293,74 @@ async fn a_slow_entra_takes_no_longer_than_the_call_may() {
     let ask = Ask::chat("@entra/gpt-4o").header("x-portkey-request-timeout", "50");
     let message = world.send(ask).await.refused(408, None);
     assert!(message.contains("Microsoft Entra"), "{message}");
+}
+
+#[tokio::test]
+async fn a_token_is_used_on_while_entra_is_silent() {
+    let (world, entra) = world(Duration::ZERO).await;
+    assert_eq!(world.send(Ask::chat("@entra/gpt-4o")).await.status, 200);
+    world.clock.advance_millis(2_401_000);
+    entra.thinks(Duration::from_secs(3600));
+    for _ in 0..3 {
+        world.recorder.forget();
+        let answer = world.send(Ask::chat("@entra/gpt-4o")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(world.only_request().header("authorization"), Some(&*format!("Bearer {TOKEN}")));
+        // Nobody asks beside the one that is under way.
+        assert_eq!(entra.asked().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn calls_too_short_for_a_sign_in_get_a_token_in_the_end() {
+    let (world, entra) = world(Duration::from_millis(400)).await;
+    let mut refused = 0;
+    loop {
+        let ask = Ask::chat("@entra/gpt-4o").header("x-portkey-request-timeout", "100");
+        let answer = world.send(ask).await;
+        if answer.status == 200 {
+            break;
+        }
+        assert!(answer.refused(408, None).contains("Microsoft Entra"));
+        refused += 1;
+        assert!(refused < 100, "{:?}", entra.asked());
+    }
+    assert!(refused > 0);
+    assert_eq!(entra.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_the_provider_refuses_is_got_anew_but_not_all_the_time() {
+    let (world, entra) = world(Duration::ZERO).await;
+    let refused = json!({"model": "@entra/gpt-4o",
+        "messages": [{"role": "user", "content": "[script status-401]"}]});
+    let refused = || Ask::post("/v1/chat/completions", &refused);
+    for (advance, sign_ins) in [(0, 2), (9_000, 2), (2_000, 3)] {
+        world.clock.advance_millis(advance);
+        assert_eq!(world.send(refused()).await.status, 401);
+        assert_eq!(world.send(Ask::chat("@entra/gpt-4o")).await.status, 200);
+        assert_eq!(entra.asked().len(), sign_ins, "{advance}");
+    }
+}
+
+#[tokio::test]
+async fn an_application_is_one_however_it_is_spelt_and_of_each_organisation_another() {
+    let (world, entra) = world(Duration::ZERO).await;
+    let mut spelt = app();
+    spelt["azure_entra_tenant_id"] = TENANT.to_uppercase().into();
+    spelt["azure_entra_client_id"] = "App-1".into();
+    let host = format!("http://{}/openai", world.upstream.address());
+    save(&world, "spelt", "azure-openai", &host, spelt).await;
+    for key in ["spelt", "entra"] {
+        assert_eq!(world.send(Ask::chat(&format!("@{key}/gpt-4o"))).await.status, 200);
+    }
+    assert_eq!(entra.asked().len(), 1);
+    assert!(entra.asked()[0].contains(&format!("POST /{TENANT}/")), "{:?}", entra.asked());
+    assert!(entra.asked()[0].contains("client_id=app-1&"), "{:?}", entra.asked());
+    let other = world.another_organisation().await;
+    save(&other, "theirs", "azure-openai", &host, app()).await;
+    assert_eq!(other.send(Ask::chat("@theirs/gpt-4o")).await.status, 200);
+    assert_eq!(entra.asked().len(), 2);
 }
 
 #[tokio::test]

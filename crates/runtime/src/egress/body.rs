@@ -59,6 +59,12 @@ impl InboundBody {
         Self(Source::Ended)
     }
 
+    /// Whether nothing but the connection's close ends it, so that one which was cut off looks whole
+    /// (RFC 9112 §6.3). Asked before it is read.
+    pub fn ends_by_close(&self) -> bool {
+        matches!(&self.0, Source::H1(incoming) if incoming.ends_by_close())
+    }
+
     /// Whoever reads a body of known length may never ask for the end.
     fn release_if_ended(&mut self) {
         if self.is_end_stream()

@@ -43,7 +43,8 @@ impl Failed {
 
 impl Connection {
     /// Makes one call, taking the request's body; the answer must begin before `until`. Sets `sent`
-    /// as soon as the provider may see the request. Dropping the future closes the connection or resets the stream.
+    /// as soon as the provider may see the request. Dropping the future closes the connection or
+    /// resets the stream.
     pub(super) async fn call(
         self,
         request: &mut Request<OutboundBody>,

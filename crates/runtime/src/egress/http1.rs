@@ -238,6 +238,11 @@ impl Incoming {
         }
     }
 
+    /// Whether neither a length nor chunks tell the end.
+    pub(super) fn ends_by_close(&self) -> bool {
+        matches!(self.framing, Framing::UntilClose)
+    }
+
     /// Bytes still to come, where that is known.
     pub(super) fn left(&self) -> Option<u64> {
         match self.framing {

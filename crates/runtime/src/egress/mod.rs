@@ -133,7 +133,9 @@ impl Egress {
     }
 
     /// The same, and sets `sent` as soon as the provider may see a byte of the request. Whoever
-    /// drops the future finds there whether anything was asked of the provider.
+    /// drops the future finds there whether anything was asked of the provider. Over HTTP/2, where
+    /// the connection writes by itself, that is from when it is handed the request: `sent` may then
+    /// be set although nothing was written yet, and is never unset although something was.
     pub async fn send_marking(
         &self,
         mut request: Request<OutboundBody>,

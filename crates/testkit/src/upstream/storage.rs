@@ -79,8 +79,9 @@ impl Storage {
             return Answer::error(400, "invalid_request_error", None, "No such input file.");
         }
         let id = format!("batch_{:08}", call.serial);
-        // Here the caller's metadata decide how far the batch has come.
+        // Here the caller's metadata decide when the batch was made, and how far it has come.
         let wanted = |name: &str| call.json["metadata"][name].as_str();
+        let made = wanted("created_at").and_then(|text| text.parse().ok());
         let status = wanted("status").unwrap_or("validating");
         let output = (status == "completed").then(|| format!("file-out-{:08}", call.serial));
         if let Some(output) = &output {
@@ -100,7 +101,7 @@ impl Storage {
             "status": status,
             "output_file_id": wanted("output_file_id").or(output.as_deref()),
             "error_file_id": wanted("error_file_id"),
-            "created_at": 1_750_000_000,
+            "created_at": made.unwrap_or(1_750_000_000_i64),
             "request_counts": { "total": 0, "completed": 0, "failed": 0 },
             "metadata": call.json["metadata"],
         });

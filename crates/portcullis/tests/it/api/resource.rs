@@ -193,6 +193,22 @@ async fn a_stored_key_is_not_pointed_elsewhere_without_being_given_again() {
 
     let same_place = json!({"resourceName": "ours", "deploymentName": "other"});
     admin.ok("PUT /v1/virtual-keys/az", same_place).await;
+    // How it signs in, and with which secret, does not decide where the key goes.
+    let shown = admin.ok("GET /v1/integrations/az", Value::Null).await;
+    for secret in ["one", "another"] {
+        let mut configurations = shown["configurations"].clone();
+        for (name, value) in [
+            ("azure_auth_mode", "entra"),
+            ("azure_entra_tenant_id", "contoso.onmicrosoft.com"),
+            ("azure_entra_client_id", "app-1"),
+            ("azure_entra_client_secret", secret),
+            ("azure_entra_scope", "api://own/.default"),
+        ] {
+            configurations[name] = value.into();
+        }
+        let change = json!({"configurations": configurations});
+        admin.ok("PUT /v1/integrations/az", change).await;
+    }
     admin.ok("PUT /v1/virtual-keys/own", json!({"configurations": {"openai_project": "p"}})).await;
     admin.ok("PUT /v1/virtual-keys/own", json!({"custom_host": host, "key": SECRET})).await;
     let shown = admin.ok("GET /v1/integrations/own", Value::Null).await;

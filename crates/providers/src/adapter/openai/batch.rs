@@ -29,6 +29,8 @@ pub struct BatchOutput {
     line: Vec<u8>,
     /// Whether that line is too long to be read.
     is_too_long: bool,
+    /// How many have come, blank ones aside.
+    lines: u64,
     taken: Vec<Taken>,
 }
 
@@ -61,7 +63,7 @@ impl BatchOutput {
         use Endpoint::{ImageEdit, ImageGenerate, ImageVariation};
         let makes_images = matches!(endpoint, Some(ImageGenerate | ImageEdit | ImageVariation));
         let (line, taken) = (Vec::new(), Vec::new());
-        Self { provider, makes_images, line, is_too_long: false, taken }
+        Self { provider, makes_images, line, is_too_long: false, lines: 0, taken }
     }
 
     /// A piece of the output, split anywhere.
@@ -76,7 +78,7 @@ impl BatchOutput {
             self.hold(line);
             let whole = std::mem::take(&mut self.line);
             match std::mem::take(&mut self.is_too_long) {
-                true => self.add(None, None),
+                true => self.skip(),
                 false => self.read(&whole),
             }
             // For the next one.
@@ -87,15 +89,17 @@ impl BatchOutput {
     }
 
     /// The regular end of the output: what each model took, in the order of their first lines. None
-    /// where the last line is not whole: the output was cut off, and nothing of it counts.
-    pub fn finish(mut self) -> Option<Vec<Taken>> {
+    /// where the last line is not whole, or fewer than `least` lines have come: the output was cut
+    /// off, and nothing of it counts.
+    pub fn finish(mut self, least: u64) -> Option<Vec<Taken>> {
         if self.is_too_long {
-            self.add(None, None);
+            self.skip();
         } else if !self.line.trim_ascii().is_empty() {
             let line = std::mem::take(&mut self.line);
+            self.lines += 1;
             self.try_read(&line)?;
         }
-        Some(self.taken)
+        (self.lines >= least).then_some(self.taken)
     }
 
     /// Keeps the beginning of a line until its end has come.
@@ -109,10 +113,19 @@ impl BatchOutput {
     }
 
     fn read(&mut self, line: &[u8]) {
-        if !line.trim_ascii().is_empty() && self.try_read(line).is_none() {
-            // Whatever it was, it may have cost something.
-            self.add(None, None);
+        if line.trim_ascii().is_empty() {
+            return;
         }
+        match self.try_read(line) {
+            Some(()) => self.lines += 1,
+            None => self.skip(),
+        }
+    }
+
+    /// A line that cannot be read. Whatever it was, it may have cost something.
+    fn skip(&mut self) {
+        self.lines += 1;
+        self.add(None, None);
     }
 
     /// None when it is no such line.
@@ -219,7 +232,7 @@ mod tests {
     fn taken(output: &str) -> Option<Vec<Taken>> {
         let mut batch = BatchOutput::new("openai", None);
         batch.push(output.as_bytes());
-        batch.finish()
+        batch.finish(0)
     }
 
     fn tokens(input: u64, output: u64) -> Usage {
@@ -252,12 +265,12 @@ mod tests {
                 let mut batch = BatchOutput::new("openai", None);
                 batch.push(&output.as_bytes()[..at]);
                 batch.push(&output.as_bytes()[at..end]);
-                assert_eq!(batch.finish().as_ref(), Some(&expected), "{at}");
+                assert_eq!(batch.finish(0).as_ref(), Some(&expected), "{at}");
             }
         }
         let mut batch = BatchOutput::new("openai", None);
         output.bytes().for_each(|byte| batch.push(&[byte]));
-        assert_eq!(batch.finish(), Some(expected));
+        assert_eq!(batch.finish(0), Some(expected));
     }
 
     #[test]
@@ -270,6 +283,30 @@ mod tests {
             assert_eq!(taken(&output[..end]).is_some(), is_whole, "{end}");
         }
         assert_eq!(taken(""), Some(Vec::new()));
+    }
+
+    #[test]
+    fn an_output_of_too_few_lines_counts_for_nothing() {
+        let long = "x".repeat(MAX_LINE + 1);
+        let one = chat("gpt-4o", 1, 1);
+        let failed = json!({"custom_id": "c", "response": null, "error": {"code": "e"}});
+        for (output, lines) in [
+            ("", 0),
+            ("\n \r\n", 0),
+            (&*one, 1),
+            (one.trim_end(), 1),
+            (&format!("{one}\n{one}"), 2),
+            (&format!("nonsense\n{failed}\n{failed}"), 3),
+            (&format!("{long}\n{one}"), 2),
+            (&format!("{one}{long}"), 2),
+        ] {
+            let found = |least: u64| {
+                let mut batch = BatchOutput::new("openai", None);
+                batch.push(output.as_bytes());
+                batch.finish(least).is_some()
+            };
+            assert!(found(lines) && !found(lines + 1), "{lines}");
+        }
     }
 
     #[test]
@@ -334,7 +371,7 @@ mod tests {
             line(json!({"model": "gpt-image-1", "usage": {"input_tokens": 1, "output_tokens": 7}}))
                 .as_bytes(),
         );
-        assert_eq!(batch.finish().unwrap()[0].usage.output_image_tokens, Some(7));
+        assert_eq!(batch.finish(0).unwrap()[0].usage.output_image_tokens, Some(7));
     }
 
     #[test]
@@ -347,7 +384,7 @@ mod tests {
                 let body = json!({"model": "gemini-2.5-pro", "usage": usage(*n)});
                 batch.push(line(body).as_bytes());
             }
-            batch.finish().unwrap()[0].cost.unwrap().0
+            batch.finish(0).unwrap()[0].cost.unwrap().0
         };
         assert_eq!(cost(&[150_000, 150_000]) * 2, cost(&[300_000]));
     }
@@ -365,7 +402,7 @@ mod tests {
         for n in 0..2 * MAX_MODELS {
             batch.push(chat(&format!("m{n}"), 1, 0).as_bytes());
         }
-        let found = batch.finish().unwrap();
+        let found = batch.finish(0).unwrap();
         assert_eq!(found.len(), MAX_MODELS);
         assert_eq!((&found[0].model, found[0].cost), (&None, None));
         assert_eq!(found[1].cost, Some(NanoDollars(750)));

@@ -570,7 +570,9 @@ fn elements(raw: &str) -> Option<Vec<&str>> {
 
 /// The web searches among the items of a response's output.
 pub(super) fn web_searches(output: &str) -> Option<u64> {
-    let is_search = |item: &&str| json::member(item, "type") == Some(r#""web_search_call""#);
-    let searches = elements(output)?.iter().filter(|item| is_search(item)).count() as u64;
+    let (mut walk, mut searches) = (Walk::array(output).ok()?, 0);
+    while let Some(item) = walk.element().ok()? {
+        searches += u64::from(json::member(item, "type") == Some(r#""web_search_call""#));
+    }
     Some(searches).filter(|count| *count > 0)
 }
