@@ -16,6 +16,7 @@ use portcullis_domain::{
 };
 use portcullis_identity::{BackOff, Failures};
 use portcullis_store::{Account, Act, Attempts, Note, Reader, Scene, Tx};
+use portcullis_vault::Pepper;
 use serde_json::json;
 
 use crate::{Control, ControlError, Parts, Result};
@@ -272,7 +273,7 @@ impl Parts {
     }
 
     fn attempts(&self, origin: &AuditOrigin, target: Target<'_>) -> Vec<([u8; 32], BackOff)> {
-        let mut rules = vec![(self.counter(target), BackOff::ACCOUNT)];
+        let mut rules = vec![(counter(&self.pepper, target), BackOff::ACCOUNT)];
         if let Some(address) = origin.client {
             let address = address.to_string();
             let id = self.pepper.digest_for("attempts from address", &address);
@@ -280,17 +281,17 @@ impl Parts {
         }
         rules
     }
+}
 
-    /// Under which digest attempts are counted.
-    pub(crate) fn counter(&self, target: Target<'_>) -> [u8; 32] {
-        match target {
-            Target::Email(email) => self.pepper.digest_for("attempts on account", &folded(email)),
-            Target::Invite(organisation, email) => {
-                let text = format!("{organisation} {}", email.folded());
-                self.pepper.digest_for("attempts by invite", &text)
-            }
-            Target::Own(user) => self.pepper.digest_for("attempts on own", &user.to_string()),
+/// Under which digest attempts are counted.
+pub(crate) fn counter(pepper: &Pepper, target: Target<'_>) -> [u8; 32] {
+    match target {
+        Target::Email(email) => pepper.digest_for("attempts on account", &folded(email)),
+        Target::Invite(organisation, email) => {
+            let text = format!("{organisation} {}", email.folded());
+            pepper.digest_for("attempts by invite", &text)
         }
+        Target::Own(user) => pepper.digest_for("attempts on own", &user.to_string()),
     }
 }
 
