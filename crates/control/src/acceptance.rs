@@ -13,12 +13,14 @@ use portcullis_identity::{BackOff, SecretToken, check_password};
 use portcullis_store::{Account, Act, MemberFilter, Page};
 
 use crate::{
-    ApiKeys, Caller, Control, ControlError, Grant, NewApiKey, Person, Result, SignedIn, check,
+    ApiKeys, Caller, Control, ControlError, Grant, NewApiKey, Person, Result, SignedIn,
+    attempt::{Concerned, Target},
+    check,
     desk::Desk,
     invite,
     mint::Mint,
     password::in_steps,
-    sign_in::{Proof, check_proof},
+    sign_in::{Beginning, Proof, check_proof},
     workspace,
 };
 
@@ -118,6 +120,12 @@ impl Control {
         let user = acceptor.user().clone();
         let arrival = self.arrival(&invite, &user, origin).await?;
         let scene = parts.scene_of(&user, origin);
+        // In the same act: what is answered has the only copy of the keys, and must not fail for want
+        // of a session.
+        let beginning = match person {
+            Some(_) => None,
+            None => Some(parts.session_of(origin, user.clone(), Some(organisation.id))),
+        };
         let write = async |act: &mut Act| -> Result<()> {
             match &acceptor {
                 Acceptor::SignedIn(_) => {}
@@ -136,22 +144,15 @@ impl Control {
             accepted.accepted_at = Some(now);
             // Fails when somebody else was quicker: an invite is accepted once.
             act.update_as(AuditAction::Accept, &permit, &invite, accepted).await?;
-            Ok(())
+            match &beginning {
+                Some(beginning) => beginning.write(act).await,
+                None => Ok(()),
+            }
         };
         parts.db.act(&scene, write).await?;
         parts.caught_up().await;
         let is_new = matches!(acceptor, Acceptor::New(..));
-        let proof = match acceptor {
-            Acceptor::Proved(_, proof) => proof,
-            Acceptor::SignedIn(_) | Acceptor::New(..) => Proof::New,
-        };
-        let signed_in = match person {
-            Some(_) => None,
-            None => {
-                let entered = Some(organisation.id);
-                Some(self.begin_session(origin, user.clone(), entered, &proof).await?)
-            }
-        };
+        let signed_in = beginning.map(Beginning::begun);
         let api_keys = arrival
             .keys
             .into_iter()
@@ -179,10 +180,16 @@ impl Control {
         let names = (acceptance.first_name, acceptance.last_name);
         let newcomer = newcomer(self.0.mint(), invite, names)?;
         let accounts = self.0.db.read().await?.users().of_email(&invite.email).await?;
-        let attempt = self.admit_attempt(origin, &accounts, email).await?;
+        let concerned = Concerned { email, accounts: &accounts, organisation: None };
+        let target = Target::Invite(invite.organisation_id, &invite.email);
+        let attempt = self.admit_attempt(origin, target, concerned).await?;
         let theirs = match self.whose_password(accounts.clone(), password.clone()).await {
             Ok(theirs) => theirs,
-            Err(error) => return Err(self.failed(origin, &accounts, email, error).await),
+            Err(error) => {
+                // It had no turn, and proves nothing.
+                self.forgive(attempt, None).await?;
+                return Err(self.failed(origin, concerned, error).await);
+            }
         };
         let beside = accounts.into_iter().filter_map(|account| account.password_hash).collect();
         if let Some(Account { user, password_hash: Some(hash) }) = theirs.into_iter().next() {

@@ -1,8 +1,9 @@
 //! Attempts to sign in: how many, and what the audit trail is told of those that fail.
 //!
-//! Each attempt counts before it is looked at, by account and by address, so that attempts made at
-//! the same time cannot all be free. What counts as an account is an e-mail address, whether no
-//! account bears it or several.
+//! Each attempt counts before it is looked at, by what it is made at and by address of the network, so
+//! that attempts made at the same time cannot all be free. What a sign-in is made at is an e-mail
+//! address, whether no account bears it or several. Whoever is let in by something else already, by a
+//! session or the link of an invite, is counted apart: anybody can keep an e-mail address waiting.
 
 use std::{
     collections::HashMap,
@@ -10,13 +11,38 @@ use std::{
 };
 
 use portcullis_domain::{
-    AuditAction, AuditActor, AuditActorKind, AuditOrigin, AuditOutcome, AuditResource, Timestamp,
+    AuditAction, AuditActor, AuditActorKind, AuditOrigin, AuditOutcome, AuditResource,
+    EmailAddress, OrganisationId, Timestamp, UserId,
 };
 use portcullis_identity::{BackOff, Failures};
-use portcullis_store::{Account, Act, Attempts, Note, Scene, Tx};
+use portcullis_store::{Account, Act, Attempts, Note, Reader, Scene, Tx};
+use portcullis_vault::Pepper;
 use serde_json::json;
 
 use crate::{Control, ControlError, Parts, Result};
+
+/// What an attempt is made at.
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a> {
+    /// Whichever account bears an e-mail address.
+    Email(&'a str),
+    /// The same, by the link of an organisation's invite. Counted for all invites of the organisation
+    /// to the address together: it can send as many as it likes.
+    Invite(OrganisationId, &'a EmailAddress),
+    /// The password of somebody who is signed in.
+    Own(UserId),
+}
+
+/// Whom an attempt concerns.
+#[derive(Clone, Copy)]
+pub(crate) struct Concerned<'a> {
+    /// The e-mail address, as it was typed.
+    pub(crate) email: &'a str,
+    /// The accounts that were meant, or may have been.
+    pub(crate) accounts: &'a [Account],
+    /// The one organisation that was meant.
+    pub(crate) organisation: Option<OrganisationId>,
+}
 
 /// An attempt that was counted: under which digests, by which rules, and what is remembered.
 pub(crate) struct Attempt(Vec<([u8; 32], BackOff, Failures)>);
@@ -63,15 +89,14 @@ impl RefusedTries {
 }
 
 impl Control {
-    /// Counts an attempt to sign in with an e-mail address that these accounts bear. While it has to
-    /// wait, the trail is told of that.
+    /// Counts an attempt. While it has to wait, the trail is told of that.
     pub(crate) async fn admit_attempt(
         &self,
         origin: &AuditOrigin,
-        accounts: &[Account],
-        email: &str,
+        target: Target<'_>,
+        concerned: Concerned<'_>,
     ) -> Result<Attempt> {
-        let waits = match self.count_attempt(origin, email).await? {
+        let waits = match self.count_attempt(origin, target).await? {
             Ok(attempt) => return Ok(attempt),
             Err(waits) => waits,
         };
@@ -88,7 +113,7 @@ impl Control {
             });
             let told = Note { outcome, after: Some(after), ..failed_sign_in() };
             if waits.rule == BackOff::ACCOUNT {
-                self.tell_accounts(origin, accounts, email, told).await?;
+                self.tell_failure(origin, concerned, told).await?;
             } else {
                 // Whichever accounts were meant: it is told where nobody's accounts are.
                 let act =
@@ -99,29 +124,27 @@ impl Control {
         Err(waits.error())
     }
 
-    /// Counts an attempt on an account and from an address, unless either must wait.
-    pub(crate) async fn count_attempt(
+    /// Counts an attempt at something and from an address, unless either must wait.
+    async fn count_attempt(
         &self,
         origin: &AuditOrigin,
-        account: &str,
+        target: Target<'_>,
     ) -> Result<Result<Attempt, Waits>> {
         let parts = &*self.0;
         let now = parts.clock.now();
-        let rules = parts.attempts(origin, account);
+        let rules = parts.attempts(origin, target);
+        // What has to wait is turned away without a turn at writing.
+        if let Err(waits) = attempted(&mut parts.db.read().await?, &rules, now).await? {
+            return Ok(Err(waits));
+        }
         let count = async |tx: &mut Tx| -> Result<Result<Attempt, Waits>> {
-            let mut counted = Vec::with_capacity(rules.len());
-            for (id, rule) in &rules {
-                let failures = failures(tx.reader().sign_in_attempts().find(id).await?);
-                if let Some(wait_millis) = rule.wait(&failures, now) {
-                    let until = failures.blocked_until;
-                    return Ok(Err(Waits { id: *id, rule: *rule, until, wait_millis }));
+            let counted = attempted(tx.reader(), &rules, now).await?;
+            if let Ok(Attempt(counted)) = &counted {
+                for (id, _, failures) in counted {
+                    tx.sign_in_attempts().put(id, &attempts(*failures)).await?;
                 }
-                counted.push((*id, *rule, rule.attempted(&failures, now)));
             }
-            for (id, _, failures) in &counted {
-                tx.sign_in_attempts().put(id, &attempts(*failures)).await?;
-            }
-            Ok(Ok(Attempt(counted)))
+            Ok(counted)
         };
         parts.db.write(count).await
     }
@@ -147,58 +170,71 @@ impl Control {
     pub(crate) async fn failed(
         &self,
         origin: &AuditOrigin,
-        accounts: &[Account],
-        email: &str,
+        concerned: Concerned<'_>,
         error: ControlError,
     ) -> ControlError {
         let status = match &error {
             ControlError::SignInFailed => 401,
             ControlError::TooManyAttempts { .. } => 429,
-            ControlError::NotFound(_) => 404,
+            ControlError::Invalid { .. } => 400,
             _ => return error,
         };
         let outcome = AuditOutcome::Denied { status: Some(status), reason: error.to_string() };
-        let told =
-            self.tell_accounts(origin, accounts, email, Note { outcome, ..failed_sign_in() }).await;
+        let told = self.tell_failure(origin, concerned, Note { outcome, ..failed_sign_in() }).await;
         told.err().unwrap_or(error)
     }
 
-    /// Tells every organisation that these accounts belong to; of an address that none bears, the
-    /// instance.
-    async fn tell_accounts(
+    /// Tells the organisation that was meant; if none was, every one that these accounts belong to. The
+    /// instance is told of what is nobody's to know, once: of an address that no account bears, of
+    /// accounts that belong nowhere.
+    ///
+    /// Whoever did not say which organisation they meant may be another one's person. So where there
+    /// are several organisations, none of them is told where such an attempt came from, whether or not
+    /// others are concerned: the instance is.
+    async fn tell_failure(
         &self,
         origin: &AuditOrigin,
-        accounts: &[Account],
-        email: &str,
+        concerned: Concerned<'_>,
         told: Note,
     ) -> Result<()> {
         let parts = &*self.0;
+        let Concerned { email, accounts, organisation: meant } = concerned;
         let mut notes = Vec::new();
         let mut reader = parts.db.read().await?;
+        let mut is_nowhere = false;
         for Account { user, .. } in accounts {
-            let actor = AuditActor::user(user.id, user.email.as_str());
-            let note = Note {
-                resource_id: Some(user.id.to_string()),
-                resource_name: Some(user.email.to_string()),
-                ..told.clone()
-            };
             let memberships = reader.memberships_of(user.id).await?;
-            let organisations = memberships.iter().map(|member| Some(member.organisation_id));
-            let nowhere = memberships.is_empty().then_some(None);
-            notes.extend(
-                organisations
-                    .chain(nowhere)
-                    .map(|organisation| (actor.clone(), Note { organisation, ..note.clone() })),
-            );
+            is_nowhere |= memberships.is_empty();
+            let organisations = memberships.iter().map(|member| member.organisation_id);
+            notes.extend(organisations.filter(|id| meant.is_none_or(|meant| meant == *id)).map(
+                |id| {
+                    let note = Note {
+                        organisation: Some(id),
+                        resource_id: Some(user.id.to_string()),
+                        resource_name: Some(user.email.to_string()),
+                        ..told.clone()
+                    };
+                    (AuditActor::user(user.id, user.email.as_str()), note)
+                },
+            ));
         }
+        let is_kept = meant.is_none() && reader.organisations().count().await? > 1;
         drop(reader);
-        if notes.is_empty() {
-            // Only a fingerprint: it may have been a password in the wrong field.
-            let name = Some(parts.pepper.fingerprint(&folded(email)));
-            let actor = AuditActor::nameless(AuditActorKind::Anonymous);
-            notes.push((actor, Note { resource_name: name, ..told }));
-        }
+        let own = (is_kept || is_nowhere || notes.is_empty()).then(|| {
+            // Of an unknown address only a fingerprint: it may have been a password in the wrong
+            // field.
+            let known = accounts.first().map(|account| account.user.email.to_string());
+            let name = known.unwrap_or_else(|| parts.pepper.fingerprint(&folded(email)));
+            Note { resource_name: Some(name), ..told }
+        });
+        let nobody = AuditActor::nameless(AuditActorKind::Anonymous);
         let write = async |act: &mut Act| -> Result<()> {
+            if let Some(own) = &own {
+                act.note_as(nobody.clone(), own.clone()).await?;
+            }
+            if is_kept {
+                act.leave_out_where_from();
+            }
             for (actor, note) in &notes {
                 act.note_as(actor.clone(), note.clone()).await?;
             }
@@ -206,6 +242,24 @@ impl Control {
         };
         parts.db.act(&parts.nobody(origin), write).await
     }
+}
+
+/// What is remembered of attempts once one more is made, unless it has to wait.
+async fn attempted(
+    reader: &mut Reader,
+    rules: &[([u8; 32], BackOff)],
+    now: Timestamp,
+) -> Result<Result<Attempt, Waits>> {
+    let mut counted = Vec::with_capacity(rules.len());
+    for (id, rule) in rules {
+        let failures = failures(reader.sign_in_attempts().find(id).await?);
+        if let Some(wait_millis) = rule.wait(&failures, now) {
+            let until = failures.blocked_until;
+            return Ok(Err(Waits { id: *id, rule: *rule, until, wait_millis }));
+        }
+        counted.push((*id, *rule, rule.attempted(&failures, now)));
+    }
+    Ok(Ok(Attempt(counted)))
 }
 
 impl Parts {
@@ -218,15 +272,26 @@ impl Parts {
         }
     }
 
-    fn attempts(&self, origin: &AuditOrigin, account: &str) -> Vec<([u8; 32], BackOff)> {
-        let account = self.pepper.digest_for("attempts on account", &folded(account));
-        let mut rules = vec![(account, BackOff::ACCOUNT)];
+    fn attempts(&self, origin: &AuditOrigin, target: Target<'_>) -> Vec<([u8; 32], BackOff)> {
+        let mut rules = vec![(counter(&self.pepper, target), BackOff::ACCOUNT)];
         if let Some(address) = origin.client {
             let address = address.to_string();
             let id = self.pepper.digest_for("attempts from address", &address);
             rules.push((id, BackOff::ADDRESS));
         }
         rules
+    }
+}
+
+/// Under which digest attempts are counted.
+pub(crate) fn counter(pepper: &Pepper, target: Target<'_>) -> [u8; 32] {
+    match target {
+        Target::Email(email) => pepper.digest_for("attempts on account", &folded(email)),
+        Target::Invite(organisation, email) => {
+            let text = format!("{organisation} {}", email.folded());
+            pepper.digest_for("attempts by invite", &text)
+        }
+        Target::Own(user) => pepper.digest_for("attempts on own", &user.to_string()),
     }
 }
 

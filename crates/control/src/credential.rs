@@ -48,6 +48,11 @@ pub(crate) fn fingerprint(parts: &Parts, credential: &Credential) -> String {
     key.map(|key| parts.pepper.fingerprint(key.danger_expose())).unwrap_or_default()
 }
 
+/// What the audit trail is told of its settings; no secret.
+pub(crate) fn told(parts: &Parts, credential: &Credential) -> Value {
+    masking::told(&credential.settings, |text| parts.pepper.fingerprint(text))
+}
+
 /// Checks what would only fail at the first call otherwise.
 pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> {
     masking::refuse_masks(credential)?;

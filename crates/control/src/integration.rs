@@ -77,6 +77,20 @@ pub struct WorkspaceAccess {
     pub enabled: bool,
 }
 
+/// An integration that is to be written.
+pub(crate) struct Built {
+    pub(crate) integration: Integration,
+    /// What the audit trail is told of its settings.
+    pub(crate) settings: Value,
+}
+
+/// An integration that is to be written anew.
+pub(crate) struct Changed {
+    pub(crate) integration: Integration,
+    /// What the audit trail is told of its settings before and after, if its credential changes.
+    pub(crate) settings: Option<[Value; 2]>,
+}
+
 #[derive(Clone, Copy)]
 enum Verb {
     Create,
@@ -94,7 +108,7 @@ impl Integrations<'_> {
             (named, _) => Some(self.0.workspace(named.as_deref()).await?.id),
         };
         let permit = self.permit(Verb::Create, owner)?;
-        let integration = self.build(&new, owner).await?;
+        let Built { integration, settings } = self.build(&new, owner).await?;
         let handle = match &new.default_provider {
             None => None,
             Some(slug) => {
@@ -110,7 +124,7 @@ impl Integrations<'_> {
             }
         };
         let write = async |act: &mut Act| {
-            act.insert(&permit, &integration).await?;
+            act.insert_with(&permit, &integration, &settings).await?;
             if let Some(handle) = &handle {
                 act.insert(&permit, handle).await?;
             }
@@ -125,7 +139,7 @@ impl Integrations<'_> {
         &self,
         new: &NewIntegration,
         owner: Option<WorkspaceId>,
-    ) -> Result<Integration> {
+    ) -> Result<Built> {
         let provider = credential::provider(&new.provider, "ai_provider_id")?;
         check::name(&new.name, "name")?;
         check::description(new.description.as_deref(), "description")?;
@@ -139,7 +153,7 @@ impl Integrations<'_> {
         let credential = Credential::new(new.key.clone(), new.settings.clone());
         credential::check(provider, &credential)?;
         let now = clock.now();
-        Ok(Integration {
+        let integration = Integration {
             id,
             organisation_id: organisation,
             workspace_id: owner,
@@ -153,7 +167,9 @@ impl Integrations<'_> {
             models: IntegrationModels::default(),
             created_at: now,
             updated_at: now,
-        })
+        };
+        let settings = credential::told(self.0.parts, &credential);
+        Ok(Built { integration, settings })
     }
 
     /// The integrations the actor may see, newest first.
@@ -204,9 +220,14 @@ impl Integrations<'_> {
     /// Changes an integration.
     pub async fn update(&self, slug: &str, change: IntegrationChange) -> Result<()> {
         let (integration, permit) = self.load(slug, Verb::Update).await?;
-        let changed = self.changed(integration.clone(), change).await?;
-        self.0.update(&permit, &integration, changed).await?;
-        Ok(())
+        let Changed { integration: changed, settings } =
+            self.changed(integration.clone(), change).await?;
+        let write = async |act: &mut Act| {
+            let settings = settings.as_ref();
+            act.update_with(&permit, &integration, changed.clone(), settings).await?;
+            Ok(())
+        };
+        self.0.act(write).await
     }
 
     /// Applies a change without writing it.
@@ -214,7 +235,7 @@ impl Integrations<'_> {
         &self,
         mut integration: Integration,
         change: IntegrationChange,
-    ) -> Result<Integration> {
+    ) -> Result<Changed> {
         if let Some(name) = change.name {
             check::name(&name, "name")?;
             integration.name = name;
@@ -223,11 +244,13 @@ impl Integrations<'_> {
             check::description(Some(&description), "description")?;
             integration.description = Some(description);
         }
+        let mut told = None;
         if change.credential.key.is_some() || change.credential.settings.is_some() {
             let organisation = integration.organisation_id;
             let sealed = &integration.credential;
             let mut open =
                 credential::open(self.0.parts, organisation, integration.id, sealed).await?;
+            let before = credential::told(self.0.parts, &open);
             if let Some(settings) = change.credential.settings {
                 if change.credential.key.is_none() && open.key.is_some() {
                     credential::check_destination(&open.settings, &settings)?;
@@ -242,8 +265,9 @@ impl Integrations<'_> {
             integration.key_fingerprint = credential::fingerprint(self.0.parts, &open);
             integration.credential =
                 credential::seal(self.0.parts, organisation, integration.id, &open).await?;
+            told = Some([before, credential::told(self.0.parts, &open)]);
         }
-        Ok(integration)
+        Ok(Changed { integration, settings: told })
     }
 
     /// Deletes an integration and every provider of it: they are refused from now on.

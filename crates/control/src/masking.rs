@@ -3,7 +3,7 @@
 
 use portcullis_domain::mask;
 use portcullis_providers::credential::{Credential, Settings};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{ControlError, Result};
 
@@ -37,10 +37,42 @@ pub(crate) fn masked(settings: &Settings) -> Value {
         match value {
             _ if HARMLESS.contains(&name.as_str()) => {}
             Value::String(url) if ADDRESSES.contains(&name.as_str()) => *url = masked_url(url),
-            value => hide(value),
+            value => replace(value, &|masked, _| Value::from(masked)),
         }
     }
     value
+}
+
+/// Settings as the audit trail tells of them: each value that is not shown has the keyed digest by
+/// which whoever has it can find where it was put, and by which a change of it is seen.
+pub(crate) fn told(settings: &Settings, fingerprint: impl Fn(&str) -> String) -> Value {
+    let mut value = serde_json::to_value(settings).unwrap_or_default();
+    let hidden =
+        |masked: &str, text: &str| json!({"masked": masked, "fingerprint": fingerprint(text)});
+    for (name, value) in value.as_object_mut().into_iter().flatten() {
+        match value {
+            _ if HARMLESS.contains(&name.as_str()) => {}
+            Value::String(url) if ADDRESSES.contains(&name.as_str()) => {
+                let masked = masked_url(url);
+                if masked != *url {
+                    *value = hidden(&masked, url);
+                }
+            }
+            value => replace(value, &hidden),
+        }
+    }
+    value
+}
+
+/// Puts something in place of each value that is not shown: made from its mask and itself.
+fn replace(value: &mut Value, hidden: &impl Fn(&str, &str) -> Value) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|value| replace(value, hidden)),
+        Value::Array(items) => items.iter_mut().for_each(|value| replace(value, hidden)),
+        Value::String(text) => *value = hidden(&mask(text), text),
+        Value::Number(number) => *value = hidden(MASK, &number.to_string()),
+        Value::Bool(_) | Value::Null => {}
+    }
 }
 
 /// Refuses a credential in which a value was given back as it was shown.
@@ -78,16 +110,6 @@ pub(crate) fn open_secret(settings: &Value, is_sealed: fn(&Value) -> bool) -> Op
     members.find(|(name, value)| is_open(name, value)).map(|(name, _)| name.as_str())
 }
 
-fn hide(value: &mut Value) {
-    match value {
-        Value::Object(members) => members.values_mut().for_each(hide),
-        Value::Array(items) => items.iter_mut().for_each(hide),
-        Value::String(text) => *text = mask(text),
-        Value::Number(_) => *value = Value::from(MASK),
-        Value::Bool(_) | Value::Null => {}
-    }
-}
-
 fn masked_url(url: &str) -> String {
     let (shown, hidden) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
     let query = if hidden.is_empty() { String::new() } else { format!("?{MASK}") };
@@ -116,7 +138,7 @@ mod tests {
     use portcullis_providers::credential::{Credential, Settings};
     use serde_json::{Value, json};
 
-    use super::{masked, refuse_masks};
+    use super::{masked, refuse_masks, told};
 
     fn settings(value: &Value) -> Settings {
         serde_json::from_value(value.clone()).unwrap()
@@ -143,6 +165,25 @@ mod tests {
         assert_eq!(shown["cloud_credential"], hidden);
         let plain = json!({"custom_host": "http://host.example:8080/v1"});
         assert_eq!(masked(&settings(&plain)), plain);
+    }
+
+    #[test]
+    fn the_trail_tells_a_hidden_value_by_its_digest() {
+        let given = json!({
+            "custom_host": "https://host.example/v1",
+            "azure_foundry_url": "https://me:canary@host.example",
+            "azure_api_version": "v1",
+            "custom_headers": {"x-any": "a-canary-of-some-length"},
+            "pins": [12_345],
+        });
+        let told = told(&settings(&given), |text| format!("digest of {} bytes", text.len()));
+        assert!(!told.to_string().contains("canary") && !told.to_string().contains("12345"));
+        assert_eq!(told["custom_host"], given["custom_host"]);
+        assert_eq!(told["azure_api_version"], "v1");
+        assert_eq!(told["azure_foundry_url"]["masked"], "https://********@host.example");
+        assert_eq!(told["azure_foundry_url"]["fingerprint"], "digest of 30 bytes");
+        assert_eq!(told["custom_headers"]["x-any"]["fingerprint"], "digest of 23 bytes");
+        assert_eq!(told["pins"][0]["fingerprint"], "digest of 5 bytes");
     }
 
     #[test]

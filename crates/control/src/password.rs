@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use portcullis_domain::{Secret, User};
+use portcullis_domain::Secret;
 use portcullis_identity::PasswordHashing;
 use portcullis_store::Account;
 use tokio::{sync::Semaphore, time::Instant};
@@ -55,12 +55,6 @@ impl Control {
             accounts
         };
         self.hashing(find).await
-    }
-
-    /// Whether it is somebody's password.
-    pub(crate) async fn is_password(&self, user: &User, password: Secret<String>) -> Result<bool> {
-        let known = self.0.db.read().await?.users().password_hash(user.id).await?;
-        self.hashing(move |hashing| hashing.verify(&password, known.as_ref())).await
     }
 
     /// The hash of a new password, to be kept beside those of other accounts of the same e-mail

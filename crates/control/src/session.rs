@@ -5,10 +5,14 @@ use portcullis_domain::{
     OrganisationId, PreviousToken, Secret, Session, SessionId, Timestamp, User,
 };
 use portcullis_identity::{SecretToken, SessionState, check_password};
-use portcullis_store::{Act, Note, Tx};
+use portcullis_store::{Account, Act, Note, Tx};
 use subtle::ConstantTimeEq;
 
-use crate::{Caller, Control, ControlError, Result, check};
+use crate::{
+    Caller, Control, ControlError, Result,
+    attempt::{Concerned, Target},
+    check,
+};
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
@@ -282,7 +286,7 @@ impl Own<'_> {
         }
         let organisations = self.organisations().await?;
         let write = async |act: &mut Act| -> Result<()> {
-            Ok(act.update_user(&user, None, &organisations).await?)
+            Ok(act.update_user(&self.person.user, &user, None, &organisations).await?)
         };
         self.act(write).await?;
         self.control.0.caught_up().await;
@@ -300,22 +304,36 @@ impl Own<'_> {
         check_password(new.danger_expose(), user.email.as_str())
             .map_err(|weak| ControlError::invalid("new_password", weak.to_string()))?;
         let origin = &self.person.origin;
-        let counted = self.control.count_attempt(origin, user.email.as_str()).await?;
-        let attempt = counted.map_err(|waits| waits.error())?;
-        if !self.control.is_password(user, current).await? {
-            return Err(ControlError::invalid("current_password", "is not your password"));
+        let mut reader = self.control.0.db.read().await?;
+        let password_hash = reader.users().password_hash(user.id).await?;
+        let accounts = reader.users().of_email(&user.email).await?;
+        drop(reader);
+        let own = vec![Account { user: user.clone(), password_hash }];
+        // They said which organisation they are in; once they have left it, the instance is told.
+        let organisation = self.person.session.organisation_id;
+        let concerned = Concerned { email: user.email.as_str(), accounts: &own, organisation };
+        let attempt = self.control.admit_attempt(origin, Target::Own(user.id), concerned).await?;
+        let is_theirs = match self.control.whose_password(own.clone(), current).await {
+            Ok(theirs) => !theirs.is_empty(),
+            Err(error) => {
+                // It had no turn, and proves nothing.
+                self.control.forgive(attempt, None).await?;
+                return Err(self.control.failed(origin, concerned, error).await);
+            }
+        };
+        if !is_theirs {
+            let wrong = ControlError::invalid("current_password", "is not your password");
+            return Err(self.control.failed(origin, concerned, wrong).await);
         }
         self.control.forgive(attempt, None).await?;
-        let accounts = self.control.0.db.read().await?.users().of_email(&user.email).await?;
         let beside = accounts.into_iter().filter_map(|account| account.password_hash).collect();
         let hash = self.control.hash_password(new, beside).await?;
         let organisations = self.organisations().await?;
-        let organisation = self.person.session.organisation_id;
         let renewed = self.renewed(organisation, AuditAction::Rotate);
         let session = renewed.session.id;
         // One act: a password that is set has ended what the former one began.
         let write = async |act: &mut Act| -> Result<()> {
-            act.update_user(user, Some(&hash), &organisations).await?;
+            act.update_user(user, user, Some(&hash), &organisations).await?;
             act.tx().sessions().remove_all(user.id, Some(session)).await?;
             self.renew(act, &renewed).await
         };

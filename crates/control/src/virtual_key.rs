@@ -7,7 +7,9 @@ use portcullis_store::{Act, List, Page};
 
 use crate::{
     ControlError, CredentialChange, IntegrationChange, Integrations, NewIntegration, Parts, Result,
-    check, desk::Desk, integration::handle_of,
+    check,
+    desk::Desk,
+    integration::{Built, handle_of},
 };
 
 /// Use cases of virtual keys.
@@ -52,13 +54,14 @@ impl VirtualKeys<'_> {
         let workspace = self.0.workspace(named).await?.id;
         let permit = self.0.permit(Scope::VirtualKeysCreate, self.0.within(workspace))?;
         check::description(new.note.as_deref(), "note")?;
-        let integration = self.integrations().build(&new.integration, Some(workspace)).await?;
+        let built = self.integrations().build(&new.integration, Some(workspace)).await?;
+        let Built { integration, settings } = built;
         let slug = integration.slug.clone();
         let mut key = handle_of(self.0.parts, &integration, workspace, slug);
         key.note = new.note;
         key.expires_at = new.expires_at;
         let write = async |act: &mut Act| {
-            act.insert(&permit, &integration).await?;
+            act.insert_with(&permit, &integration, &settings).await?;
             Ok(act.insert(&permit, &key).await?)
         };
         self.0.act(write).await?;
@@ -150,7 +153,8 @@ impl VirtualKeys<'_> {
         let write = async |act: &mut Act| {
             act.update(&permit, &before, virtual_key.clone()).await?;
             if let Some(changed) = &changed {
-                act.update(&permit_for_integration, &integration, changed.clone()).await?;
+                let (row, settings) = (changed.integration.clone(), changed.settings.as_ref());
+                act.update_with(&permit_for_integration, &integration, row, settings).await?;
             }
             Ok(())
         };

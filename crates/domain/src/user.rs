@@ -7,7 +7,8 @@ use crate::{Timestamp, UserId};
 pub struct User {
     /// Their id.
     pub id: UserId,
-    /// Their e-mail address, unique in the instance without regard to case.
+    /// Their e-mail address. Others may bear it too: it is not verified, and an organisation has one
+    /// member of each address.
     pub email: EmailAddress,
     /// Their first name.
     pub first_name: String,

@@ -49,7 +49,12 @@ impl BackOff {
             0 => 0,
             n => 1000_i64.checked_shl((n - 1).min(30)).unwrap_or(i64::MAX).min(self.longest_millis),
         };
-        Failures { count, last_at: left.last_at, blocked_until: now.plus_millis(wait) }
+        // What earns no wait leaves none, not even for an attempt that was begun a little earlier.
+        let blocked_until = match wait {
+            0 => left.blocked_until,
+            wait => now.plus_millis(wait),
+        };
+        Failures { count, last_at: left.last_at, blocked_until }
     }
 
     /// What is remembered once an attempt is known not to have failed: as if that one had not been
@@ -59,7 +64,7 @@ impl BackOff {
         Failures {
             count: failures.count.saturating_sub(1),
             last_at: failures.last_at,
-            blocked_until: if is_last { failures.last_at } else { failures.blocked_until },
+            blocked_until: if is_last { Timestamp::default() } else { failures.blocked_until },
         }
     }
 }
@@ -112,6 +117,18 @@ mod tests {
             failures = BackOff::ACCOUNT.succeeded(&attempted, &attempted);
         }
         assert_eq!(failures.count, 6);
+    }
+
+    #[test]
+    fn attempts_at_the_same_time_are_all_free_while_any_is() {
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+        let first = BackOff::ACCOUNT.attempted(&Failures::default(), now);
+        let undone = BackOff::ACCOUNT.succeeded(&first, &first);
+        // Begun earlier, and counted later.
+        let earlier = now.plus_micros(-2_000);
+        for counted in [first, undone] {
+            assert_eq!(BackOff::ACCOUNT.wait(&counted, earlier), None);
+        }
     }
 
     #[test]

@@ -62,6 +62,11 @@ pub(crate) enum Command {
     /// document does not name stays. Secrets are named by a variable or a file and never stand in
     /// it. Nodes that serve follow at once.
     Apply(Apply),
+    /// End the wait of an e-mail address after failed sign-ins.
+    ///
+    /// Anybody who knows the address can keep it waiting by failing with it. What failed is forgotten,
+    /// on every node at once; the network addresses it came from go on waiting.
+    Unlock(Unlock),
     /// Look after the audit trail.
     Audit(Audit),
     /// Print a completion script for a shell.
@@ -321,6 +326,15 @@ pub(crate) struct Apply {
     /// Only print what would be made, changed and taken away.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// The e-mail address.
+    #[arg(value_name = "EMAIL")]
+    pub(crate) email: String,
 }
 
 #[derive(Debug, Args)]

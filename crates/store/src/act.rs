@@ -82,6 +82,17 @@ impl Act {
         self.insert_as(AuditAction::Create, permit, row).await
     }
 
+    /// As [`Self::insert`], for a row with settings that lie sealed in it; `settings` is what may be
+    /// told of them: no secret.
+    pub async fn insert_with<T: Entity>(
+        &mut self,
+        permit: &Permit,
+        row: &T,
+        settings: &Json,
+    ) -> Result<()> {
+        self.insert_told(AuditAction::Create, permit, row, Some(settings)).await
+    }
+
     /// As [`Self::insert`], with a name for what is done.
     pub async fn insert_as<T: Entity>(
         &mut self,
@@ -89,10 +100,20 @@ impl Act {
         permit: &Permit,
         row: &T,
     ) -> Result<()> {
+        self.insert_told(action, permit, row, None).await
+    }
+
+    async fn insert_told<T: Entity>(
+        &mut self,
+        action: AuditAction,
+        permit: &Permit,
+        row: &T,
+        settings: Option<&Json>,
+    ) -> Result<()> {
         entity::check(permit, row)?;
         let (sql, values) = entity::insert(row);
         self.tx.execute(sql, values).await?;
-        self.changed(permit, action, None, Some(row)).await
+        self.changed(permit, action, None, Some(shown(row, settings)), row).await
     }
 
     /// Writes everything that may change of the row that `before` was read from, and hands back
@@ -102,13 +123,36 @@ impl Act {
         self.update_as(AuditAction::Update, permit, before, after).await
     }
 
+    /// As [`Self::update`], for a row with settings that lie sealed in it; `settings` is what may be
+    /// told of them before and after: no secret.
+    pub async fn update_with<T: Entity>(
+        &mut self,
+        permit: &Permit,
+        before: &T,
+        after: T,
+        settings: Option<&[Json; 2]>,
+    ) -> Result<T> {
+        self.update_told(AuditAction::Update, permit, before, after, settings).await
+    }
+
     /// As [`Self::update`], with a name for what is done.
     pub async fn update_as<T: Entity>(
         &mut self,
         action: AuditAction,
         permit: &Permit,
         before: &T,
+        after: T,
+    ) -> Result<T> {
+        self.update_told(action, permit, before, after, None).await
+    }
+
+    async fn update_told<T: Entity>(
+        &mut self,
+        action: AuditAction,
+        permit: &Permit,
+        before: &T,
         mut after: T,
+        settings: Option<&[Json; 2]>,
     ) -> Result<T> {
         entity::check(permit, before)?;
         entity::check(permit, &after)?;
@@ -117,7 +161,11 @@ impl Act {
         if self.tx.execute(sql, values).await? == 0 {
             return Err(if self.is_there(before).await? { Error::Stale } else { Error::Gone });
         }
-        self.changed(permit, action, Some(before), Some(&after)).await?;
+        let [told_before, told_after] = [
+            shown(before, settings.map(|[before, _]| before)),
+            shown(&after, settings.map(|[_, after]| after)),
+        ];
+        self.changed(permit, action, Some(told_before), Some(told_after), &after).await?;
         Ok(after)
     }
 
@@ -128,7 +176,7 @@ impl Act {
         let (sql, values) = entity::delete(row);
         let is_removed = self.tx.execute(sql, values).await? > 0;
         if is_removed {
-            self.changed(permit, AuditAction::Delete, Some(row), None).await?;
+            self.changed(permit, AuditAction::Delete, Some(row.shown()), None, row).await?;
         } else {
             // The act was permitted and had nothing left to do; that too is told.
             let mut event = self.event(T::RESOURCE, AuditAction::Delete, row.organisation());
@@ -138,6 +186,12 @@ impl Act {
             self.tell(event).await?;
         }
         Ok(is_removed)
+    }
+
+    /// Keeps from what is told from now on where it came from.
+    pub fn leave_out_where_from(&mut self) {
+        self.scene.origin.client = None;
+        self.scene.origin.user_agent = None;
     }
 
     /// Tells the audit trail of what writes no row.
@@ -164,10 +218,10 @@ impl Act {
         &mut self,
         permit: &Permit,
         action: AuditAction,
-        before: Option<&T>,
-        after: Option<&T>,
+        before: Option<Json>,
+        after: Option<Json>,
+        row: &T,
     ) -> Result<()> {
-        let Some(row) = after.or(before) else { return Ok(()) };
         if let Some(subject) = row.subject() {
             self.tx.announce(row.organisation(), subject).await?;
         }
@@ -176,8 +230,8 @@ impl Act {
         event.resource_id = Some(row.audit_id());
         event.resource_name = Some(row.audit_name());
         event.scope = permit.scope();
-        event.before = before.map(T::shown);
-        event.after = after.map(T::shown);
+        event.before = before;
+        event.after = after;
         self.tell(event).await
     }
 
@@ -204,6 +258,15 @@ impl Act {
         let (sql, values) = entity::look_for(row);
         Ok(self.tx.optional(sql, values).await?.is_some())
     }
+}
+
+/// What is told of a row, with its settings if they are known.
+fn shown<T: Entity>(row: &T, settings: Option<&Json>) -> Json {
+    let mut shown = row.shown();
+    if let (Json::Object(members), Some(settings)) = (&mut shown, settings) {
+        members.insert("settings".to_owned(), settings.clone());
+    }
+    shown
 }
 
 impl Note {

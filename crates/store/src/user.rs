@@ -3,7 +3,7 @@
 use portcullis_domain::{
     AuditAction, AuditResource, EmailAddress, OrganisationId, Permit, Secret, User, UserId,
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::{
     Act, Error, Note, Reader, Result,
@@ -98,6 +98,7 @@ impl Act {
     /// Writes somebody's names and, if given, the hash of a new password; `organisations` are told.
     pub async fn update_user(
         &mut self,
+        before: &User,
         user: &User,
         password_hash: Option<&Secret<String>>,
         organisations: &[OrganisationId],
@@ -123,11 +124,13 @@ impl Act {
             Some(_) => AuditAction::Rotate,
             None => AuditAction::Update,
         };
+        let told =
+            |organisation| Note { before: Some(shown(before)), ..note(organisation, action, user) };
         if organisations.is_empty() {
-            self.note(note(None, action, user)).await?;
+            self.note(told(None)).await?;
         }
         for organisation in organisations {
-            self.note(note(Some(*organisation), action, user)).await?;
+            self.note(told(Some(*organisation))).await?;
             self.tx().announce(*organisation, crate::Subject::Member(user.id)).await?;
         }
         Ok(())
@@ -138,13 +141,17 @@ fn note(organisation: Option<OrganisationId>, action: AuditAction, user: &User) 
     Note {
         resource_id: Some(user.id.to_string()),
         resource_name: Some(user.email.to_string()),
-        after: Some(json!({
-            "email": user.email.as_str(),
-            "first_name": user.first_name,
-            "last_name": user.last_name,
-        })),
+        after: Some(shown(user)),
         ..Note::new(organisation, action, AuditResource::User)
     }
+}
+
+fn shown(user: &User) -> Json {
+    json!({
+        "email": user.email.as_str(),
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+    })
 }
 
 impl Account {

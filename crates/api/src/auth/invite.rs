@@ -108,10 +108,17 @@ async fn accept(ask: Ask<Visitor, AcceptBody>) -> Result<WithCookie<AcceptedShow
     let Accepted { signed_in, user, is_new, organisation, api_keys } = accepted;
     let (session, cookie) = match signed_in {
         None => (None, None),
-        Some(signed_in) => {
-            let WithCookie(session, cookie) = begun(&ask.control, &visitor, signed_in).await?;
-            (Some(session), cookie)
-        }
+        Some(signed_in) => match begun(&ask.control, &visitor, signed_in).await {
+            Ok(WithCookie(session, cookie)) => (Some(session), cookie),
+            // They are in, and this answer has the only copy of their keys: they sign in by
+            // themselves.
+            Err(error) => {
+                if let ApiError::Control(error) = &error {
+                    tracing::error!(%error, "a session that has begun cannot be shown");
+                }
+                (None, None)
+            }
+        },
     };
     let keys = api_keys.into_iter().map(|(workspace, id, token)| FirstKey {
         workspace_id: workspace.to_string(),

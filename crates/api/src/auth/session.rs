@@ -58,7 +58,8 @@ pub(crate) fn routes() -> Vec<Route> {
 struct SignInBody {
     email: String,
     password: String,
-    /// The organisation to work in, by id or slug; the first one when not given.
+    /// The organisation to work in, by id or slug: only the account of that one is tried. The first one
+    /// that they belong to when not given.
     organisation: Option<String>,
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod init;
 mod migrate;
 mod pii;
 mod serve;
+mod unlock;
 mod vault;
 
 use clap::CommandFactory as _;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Erase(args) => runtime()?.block_on(erase::run(&args)),
         Command::Vault(args) => runtime()?.block_on(vault::run(&args.command)),
         Command::Apply(args) => runtime()?.block_on(apply::run(&args)),
+        Command::Unlock(args) => runtime()?.block_on(unlock::run(&args)),
         Command::Audit(args) => runtime()?.block_on(audit::run(&args.command)),
         Command::Completions { shell } => {
             let mut command = Cli::command();

@@ -41,6 +41,29 @@ on_both_engines! {
         assert_eq!(succeed(call).await["total"], 0);
     }
 
+    async fn unlock_ends_the_wait_of_an_address(engine) {
+        let world = World::start(engine).await;
+        let sign_in = async |password: &str| {
+            let body = json!({"email": world.made.owner_email, "password": password});
+            let call = client::post(world.gate.url("/auth/sign-in")).json(&body);
+            call.send().await.unwrap().status
+        };
+        let mut refused = 0;
+        let start = std::time::Instant::now();
+        while refused < 3 && start.elapsed() < crate::world::PATIENCE {
+            refused += usize::from(sign_in("wrong").await == 429);
+        }
+        let unlock = |email: &str| world.gate.setup().run(&["unlock", email]).unwrap();
+        let unlocked = unlock(&world.made.owner_email);
+        assert!(unlocked.status.success(), "{}", err(&unlocked));
+        assert!(out(&unlocked).contains("failed sign-ins with owner@acme.test are forgotten"));
+        assert_eq!(sign_in(&world.made.owner_password).await, 200);
+        let again = unlock(&world.made.owner_email);
+        assert!(out(&again).contains("no failed sign-in"), "{}", out(&again));
+        let wrong = unlock("nobody");
+        assert!(!wrong.status.success() && err(&wrong).contains("e-mail"), "{}", err(&wrong));
+    }
+
     async fn migrate_brings_the_schema_up_to_date_once(engine) {
         let (setup, _) = setup(engine).await;
         let first = setup.run(&["migrate"]).unwrap();

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, slice};
 
+use portcullis_domain::{EmailAddress, User};
 use portcullis_store::Error;
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
@@ -90,6 +91,62 @@ async fn a_database_of_before_is_brought_up_and_takes_content() {
         let mut reader = world.db.read().await.unwrap();
         let found = reader.tenant(tenant.organisation.id).logs().content(log.id).await.unwrap();
         assert_eq!(found, Some(content));
+    }
+}
+
+/// People whose addresses were theirs alone keep their accounts, and others may bear the addresses.
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_before_stay_and_others_may_bear_their_addresses() {
+    macro_rules! before {
+        ($engine:literal, $id:literal) => {
+            [
+                include_str!(concat!("../../migrations/", $engine, "/0001_first.sql")),
+                include_str!(concat!("../../migrations/", $engine, "/0002_audit.sql")),
+                include_str!(concat!("../../migrations/", $engine, "/0003_access.sql")),
+                include_str!(concat!("../../migrations/", $engine, "/0004_kms.sql")),
+                include_str!(concat!("../../migrations/", $engine, "/0005_contents.sql")),
+                "CREATE TABLE schema_version (version BIGINT NOT NULL);
+                 INSERT INTO schema_version (version) VALUES (5);
+                 INSERT INTO users (id, email, password_hash, created_at, first_name, last_name,
+                     updated_at) VALUES (",
+                $id,
+                ", 'Ann@Acme.test', 'a hash', 1, 'Ann', 'One', 2);",
+            ]
+            .concat()
+        };
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite://{}/portcullis.db", directory.path().display());
+    let mut conn = SqliteConnection::connect(&format!("{sqlite}?mode=rwc")).await.unwrap();
+    let script = before!("sqlite", "x'0190b7a23f4c7d8e9a1b2c3d4e5f6a7b'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    let postgres = tokio::task::spawn_blocking(|| {
+        portcullis_testkit::postgres::Postgres::shared().fresh_database()
+    });
+    let postgres = postgres.await.unwrap();
+    let mut conn = PgConnection::connect(&postgres).await.unwrap();
+    let script = before!("postgres", "'\\x0190b7a23f4c7d8e9a1b2c3d4e5f6a7b'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+
+    for (url, directory) in [(sqlite, Some(directory)), (postgres, None)] {
+        let world = World::open(url, directory).await;
+        let tenant = world.tenant("acme").await;
+        let email = EmailAddress::parse("ann@acme.test").unwrap();
+        let known = world.db.read().await.unwrap().users().of_email(&email).await.unwrap();
+        let [account] = &known[..] else { panic!("{} accounts", known.len()) };
+        assert_eq!(account.user.id.to_string(), "0190b7a2-3f4c-7d8e-9a1b-2c3d4e5f6a7b");
+        assert_eq!(
+            (account.user.email.as_str(), &*account.user.first_name),
+            ("Ann@Acme.test", "Ann")
+        );
+        assert_eq!(account.password_hash.as_ref().unwrap().danger_expose(), "a hash");
+        let other = User { id: world.id(), email: email.clone(), ..account.user.clone() };
+        let permit = world.permit(tenant.organisation.id);
+        world.act(async |act| act.insert_user(&permit, &other, None).await).await.unwrap();
+        let both = world.db.read().await.unwrap().users().of_email(&email).await.unwrap();
+        assert_eq!(both.len(), 2);
     }
 }
 

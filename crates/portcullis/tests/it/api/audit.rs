@@ -191,3 +191,58 @@ async fn the_trail_is_searched_and_paged() {
         assert_eq!(reply.status, expected, "{query}: {}", reply.body);
     }
 }
+
+/// What of an integration lies sealed is told of too: openly where it is no secret, by its digest
+/// where it may be one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changed_settings_are_told_of_without_their_secrets() {
+    let admin = Admin::start().await;
+    let key = "sk-canary-0123456789";
+    let new = json!({
+        "name": "shared", "slug": "shared", "ai_provider_id": "openai", "key": key,
+        "create_default_provider": false,
+        "configurations": {
+            "custom_host": "https://one.example/v1",
+            "custom_headers": {"x-token": "canary-of-before-0123"},
+        },
+    });
+    admin.ok("POST /v1/integrations", new).await;
+    let with = |host: &str, token: &str| {
+        json!({"key": key, "configurations": {
+            "custom_host": host, "custom_headers": {"x-token": token},
+        }})
+    };
+    let path = "PUT /v1/integrations/shared";
+    admin.ok(path, with("https://two.example/v1", "canary-of-before-0123")).await;
+    admin.ok(path, with("https://two.example/v1", "canary-of-after-4567")).await;
+    let mut host = with("https://three.example/v1", "canary-of-after-4567");
+    host["provider"] = json!("openai");
+    host["name"] = json!("own");
+    host["slug"] = json!("own");
+    admin.ok("POST /v1/virtual-keys", host).await;
+    admin.ok("PUT /v1/virtual-keys/own", with("https://four.example", "canary-of-last-89")).await;
+
+    let of_integrations = async |action: &str| -> Vec<Value> {
+        let told = admin.told(action).await;
+        told.into_iter().filter(|event| event["resource"]["type"] == "integration").collect()
+    };
+    let [made, changed] = [of_integrations("create").await, of_integrations("update").await];
+    let [own, token, host] = &changed[..] else { panic!("{changed:?}") };
+    let [made_own, made] = &made[..] else { panic!("{made:?}") };
+    let (before, after) = (
+        |event: &Value| event["before"]["settings"].clone(),
+        |event: &Value| event["after"]["settings"].clone(),
+    );
+    assert_eq!(after(made), before(host));
+    assert_eq!(after(made_own), before(own));
+    assert_eq!(before(host)["custom_host"], "https://one.example/v1");
+    assert_eq!(after(host)["custom_host"], "https://two.example/v1");
+    assert_eq!(before(host)["custom_headers"], after(host)["custom_headers"]);
+    assert_eq!(after(own)["custom_host"], "https://four.example");
+    let known_by = |text: &str| json!(admin.instance_keys().pepper.fingerprint(text));
+    let shown = |settings: Value| settings["custom_headers"]["x-token"]["fingerprint"].clone();
+    assert_eq!(shown(before(token)), known_by("canary-of-before-0123"));
+    assert_eq!(shown(after(token)), known_by("canary-of-after-4567"));
+    let all = admin.ok("GET /v1/admin/audit-logs", Value::Null).await.to_string();
+    assert!(!all.contains("canary"), "{all}");
+}

@@ -486,6 +486,11 @@ impl Admin {
         self.caught_up().await;
     }
 
+    /// The secrets of the instance.
+    pub(crate) fn instance_keys(&self) -> InstanceKeys {
+        InstanceKeys { pepper: Arc::clone(&self.pepper), audit: Arc::clone(&self.audit) }
+    }
+
     /// Waits until the API knows what was written.
     pub(crate) async fn caught_up(&self) {
         let written = self.db.read().await.unwrap().outbox().max_revision().await.unwrap();

@@ -7,6 +7,7 @@ mod session;
 mod sign_in;
 
 use http::{HeaderMap, Method, header::SET_COOKIE};
+use portcullis_domain::{ApiKeyKind, OrganisationId, ScopeSet};
 use serde_json::{Value, json};
 
 use super::{Admin, Credential, Reply};
@@ -26,6 +27,23 @@ impl Admin {
         let (reply, headers) = self.sign_in(&self.owner_email, &self.owner_password).await;
         assert_eq!(reply.status, 200, "{}", reply.body);
         credential(&headers, &reply.body)
+    }
+
+    /// What comes of accepting an invite that is sent with a key, with a password.
+    pub(crate) async fn join(&self, key: &str, email: &str, password: &str) -> Reply {
+        let body = json!({"email": email, "role": "member"});
+        let made = self.call(key, "POST /v1/admin/users/invites", &body).await;
+        assert_eq!(made.status, 200, "{}", made.body);
+        let token = made.body["invite_link"].as_str().unwrap().split_once('#').unwrap().1;
+        let body = json!({"token": token, "password": password});
+        self.call_as(&Credential::Nobody, "POST /auth/invites/accept", &body).await
+    }
+
+    /// A key that may do everything in a second organisation, and which that is.
+    pub(crate) async fn abroad(&self) -> (String, OrganisationId) {
+        let workspace = self.second_organisation().await;
+        let kind = ApiKeyKind::OrganisationService;
+        (self.key(&workspace, kind, ScopeSet::all()).await.1, workspace.organisation_id)
     }
 
     /// What the audit trail of the first organisation holds of an action, newest first.

@@ -174,6 +174,53 @@ async fn a_new_password_ends_every_other_session() {
     assert!(!told.is_empty() && !json!(told).to_string().contains("argon2"), "{told:?}");
 }
 
+/// Whoever found somebody's session open and tries for its password is told of, and waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_at_the_password_of_a_session_are_told_of() {
+    let admin = Admin::start().await;
+    admin.clock.stop();
+    let this = admin.owner().await;
+    let change = async |current: &str| {
+        let body = json!({"current_password": current, "new_password": PASSWORD});
+        admin.call_as(&this, "PUT /auth/password", &body).await.status
+    };
+    for _ in 0..6 {
+        assert_eq!(change("wrong").await, 400);
+    }
+    assert_eq!(change(&admin.owner_password).await, 429);
+    let told = admin.told("sign_in_failed").await;
+    let statuses: Vec<&Value> = told.iter().map(|event| &event["status"]).collect();
+    assert_eq!(json!(statuses), json!([429, 400, 400, 400, 400, 400, 400]));
+    assert_eq!(told[0]["after"]["tries_refused"], 1);
+    for event in told {
+        assert_eq!(event["resource"]["name"], admin.owner_email);
+        assert_eq!(event["request"]["client"], crate::api::CLIENT);
+    }
+    // It makes nobody wait who signs in.
+    let (good, _) = admin.sign_in(&admin.owner_email, &admin.owner_password).await;
+    assert_eq!(good.status, 200, "{}", good.body);
+    admin.clock.put_forward(1_000);
+    assert_eq!(change(&admin.owner_password).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_name_is_told_of_with_the_one_before() {
+    let admin = Admin::start().await;
+    let this = admin.owner().await;
+    for (first, last) in [("Ann", "One"), ("Eve", "Two")] {
+        let body = json!({"first_name": first, "last_name": last});
+        let renamed = admin.call_as(&this, "PUT /auth/user", &body).await;
+        assert_eq!(renamed.status, 200, "{}", renamed.body);
+    }
+    let told = admin.told("update").await;
+    let names = |side: &str| {
+        let shown = &told[0][side];
+        [shown["first_name"].clone(), shown["last_name"].clone()]
+    };
+    assert_eq!(names("before"), ["Ann", "One"]);
+    assert_eq!(names("after"), ["Eve", "Two"]);
+}
+
 /// Whichever part of it cannot be written, all of it is not done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_is_changed_wholly_or_not_at_all() {

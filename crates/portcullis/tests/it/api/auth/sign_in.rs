@@ -160,20 +160,148 @@ async fn tries_that_are_not_looked_at_are_told_of_ever_less() {
     assert_eq!(failures(&admin, home).await, home_before);
 }
 
+/// What a chain tells of failed sign-ins, oldest first: whom they were meant for, and where from.
+async fn failed_with(
+    admin: &Admin,
+    chain: Option<portcullis_domain::OrganisationId>,
+) -> Vec<(Value, Value, Value)> {
+    let mut reader = admin.db.read().await.unwrap();
+    let found = reader.audit_chains().after(chain, 0, 1000).await.unwrap();
+    let events = found.iter().map(|found| Value::Object(found.record.event()));
+    let failed = events.filter(|event| event["action"] == "sign_in_failed");
+    let told = failed.map(|event| {
+        let request = &event["request"];
+        let (name, client) = (event["resource"]["name"].clone(), request["client"].clone());
+        (name, client, request["user_agent"].clone())
+    });
+    told.collect()
+}
+
+/// Two organisations have an account of one address, one of them perhaps only to listen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_right_password_for_the_wrong_organisation_is_told_of() {
+async fn what_is_meant_for_one_organisation_is_not_told_to_another() {
     let admin = Admin::start().await;
-    admin.second_organisation().await;
-    for organisation in ["other", "nothing"] {
-        let body = json!({
-            "email": admin.owner_email, "password": admin.owner_password,
-            "organisation": organisation,
-        });
-        let refused = admin.call_as(&Credential::Nobody, "POST /auth/sign-in", &body).await;
-        assert_eq!(refused.status, 404, "{}", refused.body);
+    let (their_key, abroad) = admin.abroad().await;
+    let home = admin.workspace.organisation_id;
+    let decoy = admin.join(&their_key, &admin.owner_email, PASSWORD).await;
+    assert_eq!(decoy.body["is_new"], true);
+    let only = admin.join(&admin.master, "only@acme.test", PASSWORD).await;
+    assert_eq!(only.body["is_new"], true);
+    let sign_in = async |email: &str, password: &str, organisation: Option<&str>| {
+        let body = json!({"email": email, "password": password, "organisation": organisation});
+        let headers = [("host", "gate.test"), ("user-agent", "test/1")];
+        let (post, path) = (http::Method::POST, "/auth/sign-in");
+        admin.ask(&Credential::Nobody, post, path, body.to_string(), &headers).await.0
+    };
+    let (email, password) = (admin.owner_email.as_str(), admin.owner_password.as_str());
+    let wrong = "none of the three";
+    let is_told = async || {
+        let ours = failed_with(&admin, Some(home)).await;
+        let theirs = failed_with(&admin, Some(abroad)).await;
+        (ours, theirs, failed_with(&admin, None).await)
+    };
+    let from_here = |name: &str| vec![(json!(name), json!(CLIENT), json!("test/1"))];
+    let from_somewhere = |name: &str| vec![(json!(name), Value::Null, Value::Null)];
+
+    // A right password elsewhere is answered, and told, as a wrong one is.
+    let first = sign_in(email, password, Some("other")).await;
+    assert_eq!(first.status, 401, "{}", first.body);
+    let expected = (vec![], from_here(email), vec![]);
+    assert_eq!(is_told().await, expected);
+    for (password, named) in [(PASSWORD, "acme"), (password, "nothing"), (wrong, "acme")] {
+        assert_eq!(sign_in(email, password, Some(named)).await, first);
     }
-    let told = admin.told("sign_in_failed").await;
-    assert_eq!(told.iter().filter(|event| event["status"] == 404).count(), 2, "{told:?}");
+    let told = is_told().await;
+    assert_eq!((told.0, told.1), ([from_here(email), from_here(email)].concat(), expected.1));
+    let [(name, client, _)] = &told.2[..] else { panic!("{:?}", told.2) };
+    assert_eq!(client, CLIENT);
+    assert!(!name.to_string().contains("acme"), "nobody is meant: {name}");
+    admin.clock.put_forward(24 * 3_600_000);
+    let id = home.to_string();
+    assert_eq!(sign_in(email, password, Some(&id)).await.status, 200);
+
+    // Where none is named, only the instance is told where it came from: of an address that one has
+    // an account of no less than of the other's, or its absence would tell of another account.
+    for (email, theirs) in [(email, from_somewhere(email)), ("only@acme.test", vec![])] {
+        let before = is_told().await;
+        assert_eq!(sign_in(email, wrong, None).await, first);
+        let told = is_told().await;
+        assert_eq!(told.0[before.0.len()..], from_somewhere(email));
+        assert_eq!(told.1[before.1.len()..], theirs);
+        assert_eq!(told.2[before.2.len()..], from_here(email));
+    }
+}
+
+/// However many accounts of an address belong nowhere, the instance is told once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_that_belong_nowhere_are_told_of_together() {
+    let admin = Admin::start().await;
+    for password in [PASSWORD, "another three mice", "yet three more mice"] {
+        let made = admin.join(&admin.master, "gone@acme.test", password).await;
+        let path = format!("DELETE /v1/admin/users/{}", made.body["user"]["id"].as_str().unwrap());
+        admin.ok(&path, Value::Null).await;
+    }
+    assert_eq!(admin.sign_in("gone@acme.test", "none of them").await.0.status, 401);
+    let told = failed_with(&admin, None).await;
+    let names: Vec<&Value> = told.iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["gone@acme.test"]);
+}
+
+/// Anybody can keep an address waiting; not so whoever is signed in, or bears a link; and the
+/// operator can end it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_known_otherwise_does_not_wait_for_what_others_fail_with() {
+    let admin = Admin::start().await;
+    admin.clock.stop();
+    let (their_key, _) = admin.abroad().await;
+    let (email, password) = (&admin.owner_email, &admin.owner_password);
+    let session = admin.owner().await;
+    for _ in 0..6 {
+        assert_eq!(admin.sign_in(email, PASSWORD).await.0.status, 401);
+    }
+    assert_eq!(admin.sign_in(email, password).await.0.status, 429);
+    let joined = admin.join(&their_key, email, password).await;
+    assert_eq!((joined.status, &joined.body["is_new"]), (200, &json!(false)), "{joined:?}");
+    let body = json!({"current_password": password, "new_password": PASSWORD});
+    let changed = admin.call_as(&session, "PUT /auth/password", &body).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+
+    assert_eq!(admin.sign_in(email, PASSWORD).await.0.status, 429);
+    let keys = admin.instance_keys();
+    let unlock = async |email: &str| portcullis_control::unlock(&admin.db, &keys, email).await;
+    assert_eq!(unlock(&email.to_uppercase()).await.unwrap(), 6);
+    assert_eq!(admin.sign_in(email, PASSWORD).await.0.status, 200);
+    assert_eq!(unlock(email).await.unwrap(), 0);
+    assert!(unlock("not an address").await.is_err());
+    let mut reader = admin.db.read().await.unwrap();
+    let own = reader.audit_chains().after(None, 0, 100).await.unwrap();
+    let own = own.iter().map(|found| Value::Object(found.record.event()));
+    let unlocked: Vec<Value> = own.filter(|event| event["request"]["path"] == "unlock").collect();
+    assert_eq!(unlocked.len(), 2);
+    assert_eq!(unlocked[0]["resource"]["name"], email.to_uppercase());
+    assert_eq!(unlocked[0]["before"], json!({"failed_sign_ins": 6}));
+}
+
+/// Nor is a link, or one invite after the other, a way to guess without waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_by_invites_wait_too() {
+    let admin = Admin::start().await;
+    admin.clock.stop();
+    let (their_key, _) = admin.abroad().await;
+    let mut statuses = Vec::new();
+    for number in 0..7 {
+        let guess = format!("a guess, number {number}");
+        let made = admin.join(&their_key, &admin.owner_email, &guess).await;
+        statuses.push(made.status);
+        if let Some(id) = made.body["user"]["id"].as_str() {
+            let call = format!("DELETE /v1/admin/users/{id}");
+            assert_eq!(admin.call(&their_key, &call, &Value::Null).await.status, 200);
+        }
+    }
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 429]);
+    // Whoever has the account is not kept waiting by that.
+    let (email, password) = (&admin.owner_email, &admin.owner_password);
+    assert_eq!(admin.sign_in(email, password).await.0.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -100,6 +100,10 @@ impl Caller {
         if self.is_foreign && names && (!own || names_person) {
             return Outcome::Absent;
         }
+        if !cell.confined.is_empty() && self.everywhere.is_empty() {
+            let is_theirs = [here, there].iter().any(|scopes| among(cell.confined, scopes));
+            return if is_theirs { Outcome::Allowed } else { Outcome::Denied };
+        }
         match cell.place {
             Where::Anywhere => Outcome::Allowed,
             Where::Organisation if among(cell.needs, &self.everywhere) => Outcome::Allowed,

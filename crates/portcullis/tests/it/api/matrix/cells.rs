@@ -21,6 +21,9 @@ pub(crate) struct Cell {
     pub(crate) place: Where,
     /// Whether a workspace's key means its own workspace, whichever is named.
     pub(crate) at_home: bool,
+    /// The scopes of which one must be held in a workspace by whoever holds nothing beyond it, for
+    /// whom it is about that workspace.
+    pub(crate) confined: &'static [&'static str],
     /// What is answered to whoever may.
     pub(crate) allowed: &'static [u16],
     /// What must be made anew, once the call has taken it away.
@@ -44,7 +47,10 @@ pub(crate) enum Fresh {
     VirtualKey,
     Provider,
     Integration,
+    WorkspaceIntegration,
     ApiKey,
+    OrganisationKey,
+    PersonKey,
     Member,
     Person,
     Issuer,
@@ -72,6 +78,7 @@ fn cell(route: &'static str, needs: &'static [&'static str], place: Where) -> Ce
         door: needs,
         place,
         at_home: false,
+        confined: &[],
         allowed: &[200],
         fresh: None,
     }
@@ -98,6 +105,11 @@ impl Cell {
 
     fn at_home(mut self) -> Self {
         self.at_home = true;
+        self
+    }
+
+    fn confined(mut self, needs: &'static [&'static str]) -> Self {
+        self.confined = needs;
         self
     }
 
@@ -289,11 +301,15 @@ fn api_keys(t: &Things) -> Vec<Cell> {
             .body(of_person)
             .at_home()
             .answers(&[400]),
-        cell("DELETE /v1/api-keys/{id}", &["workspace_service_api_keys.delete"], Workspace)
-            .door(&DELETE)
-            .of("FRESH")
-            .fresh(Fresh::ApiKey),
     ];
+    let fresh = [
+        (Organisation, &DELETE[..1], Fresh::OrganisationKey),
+        (Workspace, &DELETE[1..2], Fresh::ApiKey),
+        (Workspace, &DELETE[2..], Fresh::PersonKey),
+    ];
+    cells.extend(fresh.map(|(place, delete, fresh)| {
+        cell("DELETE /v1/api-keys/{id}", delete, place).door(&DELETE).of("FRESH").fresh(fresh)
+    }));
     let kinds = [
         (Organisation, &t.organisation_key, &READ[..1], &UPDATE[..1], &ROTATE[..1]),
         (Workspace, &t.workspace_key, &READ[1..2], &UPDATE[1..2], &ROTATE[1..2]),
@@ -372,10 +388,20 @@ fn integrations(t: &Things) -> Vec<Cell> {
             .body(body(Some(&t.workspace)))
             .at_home()
             .answers(&[400]),
+        // Whoever is of a workspace only means that one.
+        cell(new, &CREATE[..1], Organisation)
+            .door(&CREATE)
+            .body(body(None))
+            .confined(&CREATE[1..])
+            .answers(&[400]),
         cell("DELETE /v1/integrations/{slug}", &DELETE[..1], Organisation)
             .door(&DELETE)
             .of("FRESH")
             .fresh(Fresh::Integration),
+        cell("DELETE /v1/integrations/{slug}", &DELETE[1..], Workspace)
+            .door(&DELETE)
+            .of("FRESH")
+            .fresh(Fresh::WorkspaceIntegration),
     ];
     let owners = [
         (Organisation, &t.shared, &READ[..1], &UPDATE[..1]),

@@ -23,13 +23,21 @@ async fn nothing_of_another_organisation_can_be_told_from_nothing() {
     let (_, their_key) = admin.key(&abroad, ApiKeyKind::OrganisationService, ScopeSet::all()).await;
     let theirs = Things::make(&admin, &abroad, &their_key, "theirs").await;
     let unknown = Things::unknown();
+    let outer = json!({
+        "name": "outer", "slug": OUTER, "ai_provider_id": "openai", "key": "sk-abcdefgh",
+        "create_default_provider": false,
+    });
+    admin.ok("POST /v1/integrations", outer).await;
     let signers = [TokenSigner::rsa("rsa"), TokenSigner::p256("p256")];
     let attackers = attackers(&admin, &home, &abroad, &signers).await;
     let before = rows(&admin, &abroad).await;
 
     let mut tried = 0;
     for (number, (name, attacker)) in attackers.iter().enumerate() {
-        let all = |things| [calls(things), filters(things, number), own_calls(&admin, things)];
+        let all = |things| {
+            let (inner, own) = (inner_calls(&home, things), own_calls(&admin, things));
+            [calls(things), filters(things, number), inner, own]
+        };
         let ours = all(&theirs).into_iter().flatten();
         for ((call, body), like) in ours.zip(all(&unknown).into_iter().flatten()) {
             if (&call, &body) == (&like.0, &like.1) {
@@ -39,6 +47,12 @@ async fn nothing_of_another_organisation_can_be_told_from_nothing() {
             if name == OF_BOTH && call.ends_with("/auth/session/organisation") {
                 // That is theirs to do.
                 continue;
+            }
+            if call.ends_with("/auth/sign-in") {
+                // All of them fail, and none is to wait for those before.
+                let keys = admin.instance_keys();
+                let email = &admin.owner_email;
+                portcullis_control::unlock(&admin.db, &keys, email).await.unwrap();
             }
             let reached = admin.call_as(attacker, &call, &body).await;
             let nothing = admin.call_as(attacker, &like.0, &like.1).await;
@@ -59,6 +73,7 @@ async fn nothing_of_another_organisation_can_be_told_from_nothing() {
     }
     assert!(tried > 4000, "{tried}");
     tokens_that_name(&admin, &theirs, &unknown, &signers).await;
+    // Not even their trail has grown: nothing of all this is theirs to know.
     assert_eq!(rows(&admin, &abroad).await, before, "something of theirs changed");
 
     // With the same slugs at home, each has its own.
@@ -201,10 +216,12 @@ async fn tokens_that_name(
 /// Every route with those names wherever a name can stand in its path and its body.
 fn calls(things: &Things) -> Vec<(String, Value)> {
     let fresh = |fresh| match fresh {
-        Fresh::VirtualKey => &things.virtual_key,
+        Fresh::VirtualKey | Fresh::WorkspaceIntegration => &things.virtual_key,
         Fresh::Provider => &things.granted,
         Fresh::Integration => &things.shared,
         Fresh::ApiKey => &things.workspace_key,
+        Fresh::OrganisationKey => &things.organisation_key,
+        Fresh::PersonKey => &things.user_key,
         Fresh::Member | Fresh::Person | Fresh::Issuer => &things.user,
     };
     let cells = cells::cells(things).into_iter().map(|cell| {
@@ -261,6 +278,40 @@ fn filters(things: &Things, number: usize) -> Vec<(String, Value)> {
     calls
 }
 
+/// An integration of the first organisation.
+const OUTER: &str = "outer";
+
+/// What is one's own, and those names within it: so that they are looked for at all.
+fn inner_calls(home: &Workspace, things: &Things) -> Vec<(String, Value)> {
+    let own = format!("/v1/admin/workspaces/{}", home.id);
+    let user = json!({"users": [{"id": things.user, "role": "member"}]});
+    let role = json!({"role": "member"});
+    let mut calls = vec![
+        ("POST /v1/admin/workspaces".to_owned(), json!({"name": "x", "users": [things.user]})),
+        (format!("POST {own}/users"), user),
+        (format!("GET {own}/users/{}", things.user), Value::Null),
+        (format!("PUT {own}/users/{}", things.user), role),
+        (format!("DELETE {own}/users/{}", things.user), Value::Null),
+        (format!("GET {own}/environments/{}", things.environment), Value::Null),
+        (format!("PUT {own}/environments/{}", things.environment), json!({"name": "x"})),
+        (format!("DELETE {own}/environments/{}", things.environment), Value::Null),
+    ];
+    for workspace in [&things.workspace, &things.workspace_slug] {
+        let places = json!([{"id": workspace, "role": "member"}]);
+        let invite = json!({"email": "x@people.test", "role": "member", "workspaces": places});
+        calls.push(("POST /v1/admin/users/invites".to_owned(), invite));
+        let access = json!({"workspaces": [{"id": workspace, "enabled": true}]});
+        calls.push((format!("PUT /v1/integrations/{OUTER}/workspaces"), access));
+    }
+    for integration in [&things.shared, &things.shared_id, &things.virtual_key] {
+        let body = json!({"name": "x", "integration_id": integration, "workspace_id": home.id});
+        calls.push(("POST /v1/providers".to_owned(), body));
+    }
+    let key = json!({"name": "x", "workspace_id": home.id, "user_id": things.user});
+    calls.push(("POST /v1/api-keys/workspace/user".to_owned(), key));
+    calls
+}
+
 /// What is one's own, with those names wherever a name can stand.
 fn own_calls(admin: &Admin, things: &Things) -> Vec<(String, Value)> {
     let mut calls = Vec::new();
@@ -294,26 +345,56 @@ fn nameless(body: &Value, things: &Things) -> String {
     things.names().iter().fold(body.to_string(), |text, name| text.replace(name, "NAME"))
 }
 
+/// Which rows of a table are an organisation's.
+fn theirs(table: &str, columns: &str) -> Option<&'static str> {
+    match table {
+        "organisations" => Some("id = ?"),
+        "users" => Some("id IN (SELECT user_id FROM memberships WHERE organisation_id = ?)"),
+        "audit_events" | "audit_chains" => Some("chain = ?"),
+        _ if columns.contains("(organisation_id)") => Some("organisation_id = ?"),
+        _ => None,
+    }
+}
+
+/// Tables of what is no organisation's: of the instance, and of what is done and how often it failed.
+const OF_NOBODY: [&str; 6] = [
+    "instance",
+    "instance_secrets",
+    "schema_version",
+    "sign_in_attempts",
+    "sqlite_sequence",
+    "vault_work",
+];
+
 /// Every row of an organisation in every table.
 async fn rows(admin: &Admin, of: &Workspace) -> Vec<String> {
     let mut database = SqliteConnection::connect(&admin.url).await.unwrap();
     let tables =
         "SELECT m.name AS name, group_concat('quote(' || c.name || ')', '|| ''|'' ||') AS columns
         FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'
-        GROUP BY m.name HAVING sum(c.name = 'organisation_id') > 0";
+        GROUP BY m.name ORDER BY m.name";
     let tables = sqlx::query(tables).fetch_all(&mut database).await.unwrap();
-    assert!(tables.len() > 10, "{}", tables.len());
     let mut rows = Vec::new();
+    let mut of_nobody = Vec::new();
     for table in tables {
         let (name, columns): (String, String) = (table.get("name"), table.get("columns"));
-        let sql = format!(
-            "SELECT '{name} ' || {columns} AS row FROM {name} WHERE organisation_id = ? ORDER BY 1"
-        );
+        let Some(condition) = theirs(&name, &columns) else {
+            of_nobody.push(name);
+            continue;
+        };
+        let sql = format!("SELECT '{name} ' || {columns} AS row FROM {name} WHERE {condition}");
         let organisation = of.organisation_id.uuid();
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(organisation.as_bytes().to_vec());
+        let query = sqlx::query(sqlx::AssertSqlSafe(format!("{sql} ORDER BY 1")));
+        let query = query.bind(organisation.as_bytes().to_vec());
         let found = query.fetch_all(&mut database).await.unwrap();
         rows.extend(found.iter().map(|row| row.get::<String, _>("row")));
     }
-    assert!(rows.len() > 10, "{}", rows.len());
+    assert_eq!(of_nobody, OF_NOBODY, "whose are the rows of a table?");
+    for table in
+        ["organisations", "users", "memberships", "audit_events", "audit_chains", "sessions"]
+    {
+        let of_table = format!("{table} ");
+        assert!(rows.iter().any(|row| row.starts_with(&of_table)), "{table}");
+    }
     rows
 }

@@ -22,6 +22,8 @@ pub(crate) struct Things {
     pub(crate) virtual_key: String,
     /// An integration of the organisation that the workspace may use.
     pub(crate) shared: String,
+    /// The same, by id.
+    pub(crate) shared_id: String,
     /// The workspace's provider of it.
     pub(crate) granted: String,
     pub(crate) organisation_key: String,
@@ -62,6 +64,7 @@ impl Things {
             "create_default_provider": false,
         });
         ok("POST /v1/integrations", shared).await;
+        let shared = ok(&format!("GET /v1/integrations/{SHARED}"), Value::Null).await;
         let access = json!({"workspaces": [
             {"id": within, "enabled": true, "default_provider_slug": GRANTED},
         ]});
@@ -93,6 +96,7 @@ impl Things {
             environment: workspace.default_environment.to_string(),
             virtual_key: VIRTUAL_KEY.to_owned(),
             shared: SHARED.to_owned(),
+            shared_id: shared["id"].as_str().unwrap().to_owned(),
             granted: GRANTED.to_owned(),
             organisation_key: organisation_key.0,
             workspace_key: workspace_key.0,
@@ -106,7 +110,7 @@ impl Things {
     }
 
     /// Every name.
-    pub(crate) fn names(&self) -> [&str; 16] {
+    pub(crate) fn names(&self) -> [&str; 17] {
         [
             &self.organisation,
             &self.organisation_slug,
@@ -115,6 +119,7 @@ impl Things {
             &self.environment,
             &self.virtual_key,
             &self.shared,
+            &self.shared_id,
             &self.granted,
             &self.organisation_key,
             &self.workspace_key,
@@ -139,6 +144,7 @@ impl Things {
             environment: id(),
             virtual_key: slug("there"),
             shared: slug("shared"),
+            shared_id: id(),
             granted: slug("granted"),
             organisation_key: id(),
             workspace_key: id(),
