@@ -20,7 +20,7 @@ use crate::{
     invite,
     mint::Mint,
     password::in_steps,
-    sign_in::{Beginning, Proof, check_proof},
+    sign_in::{Beginning, Proof, check_proof, last_set},
     workspace,
 };
 
@@ -180,7 +180,9 @@ impl Control {
         let names = (acceptance.first_name, acceptance.last_name);
         let newcomer = newcomer(self.0.mint(), invite, names)?;
         let accounts = self.0.db.read().await?.users().of_email(&invite.email).await?;
-        let concerned = Concerned { email, accounts: &accounts, organisation: None };
+        // Nobody else is to hear that this organisation invites the address.
+        let organisation = Some(invite.organisation_id);
+        let concerned = Concerned { email, accounts: &accounts, organisation };
         let target = Target::Invite(invite.organisation_id, &invite.email);
         let attempt = self.admit_attempt(origin, target, concerned).await?;
         let theirs = match self.whose_password(accounts.clone(), password.clone()).await {
@@ -192,7 +194,7 @@ impl Control {
             }
         };
         let beside = accounts.into_iter().filter_map(|account| account.password_hash).collect();
-        if let Some(Account { user, password_hash: Some(hash) }) = theirs.into_iter().next() {
+        if let Some(Account { user, password_hash: Some(hash), .. }) = last_set(theirs) {
             self.forgive(attempt, None).await?;
             return Ok(Acceptor::Proved(user, Proof::Password(hash)));
         }

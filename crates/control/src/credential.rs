@@ -50,7 +50,8 @@ pub(crate) fn fingerprint(parts: &Parts, credential: &Credential) -> String {
 
 /// What the audit trail is told of its settings; no secret.
 pub(crate) fn told(parts: &Parts, credential: &Credential) -> Value {
-    masking::told(&credential.settings, |text| parts.pepper.fingerprint(text))
+    let key = credential.key.as_ref().map(|key| key.danger_expose().as_str());
+    masking::told(&credential.settings, key, |text| parts.pepper.fingerprint(text))
 }
 
 /// Checks what would only fail at the first call otherwise.

@@ -43,12 +43,26 @@ pub(crate) fn masked(settings: &Settings) -> Value {
     value
 }
 
+/// From how many bytes on nobody finds a value by trying.
+const LONG: usize = 12;
+
 /// Settings as the audit trail tells of them: each value that is not shown has the keyed digest by
-/// which whoever has it can find where it was put, and by which a change of it is seen.
-pub(crate) fn told(settings: &Settings, fingerprint: impl Fn(&str) -> String) -> Value {
+/// which whoever has it can find where it was put, and by which a change of it is seen. A short one,
+/// which somebody could find by having guesses digested, is digested with the `key` beside it, and
+/// where there is none not at all.
+pub(crate) fn told(
+    settings: &Settings,
+    key: Option<&str>,
+    fingerprint: impl Fn(&str) -> String,
+) -> Value {
     let mut value = serde_json::to_value(settings).unwrap_or_default();
-    let hidden =
-        |masked: &str, text: &str| json!({"masked": masked, "fingerprint": fingerprint(text)});
+    let hidden = |masked: &str, text: &str| match (text.len() >= LONG, key) {
+        (true, _) => json!({"masked": masked, "fingerprint": fingerprint(text)}),
+        (false, Some(key)) => {
+            json!({"masked": masked, "digest": fingerprint(&format!("{key}\n{text}"))})
+        }
+        (false, None) => json!({"masked": masked}),
+    };
     for (name, value) in value.as_object_mut().into_iter().flatten() {
         match value {
             _ if HARMLESS.contains(&name.as_str()) => {}
@@ -176,14 +190,16 @@ mod tests {
             "custom_headers": {"x-any": "a-canary-of-some-length"},
             "pins": [12_345],
         });
-        let told = told(&settings(&given), |text| format!("digest of {} bytes", text.len()));
+        let told =
+            told(&settings(&given), Some("sk"), |text| format!("digest of {} bytes", text.len()));
         assert!(!told.to_string().contains("canary") && !told.to_string().contains("12345"));
         assert_eq!(told["custom_host"], given["custom_host"]);
         assert_eq!(told["azure_api_version"], "v1");
         assert_eq!(told["azure_foundry_url"]["masked"], "https://********@host.example");
         assert_eq!(told["azure_foundry_url"]["fingerprint"], "digest of 30 bytes");
         assert_eq!(told["custom_headers"]["x-any"]["fingerprint"], "digest of 23 bytes");
-        assert_eq!(told["pins"][0]["fingerprint"], "digest of 5 bytes");
+        assert_eq!(told["pins"][0]["digest"], "digest of 8 bytes");
+        assert!(told["pins"][0].get("fingerprint").is_none());
     }
 
     #[test]

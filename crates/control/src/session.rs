@@ -308,7 +308,8 @@ impl Own<'_> {
         let password_hash = reader.users().password_hash(user.id).await?;
         let accounts = reader.users().of_email(&user.email).await?;
         drop(reader);
-        let own = vec![Account { user: user.clone(), password_hash }];
+        let password_set_at = user.updated_at;
+        let own = vec![Account { user: user.clone(), password_hash, password_set_at }];
         // They said which organisation they are in; once they have left it, the instance is told.
         let organisation = self.person.session.organisation_id;
         let concerned = Concerned { email: user.email.as_str(), accounts: &own, organisation };

@@ -44,6 +44,13 @@ pub struct SignedIn {
     pub user: User,
 }
 
+/// Of several accounts with one password, that whose password was set last. Whoever has an account of
+/// an address could otherwise set guess after guess as its password, and see by where it leads
+/// whether it is another's.
+pub(crate) fn last_set(accounts: Vec<Account>) -> Option<Account> {
+    accounts.into_iter().max_by_key(|account| (account.password_set_at, account.user.id))
+}
+
 /// What somebody has proved who they are with.
 pub(crate) enum Proof {
     /// The password of this hash; it must still be theirs.
@@ -81,7 +88,7 @@ impl Control {
                 return Err(self.failed(origin, concerned, error).await);
             }
         };
-        let Some(Account { user, password_hash }) = theirs.into_iter().next() else {
+        let Some(Account { user, password_hash, .. }) = last_set(theirs) else {
             return Err(self.failed(origin, concerned, ControlError::SignInFailed).await);
         };
         self.forgive(attempt, None).await?;

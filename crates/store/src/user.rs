@@ -1,7 +1,8 @@
 //! People. They belong to no organisation by themselves: see [`crate::MemberFilter`].
 
 use portcullis_domain::{
-    AuditAction, AuditResource, EmailAddress, OrganisationId, Permit, Secret, User, UserId,
+    AuditAction, AuditResource, EmailAddress, OrganisationId, Permit, Secret, Timestamp, User,
+    UserId,
 };
 use serde_json::{Value as Json, json};
 
@@ -20,6 +21,8 @@ pub struct Account {
     pub user: User,
     /// The hash of their password, if they have one.
     pub password_hash: Option<Secret<String>>,
+    /// When that was set.
+    pub password_set_at: Timestamp,
 }
 
 /// How many accounts of one e-mail address are looked at. An organisation has one of them at a
@@ -53,7 +56,7 @@ impl Users<'_> {
         let sql = concat!(
             "SELECT ",
             columns!(),
-            ", password_hash FROM users WHERE LOWER(email) = $1 ORDER BY
+            ", password_hash, password_set_at FROM users WHERE LOWER(email) = $1 ORDER BY
              CASE WHEN EXISTS (SELECT 1 FROM memberships WHERE user_id = users.id) THEN 0 ELSE 1 END,
              created_at, id LIMIT $2"
         );
@@ -78,7 +81,7 @@ impl Act {
     ) -> Result<()> {
         self.execute(
             "INSERT INTO users (id, email, first_name, last_name, password_hash, created_at,
-                 updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                 updated_at, password_set_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $6)",
             values![
                 user.id,
                 user.email.as_str(),
@@ -107,7 +110,9 @@ impl Act {
         let changed = self
             .execute(
                 "UPDATE users SET first_name = $2, last_name = $3,
-                     password_hash = COALESCE($4, password_hash), updated_at = $5 WHERE id = $1",
+                     password_hash = COALESCE($4, password_hash), updated_at = $5,
+                     password_set_at = CASE WHEN $4 IS NULL THEN password_set_at ELSE $5 END
+                 WHERE id = $1",
                 values![
                     user.id,
                     user.first_name.as_str(),
@@ -157,7 +162,8 @@ fn shown(user: &User) -> Json {
 impl Account {
     fn read(row: &Row) -> Result<Self> {
         let password_hash = row.opt_text("password_hash")?.map(Secret::new);
-        Ok(Self { user: read(row)?, password_hash })
+        let password_set_at = row.instant("password_set_at")?;
+        Ok(Self { user: read(row)?, password_hash, password_set_at })
     }
 }
 

@@ -3,3 +3,7 @@
 -- or take it.
 DROP INDEX users_email;
 CREATE INDEX users_email ON users (LOWER(email));
+-- Of several accounts with one password, it leads into that of whoever set it last: so nobody learns
+-- another's by setting their own to it.
+ALTER TABLE users ADD COLUMN password_set_at INTEGER NOT NULL DEFAULT 0;
+UPDATE users SET password_set_at = created_at;
