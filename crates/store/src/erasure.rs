@@ -95,9 +95,8 @@ impl Db {
 
     /// Rids the database's files of wrapped data keys that were written over or deleted: folds
     /// SQLite's write-ahead log into the file and empties it; has PostgreSQL write the tables of
-    /// data keys and connections anew. Fails with [`Error::Busy`] while others use them for long.
-    /// What PostgreSQL's own write-ahead log has, and what transactions that began before may still
-    /// see, it keeps.
+    /// data keys and connections anew. Fails with [`Error::Busy`] while others use them for long, or
+    /// may still see what was there. What PostgreSQL's own write-ahead log has, it keeps.
     pub async fn fold(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         match &self.0.pools {
@@ -116,7 +115,7 @@ impl Db {
                     .execute(&mut *conn)
                     .await
                     .map_err(classify)?;
-                let mut outcome = Ok(());
+                let mut outcome = until_unseen(&mut conn, deadline).await;
                 for sql in ["VACUUM (FULL) data_keys", "VACUUM (FULL) kms_connections"] {
                     outcome = outcome.and(patiently(sql, &mut conn, deadline).await);
                 }
@@ -137,6 +136,28 @@ async fn fold_sqlite(conn: &mut SqliteConnection, deadline: Instant) -> Result<(
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         let is_busy: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.map_err(classify)?;
         if is_busy == 0 {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::Busy);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Waits until no transaction is left that began before now: what it may still see, PostgreSQL would
+/// take over into the new files.
+async fn until_unseen(conn: &mut PgConnection, deadline: Instant) -> Result<()> {
+    let now = "SELECT pg_current_xact_id()::xid::text";
+    let now: String = sqlx::query_scalar(now).fetch_one(&mut *conn).await.map_err(classify)?;
+    let older = "SELECT COUNT(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()
+             AND backend_type = 'client backend' AND backend_xmin IS NOT NULL
+             AND age(backend_xmin) > age($1::text::xid)";
+    loop {
+        let older: i64 =
+            sqlx::query_scalar(older).bind(&now).fetch_one(&mut *conn).await.map_err(classify)?;
+        if older == 0 {
             return Ok(());
         }
         if Instant::now() >= deadline {

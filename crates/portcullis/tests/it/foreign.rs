@@ -2,7 +2,10 @@
 //! ids of another gets from every kind of call what names give that nothing bears; and no call of
 //! theirs uses a credential of the other.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use portcullis_testkit::{
     client::{self, Answer, Call},
@@ -86,7 +89,7 @@ async fn nothing_of_another_organisation_can_be_called_or_told_from_nothing() {
     assert_eq!(uses_of_theirs(&world), used + 1);
 
     // Neither are their names in our logs told from those of nothing.
-    let logs = world.logs().await;
+    let logs = settled_logs(&world).await;
     let of = |name: &str| {
         let about = logs.iter().filter(|log| log.to_string().contains(name));
         let mut shown: Vec<String> = about.map(|log| timeless(log, name)).collect();
@@ -96,6 +99,19 @@ async fn nothing_of_another_organisation_can_be_called_or_told_from_nothing() {
     let (of_theirs, of_nothing) = (of(theirs.virtual_key), of(nothing.virtual_key));
     assert!(!of_theirs.is_empty());
     assert_eq!(of_theirs, of_nothing);
+}
+
+/// All of our logs, once the last call's is among them: logs arrive in the order in which calls end.
+async fn settled_logs(world: &World) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        let logs = world.logs().await;
+        if logs.iter().any(|log| log["is_success"] == true && log["virtual_key"] == "openai") {
+            return logs;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the last call's log is not there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Makes the second organisation; the key of its application.
@@ -128,14 +144,14 @@ async fn names(world: &World, their_key: &str) -> (Names, Names) {
     });
     let batch = succeed(post("/v1/batches").json(&batch)).await["id"].as_str().unwrap().to_owned();
     let logs = || client::get(world.gate.url("/v1/logs?limit=500")).bearer(their_key);
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let log = loop {
         let logs = succeed(logs()).await;
         match logs["data"].as_array().unwrap() {
             logs if logs.len() == 3 => break logs[0].clone(),
             _ => assert!(start.elapsed() < PATIENCE, "{logs}"),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     };
     let text = |name: &str| log[name].as_str().unwrap().to_owned();
     // An id of the same form that is nobody's.
