@@ -115,12 +115,7 @@ async fn the_same_key_through_another_connection_stays_wrapped_as_it_is() {
 #[tokio::test]
 async fn a_lost_former_key_is_told_and_does_not_keep_new_values_from_being_sealed() {
     let stage = Stage::new();
-    let (lost, new) = (TestKms::new(2), TestKms::new(3));
-    stage.connect(1, &lost).await;
-    let sealed = stage.vault.seal(&place(1), b"canary").await.unwrap();
-    stage.work().await;
-    lost.fail(Some(KmsFailure::PendingDeletion));
-    stage.connect(1, &new).await;
+    let (lost, sealed) = stage.leave_behind(KmsFailure::PendingDeletion).await;
     assert_eq!(stage.work().await, [WorkState::Stuck]);
     let work = stage.vault.work().await.unwrap();
     assert_eq!((work[0].kind, work[0].done, work[0].failed), (WorkKind::Rewrap, 0, 1));
@@ -143,12 +138,7 @@ async fn a_lost_former_key_is_told_and_does_not_keep_new_values_from_being_seale
 #[tokio::test]
 async fn a_former_key_service_that_is_down_closes_only_what_it_alone_can_open() {
     let stage = Stage::new();
-    let (former, new) = (TestKms::new(2), TestKms::new(3));
-    stage.connect(1, &former).await;
-    let old = stage.vault.seal(&place(1), b"canary").await.unwrap();
-    stage.work().await;
-    former.fail(Some(KmsFailure::Unreachable));
-    stage.connect(1, &new).await;
+    let (former, old) = stage.leave_behind(KmsFailure::Unreachable).await;
     stage.work().await;
     stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let fresh = stage.vault.seal(&place(1), b"canary").await.unwrap();

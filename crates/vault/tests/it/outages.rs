@@ -287,12 +287,7 @@ async fn a_call_that_nobody_waits_for_any_more_is_told() {
 #[tokio::test]
 async fn a_lost_key_is_looked_for_less_and_less_often() {
     let stage = Stage::new();
-    let (lost, new) = (TestKms::new(2), TestKms::new(3));
-    stage.connect(1, &lost).await;
-    let old = stage.vault.seal(&place(1), b"canary").await.unwrap();
-    stage.work().await;
-    lost.fail(Some(KmsFailure::NotFound));
-    stage.connect(1, &new).await;
+    let (lost, old) = stage.leave_behind(KmsFailure::NotFound).await;
     let node = stage.another_node();
     node.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let before = lost.unwraps();
@@ -347,12 +342,7 @@ async fn that_a_key_is_well_again_is_seen_though_nobody_asks() {
 async fn without_a_lifetime_a_former_key_that_is_away_is_left_alone_too() {
     let settings = VaultSettings { lifetime: Duration::ZERO, ..VaultSettings::default() };
     let stage = Stage::with(Setting { settings, ..Setting::default() });
-    let (former, new) = (TestKms::new(2), TestKms::new(3));
-    stage.connect(1, &former).await;
-    let old = stage.vault.seal(&place(1), b"canary").await.unwrap();
-    stage.work().await;
-    former.fail(Some(KmsFailure::Unreachable));
-    stage.connect(1, &new).await;
+    let (former, old) = stage.leave_behind(KmsFailure::Unreachable).await;
     stage.work().await;
     stage.vault.rotate(organisation(1), &Author::system()).await.unwrap();
     let fresh = stage.vault.seal(&place(1), b"canary").await.unwrap();

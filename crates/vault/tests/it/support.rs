@@ -402,6 +402,21 @@ impl Stage {
     }
 
     /// Does all the work there is; how each piece stands.
+    /// Has the organisation leave a KMS key that then fails so, before its data key is wrapped anew.
+    /// The key that it left, and a value that only that one opens.
+    pub(crate) async fn leave_behind(
+        &self,
+        failure: KmsFailure,
+    ) -> (Arc<TestKms>, portcullis_domain::Sealed) {
+        let (former, new) = (TestKms::new(2), TestKms::new(3));
+        self.connect(1, &former).await;
+        let old = self.vault.seal(&place(1), b"canary").await.unwrap();
+        self.work().await;
+        former.fail(Some(failure));
+        self.connect(1, &new).await;
+        (former, old)
+    }
+
     pub(crate) async fn work(&self) -> Vec<WorkState> {
         let mut states = Vec::new();
         for work in self.vault.work().await.unwrap() {
