@@ -305,11 +305,9 @@ impl Own<'_> {
             .map_err(|weak| ControlError::invalid("new_password", weak.to_string()))?;
         let origin = &self.person.origin;
         let mut reader = self.control.0.db.read().await?;
-        let password_hash = reader.users().password_hash(user.id).await?;
+        let own: Vec<Account> = reader.users().account(user.id).await?.into_iter().collect();
         let accounts = reader.users().of_email(&user.email).await?;
         drop(reader);
-        let password_set_at = user.updated_at;
-        let own = vec![Account { user: user.clone(), password_hash, password_set_at }];
         // They said which organisation they are in; once they have left it, the instance is told.
         let organisation = self.person.session.organisation_id;
         let concerned = Concerned { email: user.email.as_str(), accounts: &own, organisation };

@@ -142,7 +142,7 @@ impl Beginning {
 /// A password that was changed while it was being checked proves nothing any more.
 pub(crate) async fn check_proof(act: &mut Act, user: &User, proof: &Proof) -> Result<()> {
     let Proof::Password(proved) = proof else { return Ok(()) };
-    let known = act.users().password_hash(user.id).await?;
+    let known = act.users().account(user.id).await?.and_then(|account| account.password_hash);
     let is_same = known.is_some_and(|known| known.danger_expose() == proved.danger_expose());
     if is_same { Ok(()) } else { Err(ControlError::SignInFailed) }
 }

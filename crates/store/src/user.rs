@@ -63,11 +63,14 @@ impl Users<'_> {
         self.0.all(sql, values![email.folded(), MOST_ACCOUNTS], Account::read).await
     }
 
-    /// The hash of somebody's password, if they have one.
-    pub async fn password_hash(&mut self, id: UserId) -> Result<Option<Secret<String>>> {
-        let sql = "SELECT password_hash FROM users WHERE id = $1";
-        let Some(row) = self.0.optional(sql, values![id]).await? else { return Ok(None) };
-        Ok(row.opt_text("password_hash")?.map(Secret::new))
+    /// The account of that id.
+    pub async fn account(&mut self, id: UserId) -> Result<Option<Account>> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            ", password_hash, password_set_at FROM users WHERE id = $1"
+        );
+        self.0.optional(sql, values![id]).await?.as_ref().map(Account::read).transpose()
     }
 }
 

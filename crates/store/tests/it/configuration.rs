@@ -223,7 +223,7 @@ on_both_engines! {
         assert_eq!(reader.memberships_of(ann.id).await.unwrap(), [owner]);
         assert_eq!(reader.tenant(b.organisation.id).members().find(ann.id).await.unwrap(), None);
         let email = EmailAddress::parse("ann@acme.test").unwrap();
-        let found = reader.users().password_hash(ann.id).await.unwrap().unwrap();
+        let found = reader.users().account(ann.id).await.unwrap().unwrap().password_hash.unwrap();
         assert_eq!(found.danger_expose(), "a hash");
         // An address is nobody's alone; an account that belongs nowhere comes last.
         let [mut lost, mut twin] = [user("ANN@acme.TEST"), user("Ann@acme.test")];
