@@ -14,7 +14,8 @@ use crate::{
     attempt::{Target, counter},
 };
 
-/// Forgets the sign-ins with an e-mail address that failed, and tells the instance's trail. Hands back
+/// Forgets the sign-ins with an e-mail address that failed, and the changes of password of whoever
+/// bears it, and tells the instance's trail. Hands back
 /// how many were remembered.
 pub async fn unlock(db: &Db, keys: &InstanceKeys, email: &str) -> Result<u32> {
     let email = EmailAddress::parse(email)
@@ -28,6 +29,11 @@ pub async fn unlock(db: &Db, keys: &InstanceKeys, email: &str) -> Result<u32> {
     let write = async |act: &mut Act| -> Result<u32> {
         let known = act.sign_in_attempts().find(&id).await?.failures;
         act.tx().sign_in_attempts().forget(&id).await?;
+        // Whoever got hold of a session can keep its owner from changing the password, too.
+        for account in act.users().of_email(&email).await? {
+            let own = counter(&keys.pepper, Target::Own(account.user.id));
+            act.tx().sign_in_attempts().forget(&own).await?;
+        }
         let note = Note {
             resource_name: Some(email.to_string()),
             before: Some(json!({"failed_sign_ins": known})),
