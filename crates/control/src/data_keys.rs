@@ -13,7 +13,7 @@ use portcullis_vault::{
     KmsConnection, Resealed, SealedCount, SealedStore, SealedValue, StoreFuture, Work, WorkKind,
     WrappedDataKey, Wrapping,
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 /// Keeps the vault's data keys in the database, and tells the audit trail what becomes of them.
@@ -94,6 +94,10 @@ fn told(
     }
 }
 
+fn view(wrapping: &DataKeyWrapping) -> Json {
+    json!({"kms": wrapping.kms, "kms_key_id": wrapping.kms_key_id})
+}
+
 /// Runs a write as one transaction.
 macro_rules! write {
     ($self:ident, |$tx:ident| $body:expr) => {
@@ -167,7 +171,6 @@ impl DataKeyStore for StoredDataKeys {
         let (from, to) = (wrapping(from), wrapping(to));
         change!(self, |tx| {
             let is_done = tx.data_keys().rewrap(organisation, id, &from, &to).await?;
-            let view = |wrapping: &DataKeyWrapping| json!({"kms": wrapping.kms, "kms_key_id": wrapping.kms_key_id});
             let mut event = told(organisation, id, AuditAction::Update, &by);
             (event.before, event.after) = (Some(view(&from)), Some(view(&to)));
             (is_done, Some(event).filter(|_| is_done))

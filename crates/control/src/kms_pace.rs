@@ -12,7 +12,7 @@ use portcullis_domain::{OrganisationId, Timestamp};
 use crate::{ControlError, Result};
 
 /// How many tries may come at once.
-const BURST: u64 = 20;
+const BURST: i64 = 20;
 /// What each costs: after a burst there is one try in so long.
 const EACH: Duration = Duration::from_secs(3);
 
@@ -25,7 +25,7 @@ impl KmsPace {
     /// Counts a try, unless there were too many: then it says how long to wait.
     pub(crate) fn count(&self, organisation: OrganisationId, now: Timestamp) -> Result<()> {
         let each = i64::try_from(EACH.as_micros()).unwrap_or(i64::MAX);
-        let most = each * (BURST as i64);
+        let most = each * BURST;
         let mut owed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Also what is further off than can be: the clock was set back.
         owed.retain(|_, until| *until > now && *until <= now.plus_micros(most));

@@ -34,6 +34,7 @@ const MOST_OF_ONE: usize = 64;
 const WITHIN: Duration = Duration::from_secs(15);
 /// How long it is waited for by who has a token that is still good.
 const RENEWED_WITHIN: Duration = Duration::from_secs(2);
+
 /// The sign-ins of one process.
 #[derive(Default)]
 pub struct SignIns(ArcSwap<Slots>);
