@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use portcullis_domain::Clock as _;
+use portcullis_domain::{Clock as _, Timestamp};
 use portcullis_runtime::SystemClock;
 use portcullis_testkit::{
     client::{self, Call},
@@ -178,9 +178,11 @@ on_both_engines! {
     async fn a_key_expires_by_itself(engine) {
         let world = World::start(engine).await;
         world.virtual_key("openai", "openai").await;
-        let end = SystemClock.now().plus_millis(1500);
+        // The end as it is told: its text has milliseconds.
+        let told = SystemClock.now().plus_millis(1500).to_string();
+        let end = Timestamp::parse(&told).unwrap();
         let (_, key) = world.api_key(&json!({
-            "name": "short", "scopes": ["completions.write"], "expires_at": end.to_string(),
+            "name": "short", "scopes": ["completions.write"], "expires_at": told,
         })).await;
         succeed(chat(&world.gate, &key)).await;
         until_status(|| chat(&world.gate, &key), 401).await;

@@ -202,11 +202,11 @@ async fn an_idle_connection_is_closed_after_its_time() {
     })
     .await;
     let settings =
-        EgressSettings { idle_timeout: Duration::from_millis(150), ..EgressSettings::default() };
+        EgressSettings { idle_timeout: Duration::from_millis(500), ..EgressSettings::default() };
     let egress = egress_with(settings);
     let start = Instant::now();
     // Used again and again, it stays open beyond the timeout.
-    while start.elapsed() < Duration::from_millis(400) {
+    while start.elapsed() < Duration::from_millis(900) {
         text(egress.send(get(&upstream.url()), SOON).await.unwrap().into_body()).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
