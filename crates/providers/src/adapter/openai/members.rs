@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memmem::FinderRev};
 
 /// What one pass over the strings of a JSON text found.
 #[derive(Default)]
@@ -54,12 +54,12 @@ pub(super) fn glance<'a>(json: &'a [u8], counted: &[&[u8]]) -> Glance<'a> {
     found
 }
 
-/// The last value of a member that is a string, escapes untouched; `quoted` is the member's name in
-/// quotation marks. Inside a string those would be escaped, so whatever is found and followed by a
+/// The last value of a member that is a string, escapes untouched; `quoted` finds the member's name
+/// in quotation marks. Inside a string those would be escaped, so whatever is found and followed by a
 /// colon is a name.
-pub(super) fn last_string<'a>(json: &'a [u8], quoted: &[u8]) -> Option<&'a [u8]> {
-    memmem::rfind_iter(json, quoted).find_map(|at| {
-        let rest = json[at + quoted.len()..].trim_ascii_start().strip_prefix(b":")?;
+pub(super) fn last_string<'a>(json: &'a [u8], quoted: &FinderRev<'_>) -> Option<&'a [u8]> {
+    quoted.rfind_iter(json).find_map(|at| {
+        let rest = json[at + quoted.needle().len()..].trim_ascii_start().strip_prefix(b":")?;
         let text = rest.trim_ascii_start().strip_prefix(b"\"")?;
         Some(&text[..string_end(text, 0)])
     })
@@ -99,6 +99,8 @@ pub(super) fn member_span(
 
 #[cfg(test)]
 mod tests {
+    use memchr::memmem::FinderRev;
+
     use super::{glance, last_string, member_span};
 
     #[test]
@@ -114,8 +116,8 @@ mod tests {
     #[test]
     fn the_last_string_of_a_name_is_found() {
         let json = br#"{"r":"first","r" : "last \" one","r":null,"x":"r","y":"\"r\":\"no\""}"#;
-        assert_eq!(last_string(json, b"\"r\""), Some(&br#"last \" one"#[..]));
-        assert_eq!(last_string(json, b"\"z\""), None);
+        assert_eq!(last_string(json, &FinderRev::new(b"\"r\"")), Some(&br#"last \" one"#[..]));
+        assert_eq!(last_string(json, &FinderRev::new(b"\"z\"")), None);
     }
 
     #[test]

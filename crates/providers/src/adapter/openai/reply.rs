@@ -1,13 +1,14 @@
 //! Answers in OpenAI's dialect on their way through: watched, and changed only where usage that
 //! the caller did not ask for is hidden.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, Method, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
+use memchr::memmem::{Finder, FinderRev};
 use portcullis_domain::{Fault, FaultKind, Retry, Secret};
 
 use super::{
@@ -28,6 +29,12 @@ const MAX_WATCHED: usize = 16 * 1024 * 1024;
 const MAX_ERROR: usize = 1024 * 1024;
 /// The largest `usage` that is read, bytes.
 const MAX_USAGE: usize = 64 * 1024;
+
+// What is looked for in every answer; to prepare a search takes longer than most of them.
+static USAGE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"usage\""));
+static FINISH_REASON: LazyLock<FinderRev<'_>> =
+    LazyLock::new(|| FinderRev::new("\"finish_reason\""));
+static NULL_USAGE: LazyLock<FinderRev<'_>> = LazyLock::new(|| FinderRev::new(",\"usage\":null"));
 
 /// Takes the answer of a provider of this dialect.
 pub(super) struct OpenAiReply {
@@ -219,9 +226,7 @@ impl OpenAiReply {
                 self.observed.usage.images = Some(images + 1);
             }
             "usage" | "usage_info" | "x_groq" => self.note_usage(raw),
-            "choices" if memchr::memmem::find(raw.as_bytes(), b"\"usage\"").is_some() => {
-                self.note_usage(raw);
-            }
+            "choices" if USAGE.find(raw.as_bytes()).is_some() => self.note_usage(raw),
             "error" if raw != "null" => {
                 let error = ProviderError::read(raw.as_bytes(), self.key());
                 self.observed.error = Some(error.observed());
@@ -330,7 +335,7 @@ impl OpenAiReply {
             // What cannot be read is not stated.
             let _ = self.note(text);
         }
-        if let Some(reason) = last_string(&document, b"\"finish_reason\"") {
+        if let Some(reason) = last_string(&document, &FINISH_REASON) {
             self.observed.finish_reason = Some(noted_bytes(reason));
         }
         // Text is counted only to estimate from.
@@ -521,9 +526,8 @@ fn place(whole: &Bytes, part: &Bytes) -> Option<Range<usize>> {
 /// parsing: inside a string the quotes would be escaped, and what follows must close the outermost
 /// object.
 fn trailing_null_usage(json: &[u8]) -> Option<Range<usize>> {
-    const MEMBER: &[u8] = b",\"usage\":null";
-    let start = memchr::memmem::rfind(json, MEMBER)?;
-    let end = start + MEMBER.len();
+    let start = NULL_USAGE.rfind(json)?;
+    let end = start + NULL_USAGE.needle().len();
     let mut depth = 0_u32;
     let mut at = end;
     while let Some(&byte) = json.get(at) {
