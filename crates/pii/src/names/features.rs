@@ -3,7 +3,7 @@
 use super::{fold::mix, front::Word, lexicon::Entry, words::Gap};
 
 /// How many features a candidate has.
-pub const COUNT: usize = 54;
+pub const COUNT: usize = 50;
 
 /// Those that tell which word it is.
 pub const OF_THE_WORD: [usize; 4] = [1, 2, 10, 11];
@@ -43,10 +43,6 @@ pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
     put(u64::from(word.affixes[2]));
     put(u64::from(word.affixes[3]));
     put(u64::from(word.affixes[4]));
-    put(before.shape as u64 | shape << 6 | (after.shape as u64) << 12);
-    put(gap | shape << 6);
-    put(gap_after | shape << 6);
-    put(gap | gap_after << 6 | shape << 12);
     put(names | shape << 32);
     put(names | fresh << 32 | capitals << 33 | language << 36);
     put(kind | self::kind(before) << 20 | gap << 40 | (before.shape as u64) << 48);
@@ -77,16 +73,13 @@ pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
     put(level(word) | level(after) << 6 | gap_after << 12 | shape << 20);
     put(join(u64::from(word.affixes[3]), shape));
     put(join(u64::from(word.affixes[3]), u64::from(word.affixes[1])));
-    put(before2.shape as u64
-        | (before.shape as u64) << 5
-        | shape << 10
-        | (after.shape as u64) << 15
-        | (after2.shape as u64) << 20);
-    put(u64::from(before.ending) | shape << 32 | gap << 40);
-    put(u64::from(after.ending) | shape << 32 | gap_after << 40);
-    put(join(before.hash, kind | shape << 40));
-    put(join(before.hash, after.hash.rotate_left(9)));
-    put(join(before.hash, u64::from(word.ending) | shape << 40));
+    let affix = |number: usize| u64::from(word.affixes[number]);
+    put(affix(5));
+    put(affix(6));
+    put(join(affix(3), language | 8));
+    put(join(affix(4), shape | fresh << 8 | 1 << 16));
+    put(join(affix(3), kind | 1 << 30));
+    put(join(affix(1), gap | shape << 10 | 1 << 40));
     keys
 }
 

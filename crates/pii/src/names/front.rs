@@ -48,10 +48,9 @@ pub struct Word {
     pub apart: bool,
     /// How much the spelling of an unlisted word is that of a name, and of a person; 0 if listed.
     pub spelling: (u8, u8),
-    /// Hashes of its ends: first two and three letters, last two, three and four.
-    pub affixes: [u32; 5],
-    /// Its last three letters.
-    pub ending: u32,
+    /// Hashes of its ends: first two and three letters, last two, three and four, first four, last
+    /// five.
+    pub affixes: [u32; 7],
     /// What the memory knew of it when it came.
     pub remembered: u8,
     /// The state of the text before it, as `Mood::pack` says.
@@ -259,7 +258,6 @@ impl Front {
             gap: between.class() as u8,
             apart: apart(between),
             mood: self.mood.pack(),
-            ending: ending(self.folded.bytes()),
             ..Word::default()
         };
         if word.entry == Entry::default() {
@@ -490,16 +488,12 @@ fn apart(between: Between) -> bool {
     between.length() > WIDEST_GAP || BORDERS.contains(&between.class())
 }
 
-/// Hashes of a folded word's first two and three bytes and last two, three and four.
-fn affixes(word: &[u8]) -> [u32; 5] {
+/// Hashes of a folded word's first two and three bytes, last two, three and four, first four, last
+/// five.
+fn affixes(word: &[u8]) -> [u32; 7] {
     let start = |length: usize| hash(&word[..length.min(word.len())]) as u32;
     let end = |length: usize| hash(&word[word.len().saturating_sub(length)..]) as u32;
-    [start(2), start(3), end(2), end(3), end(4)]
-}
-
-/// The last three bytes of a folded word.
-fn ending(word: &[u8]) -> u32 {
-    word.iter().rev().take(3).fold(0, |ending, byte| ending << 8 | u32::from(*byte))
+    [start(2), start(3), end(2), end(3), end(4), start(4), end(5)]
 }
 
 /// The end of the first part of a label: a word of `snake_case`, `kebab-case` or `camelCase`, or

@@ -43,6 +43,10 @@ struct Facts {
     seen_capital: u32,
     seen_person: u32,
     seen_name: u32,
+    /// In texts that people have marked: inside names of persons, of other kinds, capitalised outside.
+    marked_person: u32,
+    marked_name: u32,
+    marked_capital: u32,
 }
 
 /// The name lists by folded word, for the generator as well.
@@ -396,6 +400,15 @@ impl Lists {
                     None if word.starts_with(char::is_uppercase) => facts.seen_capital += 1,
                     None => {}
                 }
+                if !super::annotated(text) || text.set == "pii-anon" {
+                    continue;
+                }
+                match inside {
+                    Some((_, NameKind::Person)) => facts.marked_person += 1,
+                    Some(_) => facts.marked_name += 1,
+                    None if word.starts_with(char::is_uppercase) => facts.marked_capital += 1,
+                    None => {}
+                }
             }
         }
     }
@@ -403,6 +416,9 @@ impl Lists {
     /// Decides, from lists and texts together, what each word is.
     fn settle(&mut self) {
         for (word, facts) in &mut self.facts {
+            if word.len() > 2 {
+                facts.list_marked();
+            }
             let named = facts.first.max(facts.last);
             let names = facts.seen_person + facts.seen_name;
             // A noun that is a name as well is one only if it is frequent.
@@ -508,6 +524,18 @@ impl Lists {
 }
 
 impl Facts {
+    /// What people have marked more often than not is as good as listed.
+    fn list_marked(&mut self) {
+        let (person, name) = (self.marked_person, self.marked_name);
+        let neither = self.marked_capital + self.seen_lower;
+        if person > name + neither {
+            self.last = self.last.max(if person > 2 { 3 } else { 2 });
+        }
+        if name > person + neither {
+            self.place = self.place.max(if name > 2 { 2 } else { 1 });
+        }
+    }
+
     /// What the table of rare words says of it: a number among `Entry::RARE`.
     fn rare_kind(&self) -> Option<u16> {
         let facts = (self.first > 0, self.last > 0, self.ordinary, self.noun);

@@ -102,7 +102,7 @@ const RECIPE: Recipe = Recipe {
     lexicon: 9_500,
     rare: 12_500,
     features: 24_000,
-    plan: Plan { epochs: 8, rate: 0.06, decay: 0.003, masked: 30 },
+    plan: Plan { epochs: 5, rate: 0.06, decay: 0.003, masked: 30 },
 };
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {

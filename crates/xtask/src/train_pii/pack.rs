@@ -11,8 +11,9 @@ use super::{crf::Weights, examples::Examples, tables::Tables};
 const SCALE: f32 = 1.0 / 24.0;
 
 /// Slope and offset of the scores by kind. Held back in turn, parts 1 to 4 have their best F1 with the
-/// probabilities as they are.
-const CALIBRATION: [[f32; 2]; KINDS] = [[1.0, 0.0]; KINDS];
+/// probabilities as they are; a little less costs .002 of it and spares one in eight of the texts
+/// without a name that would be touched.
+const CALIBRATION: [[f32; 2]; KINDS] = [[1.0, -0.2], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]];
 
 /// The file. Of features that share a line the most important stay.
 pub(crate) fn pack(
