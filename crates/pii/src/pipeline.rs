@@ -130,12 +130,13 @@ impl Pipeline {
                 NameKind::Location => Entity::LOCATION,
                 NameKind::Organization => Entity::ORGANIZATION,
             };
-            let free = !self.found.iter().any(|it| it.start < span.end && span.start < it.end);
+            // Findings lie in order and do not overlap.
+            let at = self.found.partition_point(|it| it.end <= span.start);
+            let free = self.found.get(at).is_none_or(|it| span.end <= it.start);
             if free
                 && !(span.kind == NameKind::Person && is_code((text, base), &span))
                 && span.score >= detector.name_thresholds[span.kind as usize]
             {
-                let at = self.found.partition_point(|it| it.start < span.start);
                 self.found.insert(at, Finding::of_name(span, entity));
             }
         }

@@ -1,8 +1,8 @@
 //! From features to names: a linear-chain conditional random field, read from left to right.
 //!
-//! The label of a candidate is decided when the features of the next few are known: it is the one
-//! with the highest probability, given the label before it. The probability of a name is the product
-//! of the probabilities of its steps, brought to scale by the calibration learned in training.
+//! The kind of a candidate is decided when the features of the next few are known: it is the likeliest,
+//! whatever the labels before it were. The probability of a name is that of the surest of its words,
+//! brought to scale by the calibration.
 
 use super::{
     NameKind, NameSpan,
@@ -56,7 +56,8 @@ pub(super) struct Decoder {
     transitions: [[f32; LABELS]; LABELS],
     window: [Step; WINDOW],
     waiting: usize,
-    label: usize,
+    /// The probabilities of the last decided step's labels, by what came before it.
+    alpha: [f32; LABELS],
     open: Option<Open>,
     found: Vec<NameSpan>,
 }
@@ -69,7 +70,7 @@ impl Decoder {
             transitions,
             window: [Step::default(); WINDOW],
             waiting: 0,
-            label: OUTSIDE,
+            alpha: START,
             open: None,
             found: Vec::new(),
         }
@@ -77,7 +78,7 @@ impl Decoder {
 
     pub(super) fn start(&mut self) {
         self.waiting = 0;
-        self.label = OUTSIDE;
+        self.alpha = START;
         self.open = None;
         self.found.clear();
     }
@@ -101,37 +102,28 @@ impl Decoder {
         }
         for (at, message) in messages.iter().enumerate().take(count) {
             let step = self.window[at];
-            let row = &self.transitions[self.label];
-            let odds: [f32; LABELS] =
-                std::array::from_fn(|y| row[y] * step.weights[y] * message[y]);
+            let mut alpha: [f32; LABELS] = std::array::from_fn(|y| {
+                let ways = self.alpha.iter().zip(&self.transitions);
+                step.weights[y] * ways.map(|(before, row)| before * row[y]).sum::<f32>()
+            });
+            let sum: f32 = alpha.iter().sum();
+            alpha.iter_mut().for_each(|way| *way /= sum);
+            self.alpha = alpha;
+            let odds: [f32; LABELS] = std::array::from_fn(|y| alpha[y] * message[y]);
             let total: f32 = odds.iter().sum();
-            let mut best = OUTSIDE;
-            for label in 0..LABELS {
-                if odds[label] > odds[best] {
-                    best = label;
-                }
-            }
-            let inside = self.open.map_or(0.0, |open| odds[2 * open.kind + 1] / total);
-            self.step(&step, best, odds[best] / total, inside, memory);
+            let (label, probability) = likeliest(&odds, self.open.map(|open| open.kind));
+            self.step(&step, label, probability / total, memory);
         }
         self.window.copy_within(count..self.waiting, 0);
         self.waiting -= count;
     }
 
-    /// Goes on by one labelled word; `inside` is the probability that the open name goes on.
-    fn step(
-        &mut self,
-        step: &Step,
-        label: usize,
-        probability: f32,
-        inside: f32,
-        memory: &mut Memory,
-    ) {
-        self.label = label;
+    /// Goes on by one labelled word.
+    fn step(&mut self, step: &Step, label: usize, probability: f32, memory: &mut Memory) {
         if label < LANES && label % 2 == 1 {
             if let Some(open) = &mut self.open {
                 open.end = step.end;
-                open.probability *= probability;
+                open.probability = open.probability.max(probability);
                 // Two words make a name likelier, unless neither is one by itself.
                 open.doubt = open.doubt.min(step.doubt) / 2.0;
                 if let Some(place) = open.hashes.get_mut(open.words) {
@@ -139,13 +131,12 @@ impl Decoder {
                 }
                 open.words += 1;
                 if open.words == LONGEST_NAME {
-                    self.close(1.0, memory);
-                    self.label = OUTSIDE;
+                    self.close(memory);
                 }
             }
             return;
         }
-        self.close(1.0 - inside, memory);
+        self.close(memory);
         if label < LANES {
             let mut hashes = [0; LONGEST_NAME];
             hashes[0] = if step.memorable { step.hash } else { 0 };
@@ -156,10 +147,10 @@ impl Decoder {
         }
     }
 
-    fn close(&mut self, ends: f32, memory: &mut Memory) {
+    fn close(&mut self, memory: &mut Memory) {
         let Some(open) = self.open.take() else { return };
         let [slope, offset] = self.model.parameters.calibration[open.kind];
-        let probability = (open.probability * ends).clamp(1e-6, 1.0 - 1e-6);
+        let probability = open.probability.clamp(1e-6, 1.0 - 1e-6);
         let log_odds = (probability / (1.0 - probability)).ln() - open.doubt;
         let score = 1.0 / (1.0 + (-(slope * log_odds + offset)).exp());
         if open.kind == NameKind::Person as usize && score >= MEMORABLE {
@@ -199,8 +190,8 @@ impl Judge for Decoder {
 
     fn rest(&mut self, memory: &mut Memory) {
         self.decide(self.waiting, memory);
-        self.close(1.0, memory);
-        self.label = OUTSIDE;
+        self.close(memory);
+        self.alpha = START;
     }
 
     fn open(&self) -> Option<usize> {
@@ -227,6 +218,26 @@ fn doubt(word: &Word) -> f32 {
     DOUBT + MORE_DOUBT * reasons.iter().filter(|holds| **holds).count() as f32
 }
 
+/// The label of the likeliest kind, and its odds, with the kind of the name that may go on. What kind a
+/// word is of matters more than where a name begins, so that both labels of a kind count together.
+fn likeliest(odds: &[f32; LABELS], open: Option<usize>) -> (usize, f32) {
+    let (mut label, mut best) = (OUTSIDE, odds[OUTSIDE]);
+    for (kind, [begins, goes_on]) in odds.as_chunks::<2>().0.iter().enumerate() {
+        if begins + goes_on > best {
+            label = 2 * kind + usize::from(open == Some(kind) && goes_on > begins);
+            best = begins + goes_on;
+        }
+    }
+    (label, best)
+}
+
+/// Before the first candidate of a run: surely outside.
+const START: [f32; LABELS] = {
+    let mut start = [0.0; LABELS];
+    start[OUTSIDE] = 1.0;
+    start
+};
+
 fn dot(left: &[f32; LABELS], right: &[f32; LABELS]) -> f32 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
@@ -244,4 +255,20 @@ pub(super) fn exp(power: f32) -> f32 {
             * (1.0
                 + part * (0.5 + part * (1.0 / 6.0 + part * (1.0 / 24.0 + part * (1.0 / 120.0)))));
     f32::from_bits(((whole as i32 + 127) as u32) << 23) * series
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_labels_of_a_kind_count_together() {
+        let mut odds = [0.0; LABELS];
+        (odds[0], odds[1], odds[OUTSIDE]) = (0.25, 0.35, 0.4);
+        assert_eq!(likeliest(&odds, None).0, 0, "nothing is open that could go on");
+        assert_eq!(likeliest(&odds, Some(0)).0, 1);
+        assert_eq!(likeliest(&odds, Some(2)).0, 0);
+        odds[OUTSIDE] = 0.7;
+        assert_eq!(likeliest(&odds, Some(0)), (OUTSIDE, 0.7));
+    }
 }

@@ -3,7 +3,10 @@
 use super::{fold::mix, front::Word, lexicon::Entry, words::Gap};
 
 /// How many features a candidate has.
-pub const COUNT: usize = 49;
+pub const COUNT: usize = 50;
+
+/// Those that tell which word it is.
+pub const OF_THE_WORD: [usize; 4] = [1, 2, 10, 11];
 
 /// The features of the middle one of five words.
 pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
@@ -17,8 +20,8 @@ pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
     let shape = word.shape as u64;
     let gap = u64::from(word.gap);
     let gap_after = u64::from(after.gap);
-    let names = names(word.entry);
-    let kind = kind(word.entry);
+    let names = names(word);
+    let kind = kind(word);
     let mood = u64::from(word.mood);
     let (capitals, language) = (mood >> 3 & 3, mood & 7);
     let fresh = u64::from(fresh(word.gap));
@@ -40,15 +43,11 @@ pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
     put(u64::from(word.affixes[2]));
     put(u64::from(word.affixes[3]));
     put(u64::from(word.affixes[4]));
-    put(before.shape as u64 | shape << 6 | (after.shape as u64) << 12);
-    put(gap | shape << 6);
-    put(gap_after | shape << 6);
-    put(gap | gap_after << 6 | shape << 12);
     put(names | shape << 32);
     put(names | fresh << 32 | capitals << 33 | language << 36);
-    put(kind | self::kind(before.entry) << 20 | gap << 40 | (before.shape as u64) << 48);
-    put(kind | self::kind(after.entry) << 20 | gap_after << 40 | (after.shape as u64) << 48);
-    put(kind | self::kind(before.entry) << 18 | self::kind(after.entry) << 36);
+    put(kind | self::kind(before) << 20 | gap << 40 | (before.shape as u64) << 48);
+    put(kind | self::kind(after) << 20 | gap_after << 40 | (after.shape as u64) << 48);
+    put(kind | self::kind(before) << 20 | self::kind(after) << 40);
     put(cues(before) | cues(before2) << 12 | shape << 24);
     put(cues(after) | cues(after2) << 12 | shape << 24);
     put(language | shape << 4 | kind << 10);
@@ -74,11 +73,13 @@ pub(super) fn keys(words: [&Word; 5]) -> [u64; COUNT] {
     put(level(word) | level(after) << 6 | gap_after << 12 | shape << 20);
     put(join(u64::from(word.affixes[3]), shape));
     put(join(u64::from(word.affixes[3]), u64::from(word.affixes[1])));
-    put(before2.shape as u64
-        | (before.shape as u64) << 5
-        | shape << 10
-        | (after.shape as u64) << 15
-        | (after2.shape as u64) << 20);
+    let affix = |number: usize| u64::from(word.affixes[number]);
+    put(affix(5));
+    put(affix(6));
+    put(join(affix(3), language | 8));
+    put(join(affix(4), shape | fresh << 8 | 1 << 16));
+    put(join(affix(3), kind | 1 << 30));
+    put(join(affix(1), gap | shape << 10 | 1 << 40));
     keys
 }
 
@@ -87,11 +88,14 @@ fn join(hash: u64, value: u64) -> u64 {
 }
 
 /// All that the lists say about a word as a name.
-fn names(entry: Entry) -> u64 {
+fn names(word: &Word) -> u64 {
+    let entry = word.entry;
     (entry.0 & 0x0fff)
         | u64::from(entry.product()) << 12
         | u64::from(entry.cue()) << 13
         | nouns(entry) << 18
+        | u64::from(word.spelling.0) << 20
+        | u64::from(word.spelling.1) << 23
 }
 
 fn nouns(entry: Entry) -> u64 {
@@ -99,7 +103,8 @@ fn nouns(entry: Entry) -> u64 {
 }
 
 /// The same, in broad classes.
-fn kind(entry: Entry) -> u64 {
+fn kind(word: &Word) -> u64 {
+    let entry = word.entry;
     let level = |strength: u32| u64::from(strength.div_ceil(2));
     level(entry.first())
         | level(entry.last()) << 3
@@ -110,6 +115,7 @@ fn kind(entry: Entry) -> u64 {
         | u64::from(entry.product()) << 10
         | u64::from(entry.cue()) << 11
         | nouns(entry) << 16
+        | u64::from(word.spelling.0.div_ceil(2).saturating_sub(1)) << 18
 }
 
 fn cues(word: &Word) -> u64 {

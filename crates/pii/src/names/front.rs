@@ -46,8 +46,11 @@ pub struct Word {
     pub candidate: bool,
     /// Whether a name may not run on from the word before it.
     pub apart: bool,
-    /// Hashes of its ends: first two and three letters, last two, three and four.
-    pub affixes: [u32; 5],
+    /// How much the spelling of an unlisted word is that of a name, and of a person; 0 if listed.
+    pub spelling: (u8, u8),
+    /// Hashes of its ends: first two and three letters, last two, three and four, first four, last
+    /// five.
+    pub affixes: [u32; 7],
     /// What the memory knew of it when it came.
     pub remembered: u8,
     /// The state of the text before it, as `Mood::pack` says.
@@ -257,22 +260,17 @@ impl Front {
             mood: self.mood.pack(),
             ..Word::default()
         };
-        if matches!(word.shape, Shape::TitleHyphen | Shape::UpperHyphen | Shape::LowerHyphen)
-            && word.entry == Entry::default()
-        {
-            word.entry = self.compound();
-        }
-        if word.entry == Entry::default() && word.shape == Shape::Title {
-            word.entry = self.genitive();
-            if word.entry == Entry::default() {
-                word.entry = self.tail();
-            }
+        if word.entry == Entry::default() {
+            word.entry = self.unlisted(hash, word.shape);
         }
         word.labelled = self.is_labelled(&word);
         word.remembered = u8::from(self.memory.knows(hash));
         word.candidate = self.may_be_name(&word, next);
         if word.candidate {
             word.affixes = affixes(self.folded.bytes());
+            if word.shape.capital() && word.entry.unsure() {
+                word.spelling = self.lexicon.spelling(self.folded.bytes());
+            }
         }
         self.mood.pass(word.entry, word.shape, between.class(), features::fresh(word.gap));
         self.keep(word);
@@ -299,8 +297,8 @@ impl Front {
     /// What the lists say of a hyphenated word: first name by its first part, surname by its last.
     fn compound(&self) -> Entry {
         let mut parts = self.folded.bytes().split(|byte| *byte == b'-');
-        let first = parts.next().map(|part| self.lexicon.get(hash(part))).unwrap_or_default();
-        let last = parts.next_back().map(|part| self.lexicon.get(hash(part))).unwrap_or_default();
+        let first = parts.next().map(|part| self.lexicon.find(hash(part))).unwrap_or_default();
+        let last = parts.next_back().map(|part| self.lexicon.find(hash(part))).unwrap_or_default();
         Entry::pack(
             first.first(),
             last.last(),
@@ -315,11 +313,27 @@ impl Front {
         )
     }
 
+    /// What is known of a word that the lexicon lacks.
+    fn unlisted(&self, hash: u64, shape: Shape) -> Entry {
+        let rare = if shape.capital() { self.lexicon.rare(hash) } else { Entry::default() };
+        if rare != Entry::default() {
+            return rare;
+        }
+        match shape {
+            Shape::TitleHyphen | Shape::UpperHyphen | Shape::LowerHyphen => self.compound(),
+            Shape::Title => {
+                let genitive = self.genitive();
+                if genitive == Entry::default() { self.tail() } else { genitive }
+            }
+            _ => Entry::default(),
+        }
+    }
+
     /// What the lists say of a word without the `s` at its end: German, Dutch and hasty English write
     /// the genitive so.
     fn genitive(&self) -> Entry {
         match self.folded.bytes() {
-            [stem @ .., b's'] if stem.len() > 3 => self.lexicon.get(hash(stem)),
+            [stem @ .., b's'] if stem.len() > 3 => self.lexicon.find(hash(stem)),
             _ => Entry::default(),
         }
     }
@@ -474,11 +488,12 @@ fn apart(between: Between) -> bool {
     between.length() > WIDEST_GAP || BORDERS.contains(&between.class())
 }
 
-/// Hashes of a folded word's first two and three bytes and last two, three and four.
-fn affixes(word: &[u8]) -> [u32; 5] {
+/// Hashes of a folded word's first two and three bytes, last two, three and four, first four, last
+/// five.
+fn affixes(word: &[u8]) -> [u32; 7] {
     let start = |length: usize| hash(&word[..length.min(word.len())]) as u32;
     let end = |length: usize| hash(&word[word.len().saturating_sub(length)..]) as u32;
-    [start(2), start(3), end(2), end(3), end(4)]
+    [start(2), start(3), end(2), end(3), end(4), start(4), end(5)]
 }
 
 /// The end of the first part of a label: a word of `snake_case`, `kebab-case` or `camelCase`, or
@@ -509,7 +524,7 @@ mod tests {
         line[..2].copy_from_slice(&tag.to_le_bytes());
         let entry = Entry::default().with_noun(true).with_class(7, 6);
         line[2 * SLOTS..2 * SLOTS + 5].copy_from_slice(&entry.0.to_le_bytes()[..5]);
-        Lexicon::new(Box::leak(Box::new([line])))
+        Lexicon::new(Box::leak(Box::new([line])), &[], &[])
     }
 
     #[test]

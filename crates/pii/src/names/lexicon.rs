@@ -1,10 +1,25 @@
 //! What the lists say about a word: a compact table from a folded word's hash to its properties.
 
+use super::spelling;
+
 /// Properties of a word, packed in 40 bits.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Entry(pub u64);
 
 impl Entry {
+    /// What is known of a rare word, by its kind: a surname, a first name, both, a place, a word
+    /// written in lower case, a German noun, a surname that is such a word, one that is a place.
+    pub const RARE: [Self; 8] = [
+        Self::pack(0, 1, 0, 0, false, false, false, 0, 0, false),
+        Self::pack(1, 0, 0, 0, false, false, false, 0, 0, false),
+        Self::pack(1, 1, 0, 0, false, false, false, 0, 0, false),
+        Self::pack(0, 0, 0, 1, false, false, false, 0, 0, false),
+        Self::pack(0, 0, 1, 0, true, false, false, 0, 0, false),
+        Self::pack(0, 0, 0, 0, false, false, false, 0, 0, false).with_noun(true),
+        Self::pack(0, 1, 1, 0, true, false, false, 0, 0, false),
+        Self::pack(0, 1, 0, 1, false, false, false, 0, 0, false),
+    ];
+
     /// How common as a first name, 0 (unlisted) to 7.
     pub const fn first(self) -> u32 {
         (self.0 & 7) as u32
@@ -63,6 +78,11 @@ impl Entry {
     /// Not listed, but it ends in a listed noun, as compounds do.
     pub const fn compound(self) -> bool {
         self.0 >> 40 & 1 == 1
+    }
+
+    /// Whether the lists say little: the word is on none, or only among rare names.
+    pub(super) const fn unsure(self) -> bool {
+        self.common() == 0 && self.cue() == 0 && self.first() < 2 && self.last() < 2
     }
 
     /// The entry, marked as a noun.
@@ -195,16 +215,39 @@ pub const fn place(hash: u64, lines: usize) -> (usize, u16) {
     (line as usize, (hash as u16) | 1)
 }
 
-/// The table inside a model.
+/// Tags in a line of the table of rare words.
+pub const RARE_SLOTS: usize = LINE / 2;
+
+/// The line of a rare word's hash in a table of `lines` lines, and its tag, which holds the number of
+/// its kind among [`Entry::RARE`] in the low three bits.
+pub const fn place_rare(hash: u64, kind: u16, lines: usize) -> (usize, u16) {
+    let (line, tag) = place(hash, lines);
+    // Zero marks an empty slot.
+    (line, tag & !7 | if tag < 8 { 8 } else { 0 } | kind)
+}
+
+/// The tables inside a model.
 #[derive(Clone, Copy)]
 pub struct Lexicon {
     lines: &'static [[u8; LINE]],
+    rare: &'static [[u8; LINE]],
+    spelling: &'static [[u8; LINE]],
 }
 
 impl Lexicon {
-    /// A table, as the trainer builds it.
-    pub const fn new(lines: &'static [[u8; LINE]]) -> Self {
-        Self { lines }
+    /// The tables, as the trainer builds them: words with their properties, and rare words, of
+    /// which only the kind is known.
+    pub const fn new(
+        lines: &'static [[u8; LINE]],
+        rare: &'static [[u8; LINE]],
+        spelling: &'static [[u8; LINE]],
+    ) -> Self {
+        Self { lines, rare, spelling }
+    }
+
+    /// What the spelling of a folded word suggests, as [`spelling::levels`] says.
+    pub(super) fn spelling(self, word: &[u8]) -> (u8, u8) {
+        spelling::levels(self.spelling, word)
     }
 
     /// What is known of a folded word's hash. One in some five thousand unlisted words is taken
@@ -222,5 +265,47 @@ impl Lexicon {
             }
         }
         Entry::default()
+    }
+
+    /// The same for a word with a capital, which may be a rare one. One in some three hundred that are
+    /// on no list is taken for one.
+    pub(super) fn find(self, hash: u64) -> Entry {
+        let entry = self.get(hash);
+        if entry == Entry::default() { self.rare(hash) } else { entry }
+    }
+
+    /// What is known of a word by its kind alone.
+    pub(super) fn rare(self, hash: u64) -> Entry {
+        let (line, wanted) = place_rare(hash, 0, self.rare.len());
+        let tags = self.rare.get(line).map_or(&[][..], |line| line.as_chunks::<2>().0);
+        let tags = tags.iter().map(|tag| u16::from_le_bytes(*tag));
+        let kind = tags.map(|tag| tag ^ wanted).find(|kind| *kind < 8);
+        kind.map_or(Entry::default(), |kind| Entry::RARE[usize::from(kind)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::fold::hash;
+
+    #[test]
+    fn a_rare_word_is_known_by_its_kind() {
+        for (kind, entry) in (0..).zip(Entry::RARE) {
+            let word = hash(b"quintgens");
+            let (_, tag) = place_rare(word, kind, 1);
+            let mut line = [0; LINE];
+            line[6..8].copy_from_slice(&tag.to_le_bytes());
+            let rare: &'static [[u8; LINE]] = Box::leak(Box::new([line]));
+            let lexicon = Lexicon::new(&[], rare, &[]);
+            assert!(lexicon.rare(word) == entry && lexicon.find(word) == entry, "{kind}");
+            assert!(lexicon.get(word) == Entry::default(), "the other table has more to say");
+            assert!(lexicon.rare(hash(b"quint")) == Entry::default());
+        }
+    }
+
+    #[test]
+    fn no_tag_is_that_of_an_empty_slot() {
+        assert!((0..1 << 16).all(|hash| place_rare(hash, 0, 1).1 != 0));
     }
 }

@@ -16,6 +16,7 @@ mod memory;
 pub mod model;
 mod mood;
 pub mod shape;
+pub mod spelling;
 pub mod words;
 
 use decode::Decoder;

@@ -1,16 +1,21 @@
 //! The trained model: one file of 64-byte lines, read where it lies.
 //!
 //! ```text
-//! line 0          header: magic, version, number of lexicon lines, number of feature lines
+//! line 0          header: magic, version, numbers of lines of the three tables
 //! lines 1 to 7    parameters: transitions between labels, scale of the weights, calibration
 //! then            the lexicon, as in `lexicon.rs`
+//! then            rare words: lines of 32 tags of two bytes
+//! then            weights of groups of letters, as in `spelling.rs`
 //! then            the features: lines of ten slots, a tag of two bytes and eight weights of four
 //!                 bits each
 //! ```
 
 use std::fmt;
 
-use super::lexicon::{LINE, Lexicon, place};
+use super::{
+    lexicon::{LINE, Lexicon, place},
+    spelling,
+};
 
 /// Labels other than "outside": beginning and inside of the four kinds.
 pub const LANES: usize = 8;
@@ -48,7 +53,7 @@ const PAIRS: [u32; 256] = {
 };
 
 /// What the file starts with.
-pub const MAGIC: [u8; 8] = *b"PCNAMES\x02";
+pub const MAGIC: [u8; 8] = *b"PCNAMES\x03";
 
 /// Lines of parameters after the header.
 pub const PARAMETER_LINES: usize = 7;
@@ -105,14 +110,19 @@ impl Model {
             bytes.copy_from_slice(&header[at..at + 4]);
             u32::from_le_bytes(bytes) as usize
         };
-        let (lexicon, features) = (number(8), number(12));
-        if lines.len() != PARAMETER_LINES + lexicon + features || lexicon == 0 || features == 0 {
+        let (lexicon, rare, features) = (number(8), number(12), number(16));
+        let tables = [lexicon, rare, features];
+        if lines.len() != PARAMETER_LINES + lexicon + rare + spelling::LINES + features
+            || tables.contains(&0)
+        {
             return Err(Broken::Length);
         }
         let (parameters, lines) = lines.split_at(PARAMETER_LINES);
-        let (lexicon, features) = lines.split_at(lexicon);
+        let (lexicon, lines) = lines.split_at(lexicon);
+        let (rare, features) = lines.split_at(rare);
+        let (spelling, features) = features.split_at(spelling::LINES);
         let parameters = Parameters::read(parameters);
-        Ok(Self { lexicon: Lexicon::new(lexicon), features, parameters })
+        Ok(Self { lexicon: Lexicon::new(lexicon, rare, spelling), features, parameters })
     }
 
     /// Adds up the weights of features; at most some four hundred, which half a number holds.

@@ -242,5 +242,12 @@ pub(super) fn is_code(value: &[u8]) -> bool {
         && value[1..].iter().all(|byte| {
             word(*byte) || byte.is_ascii_uppercase() || matches!(byte, b'|' | b'\'' | b' ')
         });
-    call || member || open || reference || value.windows(2).any(|it| it == b"::" || it == b"->")
+    // A type of Rust: `&[u8`, `[u8`.
+    let slice = value.strip_prefix(b"&").unwrap_or(value).strip_prefix(b"[");
+    let slice = slice.is_some_and(|it| !it.is_empty() && it.iter().all(u8::is_ascii_alphanumeric));
+    call || member
+        || open
+        || reference
+        || slice
+        || value.windows(2).any(|it| it == b"::" || it == b"->")
 }

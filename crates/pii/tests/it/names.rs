@@ -137,7 +137,7 @@ fn the_work_grows_as_the_text_does() {
     for piece in ["Anna ", "A", "a-B-", "d'E", "Mr. X, \"Y\" ", "{\"name\": \"Zoë\"}\n", "É "] {
         let work = |times: usize| {
             let mut counter = Counter::default();
-            let mut front = Front::new(Lexicon::new(&NOTHING));
+            let mut front = Front::new(Lexicon::new(&NOTHING, &[], &[]));
             let text = piece.repeat(times);
             front.read(text.as_bytes(), 0, true, std::iter::empty(), &mut counter);
             counter.0
@@ -164,6 +164,6 @@ fn a_file_that_is_no_model_is_refused() {
     assert_eq!(refused(GOOD[..GOOD.len() - 64].to_vec()), Some(Broken::Length));
     assert_eq!(refused(GOOD[..GOOD.len() - 1].to_vec()), Some(Broken::Header));
     let mut huge = GOOD[..64 * 20].to_vec();
-    huge[8..16].fill(0xff);
+    huge[8..20].fill(0xff);
     assert_eq!(refused(huge), Some(Broken::Length));
 }

@@ -20,11 +20,14 @@ pub(crate) struct Bank {
 }
 
 const NAMES: &str = include_str!("data/names.txt");
+const NAMES_FR: &str = include_str!("data/names_fr.txt");
+const NAMES_NL: &str = include_str!("data/names_nl.txt");
 const ROMANISED: &str = include_str!("data/romanised.txt");
 
 impl Bank {
     pub(crate) fn read(data: &Path) -> Outcome<Self> {
         let mut shelves = Self::shelves();
+        Self::add_levels(&mut shelves);
         let lexicon = data.join("lexicon");
         let english = shelves.entry("en".to_owned()).or_default();
         // Names of many bearers go in several times: as often as the root of their number says.
@@ -88,6 +91,22 @@ impl Bank {
             list.extend(names.split(", ").map(str::to_owned));
         }
         shelves
+    }
+
+    /// Names of France and the Netherlands, frequent ones several times.
+    fn add_levels(shelves: &mut BTreeMap<String, Shelf>) {
+        const COPIES: [usize; 7] = [0, 1, 1, 1, 2, 6, 20];
+        for (language, list) in [("fr", NAMES_FR), ("nl", NAMES_NL)] {
+            let shelf = shelves.entry(language.to_owned()).or_default();
+            for (kind, names) in rows(list) {
+                let (part, level) = kind.split_at(1);
+                let copies = level.parse().ok().and_then(|level: usize| COPIES.get(level));
+                for name in names.split(", ") {
+                    let list = if part == "f" { &mut shelf.first } else { &mut shelf.last };
+                    list.extend(std::iter::repeat_n(name.to_owned(), *copies.unwrap_or(&1)));
+                }
+            }
+        }
     }
 
     fn of(mut shelves: BTreeMap<String, Shelf>, cities: Vec<String>) -> Self {

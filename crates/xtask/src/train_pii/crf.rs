@@ -1,10 +1,13 @@
 //! Learns a linear-chain conditional random field: maximum likelihood by stochastic gradient steps
-//! with per-weight step sizes (AdaGrad), and the mean of the last epochs' weights. One thread, fixed
+//! with per-weight step sizes (AdaGrad), weights that decay, and the mean of the last epochs' weights. One thread, fixed
 //! order, so that the same data always give the same weights.
 
 #![allow(clippy::needless_range_loop, reason = "a label is an index into several tables at once")]
 
-use portcullis_pii::names::model::{LABELS, LANES, OUTSIDE};
+use portcullis_pii::names::{
+    features,
+    model::{LABELS, LANES, OUTSIDE},
+};
 
 use super::dice::Dice;
 
@@ -15,7 +18,11 @@ pub(crate) struct Sequence {
     pub(crate) weight: f32,
 }
 
+/// The number of a feature that is not learned.
+pub(crate) const NONE: u32 = u32::MAX;
+
 pub(crate) struct Step {
+    /// In the order of the tagger's features; [`NONE`] where one is rare.
     pub(crate) features: Vec<u32>,
     pub(crate) label: usize,
 }
@@ -62,6 +69,11 @@ const OTHERS: f32 = 0.5;
 pub(crate) struct Plan {
     pub(crate) epochs: usize,
     pub(crate) rate: f32,
+    /// How much of a weight is taken from it at each step that has its feature.
+    pub(crate) decay: f32,
+    /// How many times in a hundred a candidate is learned from without knowing which word it is: what
+    /// is around it and how it is spelled should do.
+    pub(crate) masked: usize,
 }
 
 /// Whether a label can follow another.
@@ -92,15 +104,17 @@ pub(crate) fn learn(
         let rate = plan.rate * if epoch * 4 >= plan.epochs * 3 { 0.4 } else { 1.0 };
         for index in &order {
             let sequence = &sequences[*index];
+            scratch.read(sequence, plan.masked, &mut dice);
             loss += f64::from(scratch.gradients(sequence, &weights) * sequence.weight);
-            for (at, step) in sequence.steps.iter().enumerate() {
+            for at in 0..sequence.steps.len() {
                 let gradient = scratch.emissions[at].map(|value| value * sequence.weight);
-                for feature in &step.features {
+                for feature in &scratch.features[at] {
                     let row = &mut weights.features[*feature as usize];
                     let sum = &mut sums[*feature as usize];
                     for lane in 0..LANES {
-                        sum[lane] += gradient[lane] * gradient[lane];
-                        row[lane] -= rate * gradient[lane] / (sum[lane].sqrt() + 1e-2);
+                        let gradient = gradient[lane] + plan.decay * row[lane];
+                        sum[lane] += gradient * gradient;
+                        row[lane] -= rate * gradient / (sum[lane].sqrt() + 1e-2);
                     }
                 }
             }
@@ -133,6 +147,8 @@ pub(crate) fn learn(
 
 #[derive(Default)]
 struct Scratch {
+    /// Of each step, the features that count this time.
+    features: Vec<Vec<u32>>,
     scores: Vec<[f32; LABELS]>,
     forward: Vec<[f32; LABELS]>,
     backward: Vec<[f32; LABELS]>,
@@ -142,7 +158,21 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// Loss and gradients of a sequence.
+    /// Takes the features of a sequence, some steps without those that tell which word it is.
+    fn read(&mut self, sequence: &Sequence, masked: usize, dice: &mut Dice) {
+        self.features.resize_with(sequence.steps.len().max(self.features.len()), Vec::new);
+        for (features, step) in self.features.iter_mut().zip(&sequence.steps) {
+            let masked = dice.percent(masked);
+            let all = step.features.iter().enumerate();
+            let seen = all.filter(|(at, number)| {
+                **number != NONE && !(masked && features::OF_THE_WORD.contains(at))
+            });
+            features.clear();
+            features.extend(seen.map(|(_, number)| *number));
+        }
+    }
+
+    /// Loss and gradients of the sequence that was read.
     fn gradients(&mut self, sequence: &Sequence, weights: &Weights) -> f32 {
         let steps = &sequence.steps;
         let length = steps.len();
@@ -156,9 +186,9 @@ impl Scratch {
         self.scores.clear();
         let mut loss = 0.0_f32;
         let mut before = OUTSIDE;
-        for step in steps {
+        for (step, features) in steps.iter().zip(&self.features) {
             let mut scores = [0.0_f32; LABELS];
-            for feature in &step.features {
+            for feature in features {
                 for (score, weight) in scores.iter_mut().zip(&weights.features[*feature as usize]) {
                     *score += weight;
                 }

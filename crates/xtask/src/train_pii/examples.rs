@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use portcullis_pii::names::{front::Front, lexicon::place, model::FEATURE_SLOTS};
+use portcullis_pii::names::{lexicon::place, model::FEATURE_SLOTS};
 
 use super::{
-    collect,
     corpus::Text,
-    crf::{Sequence, Step, Weights},
+    crf::{NONE, Sequence, Step, Weights},
+    unseen::Unseen,
 };
 
 /// A feature that occurs less often is noise.
@@ -30,14 +30,14 @@ pub(crate) struct Examples {
 impl Examples {
     /// The examples in some texts; `weight` says how much a text counts.
     pub(crate) fn new<'t>(
-        front: &mut Front,
+        unseen: &mut Unseen,
         texts: impl Iterator<Item = &'t Text>,
         weight: impl Fn(&Text) -> f32,
     ) -> Self {
         let mut examples = Self::default();
         let mut numbers: HashMap<u64, u32> = HashMap::new();
         for text in texts {
-            let found = collect::collect(front, text);
+            let found = unseen.collect(text);
             examples.missed += found.missed;
             examples.persons += found.persons;
             examples.candidates += found.candidates;
@@ -99,8 +99,9 @@ impl Examples {
         let mut kept = numbers.iter().map(Option::is_some);
         self.counts.retain(|_| kept.next().unwrap_or_default());
         for step in self.sequences.iter_mut().flat_map(|sequence| &mut sequence.steps) {
-            step.features =
-                step.features.iter().filter_map(|feature| numbers[*feature as usize]).collect();
+            for feature in step.features.iter_mut().filter(|feature| **feature != NONE) {
+                *feature = numbers[*feature as usize].unwrap_or(NONE);
+            }
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Builds the lexicon from the lists: one entry per folded word.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use portcullis_pii::names::{
     fold::Folded,
-    lexicon::{Entry, LINE, SLOTS, cue, place},
+    lexicon::{Entry, LINE, RARE_SLOTS, SLOTS, cue, place, place_rare},
 };
 
-use super::corpus::{Text, unpack};
+use super::{
+    Recipe,
+    corpus::{Text, unpack},
+    spelling,
+    tables::{Table, Tables},
+};
 use crate::step::Outcome;
 
 /// What the lists say of one word, before packing.
@@ -24,6 +26,8 @@ struct Facts {
     /// Languages whose most frequent words it is among, as bits.
     function: u32,
     ordinary: bool,
+    /// A French or Dutch word that a spelling dictionary knows in lower case.
+    spelled: bool,
     never: bool,
     cue: u32,
     product: bool,
@@ -39,10 +43,14 @@ struct Facts {
     seen_capital: u32,
     seen_person: u32,
     seen_name: u32,
+    /// In texts that people have marked: inside names of persons, of other kinds, capitalised outside.
+    marked_person: u32,
+    marked_name: u32,
+    marked_capital: u32,
 }
 
 /// The name lists by folded word, for the generator as well.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Lists {
     facts: BTreeMap<Vec<u8>, Facts>,
     /// The words of each language, most frequent first.
@@ -56,9 +64,14 @@ const CUES: &str = include_str!("data/cues.txt");
 const ORDINARY: &str = include_str!("data/ordinary.txt");
 const NAMES: &str = include_str!("data/names.txt");
 const ROMANISED: &str = include_str!("data/romanised.txt");
+const NAMES_FR: &str = include_str!("data/names_fr.txt");
+const NAMES_NL: &str = include_str!("data/names_nl.txt");
 const CLASSES: &str = include_str!("data/classes.txt");
 const NOUNS_DE: &str = include_str!("data/nouns_de.txt");
 const THINGS: &str = include_str!("data/things.txt");
+const PLACES: &str = include_str!("data/places.txt");
+const WORDS_FR: &str = include_str!("data/words_fr.txt");
+const WORDS_NL: &str = include_str!("data/words_nl.txt");
 const WORDS_IT: &str = include_str!("data/words_it.txt");
 const WORDS_PT: &str = include_str!("data/words_pt.txt");
 
@@ -67,6 +80,7 @@ impl Lists {
     pub(crate) fn read(data: &Path) -> Outcome<Self> {
         let mut lists = Self::embedded()?;
         lists.read_names(data)?;
+        lists.read_levels();
         lists.read_places(data)?;
         lists.read_frequencies(data)?;
         Ok(lists)
@@ -95,6 +109,11 @@ impl Lists {
                 {
                     lists.at(part).product = true;
                 }
+            }
+        }
+        for word in [WORDS_FR, WORDS_NL].iter().flat_map(|list| list.lines().skip(1)) {
+            for word in word.split(' ') {
+                lists.at(word).spelled = true;
             }
         }
         for word in
@@ -185,6 +204,24 @@ impl Lists {
             }
         }
         Ok(())
+    }
+
+    /// Names of French and Dutch people with a level.
+    fn read_levels(&mut self) {
+        for (kind, names) in rows(NAMES_FR).chain(rows(NAMES_NL)) {
+            let (part, level) = kind.split_at(1);
+            let level = level.parse().unwrap_or(1);
+            for name in names.split(", ") {
+                let known = part == "n" && self.at(name).first > 0;
+                if !known {
+                    self.name(name, part == "f", level);
+                }
+            }
+        }
+        for name in rows(PLACES).flat_map(|(_, names)| names.split(", ")) {
+            let facts = self.at(name);
+            facts.place = facts.place.max(1);
+        }
     }
 
     /// A name of one or more words, of which the particles do not count.
@@ -317,8 +354,32 @@ impl Lists {
             .collect()
     }
 
+    /// Weights of groups of letters, learned from the words of one kind only.
+    fn spelling(&self) -> Vec<[u8; LINE]> {
+        let words: Vec<(&[u8], spelling::Kind)> = self
+            .facts
+            .iter()
+            .filter(|(word, _)| word.len() > 3)
+            .filter_map(|(word, facts)| {
+                let named = facts.first > 0 || facts.last > 0;
+                let lower = facts.ordinary
+                    || facts.noun
+                    || facts.spelled
+                    || facts.class != 0 && facts.share < 0.3;
+                let kind = match (named, lower, facts.place > 0) {
+                    (true, false, false) => spelling::Kind::Name,
+                    (false, true, false) => spelling::Kind::Word,
+                    (false, false, true) => spelling::Kind::Place,
+                    _ => return None,
+                };
+                Some((word.as_slice(), kind))
+            })
+            .collect();
+        spelling::learn(&words)
+    }
+
     /// Counts how the texts write each word.
-    pub(crate) fn observe(&mut self, texts: &[&Text]) {
+    fn observe(&mut self, texts: &[&Text]) {
         use portcullis_pii::names::NameKind;
         for text in texts {
             let body = &text.text;
@@ -339,13 +400,25 @@ impl Lists {
                     None if word.starts_with(char::is_uppercase) => facts.seen_capital += 1,
                     None => {}
                 }
+                if !super::annotated(text) || text.set == "pii-anon" {
+                    continue;
+                }
+                match inside {
+                    Some((_, NameKind::Person)) => facts.marked_person += 1,
+                    Some(_) => facts.marked_name += 1,
+                    None if word.starts_with(char::is_uppercase) => facts.marked_capital += 1,
+                    None => {}
+                }
             }
         }
     }
 
     /// Decides, from lists and texts together, what each word is.
-    pub(crate) fn settle(&mut self) {
+    fn settle(&mut self) {
         for (word, facts) in &mut self.facts {
+            if word.len() > 2 {
+                facts.list_marked();
+            }
             let named = facts.first.max(facts.last);
             let names = facts.seen_person + facts.seen_name;
             // A noun that is a name as well is one only if it is frequent.
@@ -356,6 +429,9 @@ impl Lists {
             }
             // Running text writes it in lower case: a common word, whatever else it is.
             if facts.class != 0 && facts.share < 0.3 && (1..=20_000).contains(&facts.rank) {
+                facts.ordinary = true;
+            }
+            if facts.spelled && facts.first < 3 {
                 facts.ordinary = true;
             }
             if facts.rank > 0 && facts.rank <= 20_000 && named == 0 && facts.place == 0 {
@@ -413,35 +489,67 @@ impl Lists {
         )
     }
 
-    /// The table; of words that share a line the most important find a place.
-    pub(crate) fn table(&self, count: usize) -> Vec<[u8; LINE]> {
-        let mut entries: Vec<(u64, Entry, u32)> = self
-            .facts
-            .iter()
-            .map(|(word, facts)| {
-                (portcullis_pii::names::fold::hash(word), Self::entry(facts, word), weight(facts))
-            })
-            .filter(|(_, entry, weight)| entry.0 != 0 && *weight > 0)
-            .collect();
-        entries.sort_by_key(|(hash, _, weight)| (std::cmp::Reverse(*weight), *hash));
-        let mut lines = vec![[0_u8; LINE]; count];
-        let mut used = vec![0_usize; count];
-        let mut lost = 0;
-        let mut tags: BTreeSet<(usize, u16)> = BTreeSet::new();
-        for (hash, entry, _) in &entries {
-            let (line, tag) = place(*hash, count);
-            let slot = used[line];
-            if slot == SLOTS || !tags.insert((line, tag)) {
-                lost += 1;
-                continue;
+    /// The tables that these lists give when such texts have been counted.
+    pub(crate) fn tables(mut self, texts: &[&Text], recipe: &Recipe) -> Tables {
+        self.observe(texts);
+        self.settle();
+        let (words, rare) = self.words(recipe.lexicon, recipe.rare);
+        Tables { words, rare, spelling: self.spelling() }
+    }
+
+    /// The tables of words and of rare words, of so many lines. The most important words find a place
+    /// in the first; of the others the second holds the kind.
+    fn words(&self, words: usize, rare: usize) -> (Vec<[u8; LINE]>, Vec<[u8; LINE]>) {
+        let mut entries = Vec::new();
+        for (word, facts) in &self.facts {
+            let (entry, weight) = (Self::entry(facts, word), weight(facts));
+            if entry.0 != 0 && weight > 0 {
+                let hash = portcullis_pii::names::fold::hash(word);
+                entries.push((hash, entry, weight, facts.rare_kind()));
             }
-            used[line] += 1;
-            lines[line][2 * slot..2 * slot + 2].copy_from_slice(&tag.to_le_bytes());
-            let at = 2 * SLOTS + 5 * slot;
-            lines[line][at..at + 5].copy_from_slice(&entry.0.to_le_bytes()[..5]);
         }
-        println!("lexicon: {} words, {lost} without place", entries.len());
-        lines
+        entries.sort_by_key(|(hash, _, weight, _)| (std::cmp::Reverse(*weight), *hash));
+        let (mut table, mut others) = (Table::new("words", words), Table::new("rare words", rare));
+        for (hash, entry, _, kind) in &entries {
+            let (line, tag) = place(*hash, words);
+            if !table.put::<SLOTS>(line, tag, &entry.0.to_le_bytes()[..5])
+                && let Some(kind) = kind
+            {
+                let (line, tag) = place_rare(*hash, *kind, rare);
+                others.put::<RARE_SLOTS>(line, tag, &[]);
+            }
+        }
+        (table.finish(), others.finish())
+    }
+}
+
+impl Facts {
+    /// What people have marked more often than not is as good as listed.
+    fn list_marked(&mut self) {
+        let (person, name) = (self.marked_person, self.marked_name);
+        let neither = self.marked_capital + self.seen_lower;
+        if person > name + neither {
+            self.last = self.last.max(if person > 2 { 3 } else { 2 });
+        }
+        if name > person + neither {
+            self.place = self.place.max(if name > 2 { 2 } else { 1 });
+        }
+    }
+
+    /// What the table of rare words says of it: a number among `Entry::RARE`.
+    fn rare_kind(&self) -> Option<u16> {
+        let facts = (self.first > 0, self.last > 0, self.ordinary, self.noun);
+        Some(match facts {
+            (false, true, false, _) if self.place > 0 => 7,
+            (false, true, false, _) => 0,
+            (true, false, ..) => 1,
+            (true, true, ..) => 2,
+            (false, false, false, false) if self.place > 0 => 3,
+            (false, false, true, false) => 4,
+            (false, false, _, true) => 5,
+            (false, true, true, false) => 6,
+            _ => return None,
+        })
     }
 }
 
@@ -453,11 +561,12 @@ fn weight(facts: &Facts) -> u32 {
     let rank = if facts.rank > 0 { 2 + 60_000 / (facts.rank + 2_000) } else { 0 };
     let nothing = facts.first == 0
         && facts.last == 0
-        && facts.place <= 1
+        && facts.place == 0
         && facts.rank == 0
         && facts.cue == 0
         && facts.class == 0
-        && !facts.noun;
+        && !facts.noun
+        && !facts.spelled;
     if nothing {
         return 0;
     }
