@@ -184,14 +184,15 @@ impl Endpoint {
     /// Whether the path, of a proxied call, leads to what an earlier call stored: cancelling a
     /// response or changing a completion makes no model work, and repeats that call's usage.
     pub fn is_managed_path(self, path: &str) -> bool {
+        if self != Self::Proxy {
+            return false;
+        }
         let mut parts = path.trim_matches('/').split('/');
-        let parts = [parts.next(), parts.next(), parts.next(), parts.next()];
-        self == Self::Proxy
-            && matches!(
-                parts,
-                [Some("responses"), Some(_), Some("cancel"), None]
-                    | [Some("chat"), Some("completions"), Some(_), None]
-            )
+        matches!(
+            [parts.next(), parts.next(), parts.next(), parts.next()],
+            [Some("responses"), Some(_), Some("cancel"), None]
+                | [Some("chat"), Some("completions"), Some(_), None]
+        )
     }
 
     /// Whether a call of it may bring files or bytes of any kind; the others take JSON only.

@@ -72,7 +72,7 @@ impl Table {
             .or_else(|| self.position(&rows, bare))
             .or_else(|| self.position(&rows, tuned_base(bare)?))
             .or_else(|| self.undated(&rows, undated_name(bare)?))?;
-        Some(self.model(at).price)
+        Some(self.price(at))
     }
 
     /// A provider's models by name; none for a provider that is not listed.
@@ -130,12 +130,12 @@ impl Table {
     /// The row of an undated name, unless dated versions of it cost something else.
     fn undated(&self, rows: &Range<usize>, name: &str) -> Option<usize> {
         let found = self.position(rows, name)?;
-        let base = self.model(found).price;
+        let base = self.price(found);
         let siblings = (found + 1..rows.end)
             .map(|at| (at, self.model_name(at)))
             .take_while(|(_, sibling)| sibling.starts_with(name));
         for (at, sibling) in siblings {
-            if undated_name(sibling) == Some(name) && !self.model(at).price.costs_like(&base) {
+            if undated_name(sibling) == Some(name) && !self.price(at).costs_like(&base) {
                 return None;
             }
         }
@@ -159,19 +159,21 @@ impl Table {
     }
 
     fn model(&self, at: usize) -> Model {
+        let mode = self.bytes[self.models_at + at * MODEL_BYTES + 8];
+        let mode = Mode::ALL[usize::from(mode)];
+        Model { name: self.model_name(at), mode, price: self.price(at) }
+    }
+
+    fn price(&self, at: usize) -> Price {
         let row = self.models_at + at * MODEL_BYTES;
         let card = u32_at(self.bytes, row + 4);
-        let [mode, origin, free] = [self.bytes[row + 8], self.bytes[row + 9], self.bytes[row + 10]];
+        let [origin, free] = [self.bytes[row + 9], self.bytes[row + 10]];
         let origin_at = HEADER_BYTES - (3 - usize::from(origin)) * size_of::<u32>();
-        Model {
-            name: self.model_name(at),
-            mode: Mode::ALL[usize::from(mode)],
-            price: Price {
-                card: &self.bytes[self.cards_at + (card >> 8) as usize..],
-                entries: card as u8,
-                free: free == 1,
-                origin: self.text(u32_at(self.bytes, origin_at)),
-            },
+        Price {
+            card: &self.bytes[self.cards_at + (card >> 8) as usize..],
+            entries: card as u8,
+            free: free == 1,
+            origin: self.text(u32_at(self.bytes, origin_at)),
         }
     }
 
