@@ -3,6 +3,7 @@
 use portcullis_pii::names::{
     lexicon::{LINE, place},
     model::{FEATURE_SLOTS, KINDS, LANES, LEVELS, MAGIC, Parameters, WEIGHTS},
+    trees::Tree,
 };
 
 use super::{crf::Weights, examples::Examples, tables::Tables};
@@ -21,6 +22,7 @@ pub(crate) fn pack(
     examples: &Examples,
     weights: &Weights,
     lines: usize,
+    trees: &[Tree],
 ) -> Vec<u8> {
     let mut table = vec![[0_u8; LINE]; lines];
     let mut used = vec![0; lines];
@@ -52,8 +54,10 @@ pub(crate) fn pack(
     bytes[8..12].copy_from_slice(&(tables.words.len() as u32).to_le_bytes());
     bytes[12..16].copy_from_slice(&(tables.rare.len() as u32).to_le_bytes());
     bytes[16..20].copy_from_slice(&(lines as u32).to_le_bytes());
+    let trees = Tree::write(trees);
+    bytes[20..24].copy_from_slice(&(trees.len() as u32).to_le_bytes());
     bytes.extend(parameters.write());
-    for lines in [&tables.words, &tables.rare, &tables.spelling, &table] {
+    for lines in [&tables.words, &tables.rare, &tables.spelling, &trees, &table] {
         bytes.extend(lines.as_flattened());
     }
     bytes
