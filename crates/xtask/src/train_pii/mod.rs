@@ -16,8 +16,8 @@
 //! 6. Of each part of the data, a field that has learned from the other parts finds the persons, and
 //!    `trees` learns where it is wrong. `pack` writes the file.
 //!
-//! The same data give the same file: fixed order, dice with fixed seeds. It takes five
-//! minutes of two cores and 2.5 GB of memory. The data are not part of the repository:
+//! The same data give the same file: fixed order, dice with fixed seeds. It takes three minutes of two
+//! cores with an optimised build, and 2.5 GB of memory. The data are not part of the repository:
 //! `licenses/name-model/README.md` lists them.
 
 mod augment;
@@ -100,13 +100,6 @@ struct Recipe {
     trees: usize,
 }
 
-impl Recipe {
-    /// How much a text counts.
-    fn weight(&self, text: &Text) -> f32 {
-        if annotated(text) || text.set == "made-clean" { self.annotated } else { 1.0 }
-    }
-}
-
 /// The recipe of the model in the repository: 2.98 MB.
 const RECIPE: Recipe = Recipe {
     made: 200,
@@ -151,7 +144,7 @@ fn train(texts: &[&Text], bank: &bank::Bank, lists: &Lists, recipe: &Recipe) -> 
             texts.iter().partition(|text| text.fold == part);
         let field = field(&others, bank, lists, recipe, PART_RUNS, &[]);
         let model = Model::parse(field.leak()).expect("a model that was just written is whole");
-        found(&mut Tagger::with(model), &part, |text| recipe.weight(text))
+        found(&mut Tagger::with(model), &part)
     };
     let mut all = Vec::new();
     for together in parts.chunks(crf::THREADS) {
@@ -169,19 +162,18 @@ fn train(texts: &[&Text], bank: &bank::Bank, lists: &Lists, recipe: &Recipe) -> 
 /// Runs of a field whose only use is to be wrong on the part that it has not seen.
 const PART_RUNS: [usize; 2] = [1, 2];
 
-/// The persons that a tagger finds in texts, and whether they are marked.
-fn found(tagger: &mut Tagger, texts: &[&Text], weight: impl Fn(&Text) -> f32) -> Vec<trees::Found> {
+/// The persons that a tagger finds in annotated texts, and whether they are marked.
+fn found(tagger: &mut Tagger, texts: &[&Text]) -> Vec<trees::Found> {
     tagger.record();
     let mut all = Vec::new();
-    for text in texts.iter().filter(|text| text.set != "pii-anon") {
+    for text in texts.iter().filter(|text| annotated(text) && text.set != "pii-anon") {
         measure::tag(tagger, text);
         for (name, row) in tagger.recorded() {
             let right = text.names.iter().any(|(at, kind)| {
                 *kind == NameKind::Person && name.start < at.end && at.start < name.end
             });
             let score = name.score.clamp(1e-6, 1.0 - 1e-6);
-            let log_odds = (score / (1.0 - score)).ln();
-            all.push(trees::Found { row, log_odds, right, weight: weight(text) });
+            all.push(trees::Found { row, log_odds: (score / (1.0 - score)).ln(), right });
         }
     }
     all
@@ -205,7 +197,9 @@ fn field(
         }
     }
     let all = texts.iter().copied().chain(&copies);
-    let mut examples = Examples::new(&mut unseen, all, |text| recipe.weight(text));
+    let made = |text: &Text| !annotated(text) && text.set != "made-clean";
+    let weight = |text: &Text| if made(text) { 1.0 } else { recipe.annotated };
+    let mut examples = Examples::new(&mut unseen, all, weight);
     println!(
         "{} sequences, {} candidates, {} of {} persons out of reach, {} features",
         examples.sequences.len(),

@@ -15,8 +15,6 @@ pub(crate) struct Found {
     pub(crate) log_odds: f32,
     /// Whether a person is marked there.
     pub(crate) right: bool,
-    /// How much it counts.
-    pub(crate) weight: f32,
 }
 
 /// How much of a tree's answer counts.
@@ -24,7 +22,7 @@ const RATE: f32 = 0.1;
 /// Names that lead to a leaf, at least.
 const FEWEST: usize = 50;
 /// Keeps the answers of small leaves small.
-const DAMPING: f32 = 16.0;
+const DAMPING: f32 = 4.0;
 /// How many facts in a hundred a tree may ask for.
 const ASKED: usize = 50;
 
@@ -68,9 +66,7 @@ pub(crate) fn learn(found: &[Found], count: usize) -> Vec<Tree> {
             .map(|(log_odds, name)| {
                 let chance = 1.0 / (1.0 + (-log_odds).exp());
                 let truth = f32::from(u8::from(name.right));
-                let gradient = name.weight * (chance - truth);
-                let curvature = name.weight * chance * (1.0 - chance);
-                Sum { gradient, curvature, count: 1 }
+                Sum { gradient: chance - truth, curvature: chance * (1.0 - chance), count: 1 }
             })
             .collect();
         let tree = grow(found, &sums, &mut dice);
@@ -141,7 +137,7 @@ mod tests {
             let mut row = [0; COUNT];
             (row[3], row[7], row[11]) = (fact, other, fact ^ other);
             // Right where just one of the two facts holds.
-            Found { row, log_odds: 0.0, right: fact != other, weight: 1.0 }
+            Found { row, log_odds: 0.0, right: fact != other }
         };
         let found: Vec<Found> =
             (0..800_u16).map(|at| name(at as u8 & 1, at as u8 >> 1 & 1)).collect();
@@ -156,7 +152,7 @@ mod tests {
 
     #[test]
     fn few_names_teach_nothing() {
-        let found = [Found { row: [0; COUNT], log_odds: 0.0, right: true, weight: 1.0 }];
+        let found = [Found { row: [0; COUNT], log_odds: 0.0, right: true }];
         assert_eq!(learn(&found, 1)[0].questions, [(u8::MAX, u8::MAX); QUESTIONS]);
     }
 }
