@@ -118,7 +118,12 @@ impl Decoder {
                 let ways = self.alpha.iter().zip(&self.transitions);
                 step.weights[y] * ways.map(|(before, row)| before * row[y]).sum::<f32>()
             });
-            let sum: f32 = alpha.iter().sum();
+            let mut sum: f32 = alpha.iter().sum();
+            if sum == 0.0 {
+                // Too unlikely, after what came before, for these numbers: the word stands alone.
+                alpha = step.weights;
+                sum = alpha.iter().sum();
+            }
             alpha.iter_mut().for_each(|way| *way /= sum);
             self.alpha = alpha;
             let odds: [f32; LABELS] = std::array::from_fn(|y| alpha[y] * message[y]);
