@@ -2,15 +2,18 @@
 //!
 //! The kind of a candidate is decided when the features of the next few are known: it is the likeliest,
 //! whatever the labels before it were. The probability of a name is that of the surest of its words,
-//! brought to scale by the calibration.
+//! brought to scale by the calibration; that of a person's name is looked at again, with what is known
+//! of it as a whole.
 
 use super::{
     NameKind, NameSpan,
+    facts::{Facts, Gathered, Row},
     features::COUNT,
     front::{Judge, Word},
     memory::Memory,
     model::{LABELS, LANES, Model, OUTSIDE},
     mood::Mood,
+    trees,
 };
 
 /// Candidates that are looked at together; the first of a full window is decided.
@@ -34,6 +37,7 @@ struct Step {
     hash: u64,
     memorable: bool,
     doubt: f32,
+    facts: Facts,
     /// Of each label, relative to the best.
     weights: [f32; LABELS],
 }
@@ -47,6 +51,7 @@ struct Open {
     doubt: f32,
     probability: f32,
     hashes: [u64; LONGEST_NAME],
+    facts: Gathered,
 }
 
 /// The back half of the tagger.
@@ -59,7 +64,11 @@ pub(super) struct Decoder {
     /// The probabilities of the last decided step's labels, by what came before it.
     alpha: [f32; LABELS],
     open: Option<Open>,
+    /// Where the last name ended.
+    last_end: usize,
     found: Vec<NameSpan>,
+    /// The persons' names with their facts, where they are recorded.
+    pub(super) rows: Option<Vec<(NameSpan, Row)>>,
 }
 
 impl Decoder {
@@ -72,7 +81,9 @@ impl Decoder {
             waiting: 0,
             alpha: START,
             open: None,
+            last_end: 0,
             found: Vec::new(),
+            rows: None,
         }
     }
 
@@ -80,6 +91,7 @@ impl Decoder {
         self.waiting = 0;
         self.alpha = START;
         self.open = None;
+        self.last_end = 0;
         self.found.clear();
     }
 
@@ -106,20 +118,36 @@ impl Decoder {
                 let ways = self.alpha.iter().zip(&self.transitions);
                 step.weights[y] * ways.map(|(before, row)| before * row[y]).sum::<f32>()
             });
-            let sum: f32 = alpha.iter().sum();
+            let mut sum: f32 = alpha.iter().sum();
+            if sum == 0.0 {
+                // Too unlikely, after what came before, for these numbers: the word stands alone.
+                alpha = step.weights;
+                sum = alpha.iter().sum();
+            }
             alpha.iter_mut().for_each(|way| *way /= sum);
             self.alpha = alpha;
             let odds: [f32; LABELS] = std::array::from_fn(|y| alpha[y] * message[y]);
             let total: f32 = odds.iter().sum();
             let (label, probability) = likeliest(&odds, self.open.map(|open| open.kind));
-            self.step(&step, label, probability / total, memory);
+            let kinds = std::array::from_fn(|kind| {
+                let labels = odds.get(2 * kind..(2 * kind + 2).min(LABELS));
+                labels.map_or(0.0, |labels| labels.iter().sum::<f32>() / total)
+            });
+            self.step(&step, label, probability / total, kinds, memory);
         }
         self.window.copy_within(count..self.waiting, 0);
         self.waiting -= count;
     }
 
     /// Goes on by one labelled word.
-    fn step(&mut self, step: &Step, label: usize, probability: f32, memory: &mut Memory) {
+    fn step(
+        &mut self,
+        step: &Step,
+        label: usize,
+        probability: f32,
+        kinds: [f32; 5],
+        memory: &mut Memory,
+    ) {
         if label < LANES && label % 2 == 1 {
             if let Some(open) = &mut self.open {
                 open.end = step.end;
@@ -130,6 +158,7 @@ impl Decoder {
                     *place = if step.memorable { step.hash } else { 0 };
                 }
                 open.words += 1;
+                open.facts.add(&step.facts, kinds);
                 if open.words == LONGEST_NAME {
                     self.close(memory);
                 }
@@ -143,7 +172,9 @@ impl Decoder {
             let (start, end) = (step.start, step.end);
             let doubt = step.doubt;
             let kind = label / 2;
-            self.open = Some(Open { start, end, kind, words: 1, doubt, probability, hashes });
+            let facts = Gathered::new(&step.facts, kinds, start.saturating_sub(self.last_end));
+            self.open =
+                Some(Open { start, end, kind, words: 1, doubt, probability, hashes, facts });
         }
     }
 
@@ -152,19 +183,31 @@ impl Decoder {
         let [slope, offset] = self.model.parameters.calibration[open.kind];
         let probability = open.probability.clamp(1e-6, 1.0 - 1e-6);
         let log_odds = (probability / (1.0 - probability)).ln() - open.doubt;
-        let score = 1.0 / (1.0 + (-(slope * log_odds + offset)).exp());
-        if open.kind == NameKind::Person as usize && score >= MEMORABLE {
+        let mut log_odds = slope * log_odds + offset;
+        let person = open.kind == NameKind::Person as usize;
+        let row = person.then(|| open.facts.row(open.doubt));
+        if let Some(row) = &row {
+            log_odds += trees::sum(self.model.trees, row);
+        }
+        let score = 1.0 / (1.0 + (-log_odds).exp());
+        if person && score >= MEMORABLE {
             for hash in open.hashes.iter().take(open.words).filter(|hash| **hash != 0) {
                 memory.learn(*hash);
             }
         }
         let kind = NameKind::ALL[open.kind];
-        self.found.push(NameSpan { start: open.start, end: open.end, kind, score });
+        let name = NameSpan { start: open.start, end: open.end, kind, score };
+        if let (Some(rows), Some(row)) = (&mut self.rows, row) {
+            rows.push((name, row));
+        }
+        self.last_end = open.end;
+        self.found.push(name);
     }
 }
 
 impl Judge for Decoder {
-    fn candidate(&mut self, word: &Word, keys: &[u64; COUNT], memory: &mut Memory) {
+    fn candidate(&mut self, near: [&Word; 5], keys: &[u64; COUNT], memory: &mut Memory) {
+        let word = near[2];
         let sums = self.model.sum(keys);
         let scale = self.model.parameters.scale;
         let scores: [f32; LANES] = std::array::from_fn(|lane| sums[lane] as f32 * scale);
@@ -180,8 +223,8 @@ impl Judge for Decoder {
             && !word.entry.ordinary()
             && !word.entry.never()
             && word.entry.cue() == 0;
-        let doubt = doubt(word);
-        self.window[self.waiting] = Step { start, end, hash, memorable, doubt, weights };
+        let (doubt, facts) = (doubt(word), Facts::of(near));
+        self.window[self.waiting] = Step { start, end, hash, memorable, doubt, facts, weights };
         self.waiting += 1;
         if self.waiting == WINDOW {
             self.decide(1, memory);

@@ -61,9 +61,9 @@ pub struct Word {
 
 /// Who receives the candidates.
 pub trait Judge {
-    /// A candidate, with the numbers of its features; it continues the run of candidates before it
+    /// A candidate, the middle one of five words, with the numbers of its features; it continues the run of candidates before it
     /// unless `rest` was called between.
-    fn candidate(&mut self, word: &Word, keys: &[u64; COUNT], memory: &mut Memory);
+    fn candidate(&mut self, near: [&Word; 5], keys: &[u64; COUNT], memory: &mut Memory);
     /// The run of candidates has ended.
     fn rest(&mut self, memory: &mut Memory);
     /// Where the earliest name starts that is not settled yet, if any.
@@ -387,8 +387,8 @@ impl Front {
                 self.running = true;
                 // The ring still holds two words before; before the first one, empty words.
                 let near = |offset: usize| &self.words[(index + KEPT + offset - 2) % KEPT];
-                let keys = features::keys([near(0), near(1), near(2), near(3), near(4)]);
-                judge.candidate(&word, &keys, &mut self.memory);
+                let near = [near(0), near(1), near(2), near(3), near(4)];
+                judge.candidate(near, &features::keys(near), &mut self.memory);
             }
         }
     }

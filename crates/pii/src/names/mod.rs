@@ -8,6 +8,7 @@
 //! 2,560 bytes: a name of twelve words, and the four that the decoder weighs together.
 
 mod decode;
+pub mod facts;
 pub mod features;
 pub mod fold;
 pub mod front;
@@ -17,6 +18,7 @@ pub mod model;
 mod mood;
 pub mod shape;
 pub mod spelling;
+pub mod trees;
 pub mod words;
 
 use decode::Decoder;
@@ -120,6 +122,16 @@ impl Tagger {
         if !key.is_empty() {
             self.front.key(key);
         }
+    }
+
+    /// Keeps the facts of the persons' names that are found from now on, to learn from.
+    pub fn record(&mut self) {
+        self.decoder.rows = Some(Vec::new());
+    }
+
+    /// The persons' names recorded since the last call, with their facts.
+    pub fn recorded(&mut self) -> Vec<(NameSpan, facts::Row)> {
+        self.decoder.rows.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The words read since the text began, each at a cost of its own length at most.

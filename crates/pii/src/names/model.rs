@@ -1,11 +1,12 @@
 //! The trained model: one file of 64-byte lines, read where it lies.
 //!
 //! ```text
-//! line 0          header: magic, version, numbers of lines of the three tables
+//! line 0          header: magic, version, numbers of lines of the tables
 //! lines 1 to 7    parameters: transitions between labels, scale of the weights, calibration
 //! then            the lexicon, as in `lexicon.rs`
 //! then            rare words: lines of 32 tags of two bytes
 //! then            weights of groups of letters, as in `spelling.rs`
+//! then            trees, as in `trees.rs`; may be none
 //! then            the features: lines of ten slots, a tag of two bytes and eight weights of four
 //!                 bits each
 //! ```
@@ -53,7 +54,7 @@ const PAIRS: [u32; 256] = {
 };
 
 /// What the file starts with.
-pub const MAGIC: [u8; 8] = *b"PCNAMES\x03";
+pub const MAGIC: [u8; 8] = *b"PCNAMES\x04";
 
 /// Lines of parameters after the header.
 pub const PARAMETER_LINES: usize = 7;
@@ -94,6 +95,7 @@ impl std::error::Error for Broken {}
 pub struct Model {
     pub(super) lexicon: Lexicon,
     features: &'static [[u8; LINE]],
+    pub(super) trees: &'static [[u8; LINE]],
     pub(super) parameters: Parameters,
 }
 
@@ -111,8 +113,9 @@ impl Model {
             u32::from_le_bytes(bytes) as usize
         };
         let (lexicon, rare, features) = (number(8), number(12), number(16));
+        let trees = number(20);
         let tables = [lexicon, rare, features];
-        if lines.len() != PARAMETER_LINES + lexicon + rare + spelling::LINES + features
+        if lines.len() != PARAMETER_LINES + lexicon + rare + spelling::LINES + trees + features
             || tables.contains(&0)
         {
             return Err(Broken::Length);
@@ -121,8 +124,10 @@ impl Model {
         let (lexicon, lines) = lines.split_at(lexicon);
         let (rare, features) = lines.split_at(rare);
         let (spelling, features) = features.split_at(spelling::LINES);
+        let (trees, features) = features.split_at(trees);
         let parameters = Parameters::read(parameters);
-        Ok(Self { lexicon: Lexicon::new(lexicon, rare, spelling), features, parameters })
+        let lexicon = Lexicon::new(lexicon, rare, spelling);
+        Ok(Self { lexicon, features, trees, parameters })
     }
 
     /// Adds up the weights of features; at most some four hundred, which half a number holds.

@@ -56,6 +56,12 @@ impl Mood {
         Self::coded(packed) || packed >> 8 >= 2
     }
 
+    /// Language, capitals, code, headings and how technical it is, from a packed state.
+    pub(super) fn parts(packed: u16) -> [u8; 5] {
+        let part = |from: u16, bits: u16| (packed >> from & ((1 << bits) - 1)) as u8;
+        [part(0, 3), part(3, 2), part(5, 2), part(7, 1), part(8, 2)]
+    }
+
     /// Whether a packed state is that of code.
     pub(super) fn coded(packed: u16) -> bool {
         packed >> 5 & 3 >= 2

@@ -122,7 +122,7 @@ fn what_is_held_back_is_bounded() {
 struct Counter(usize);
 
 impl Judge for Counter {
-    fn candidate(&mut self, _: &Word, _: &[u64; COUNT], _: &mut Memory) {
+    fn candidate(&mut self, _: [&Word; 5], _: &[u64; COUNT], _: &mut Memory) {
         self.0 += 1;
     }
     fn rest(&mut self, _: &mut Memory) {}

@@ -34,7 +34,8 @@ struct Collector<'a> {
 }
 
 impl Judge for Collector<'_> {
-    fn candidate(&mut self, word: &Word, keys: &[u64; COUNT], memory: &mut Memory) {
+    fn candidate(&mut self, near: [&Word; 5], keys: &[u64; COUNT], memory: &mut Memory) {
+        let word = near[2];
         let inside =
             self.names.iter().position(|(name, _)| name.start < word.end && word.start < name.end);
         let label = match inside {

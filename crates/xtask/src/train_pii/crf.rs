@@ -1,8 +1,11 @@
 //! Learns a linear-chain conditional random field: maximum likelihood by stochastic gradient steps
-//! with per-weight step sizes (AdaGrad), weights that decay, and the mean of the last epochs' weights. One thread, fixed
-//! order, so that the same data always give the same weights.
+//! with per-weight step sizes (AdaGrad), weights that decay, and the mean of the last epochs' weights;
+//! then the mean of several runs. Each run has one thread and a fixed order, so that the same data
+//! always give the same weights.
 
 #![allow(clippy::needless_range_loop, reason = "a label is an index into several tables at once")]
+
+use std::thread;
 
 use portcullis_pii::names::{
     features,
@@ -49,6 +52,10 @@ impl Weights {
         order.into_iter().map(|(_, feature)| feature).collect()
     }
 
+    fn nothing(features: usize) -> Self {
+        Self { features: vec![[0.0; LANES]; features], transitions: [[0.0; LABELS]; LABELS] }
+    }
+
     fn add(&mut self, other: &Self, share: f32) {
         let (own, others) = (self.features.as_flattened_mut(), other.features.as_flattened());
         for (own, other) in own.iter_mut().zip(others) {
@@ -74,6 +81,8 @@ pub(crate) struct Plan {
     /// How many times in a hundred a candidate is learned from without knowing which word it is: what
     /// is around it and how it is spelled should do.
     pub(crate) masked: usize,
+    /// Runs whose mean tells which features to keep, and runs whose mean is the model.
+    pub(crate) runs: [usize; 2],
 }
 
 /// Whether a label can follow another.
@@ -81,23 +90,51 @@ pub(crate) fn allowed(from: usize, to: usize) -> bool {
     to == OUTSIDE || to.is_multiple_of(2) || from == to || from + 1 == to
 }
 
+/// The mean of the weights of several runs, which see the sequences in other orders and other words
+/// masked: what one of them took from the order it came in does not count for much.
 pub(crate) fn learn(
     sequences: &[Sequence],
     features: usize,
     plan: &Plan,
+    runs: usize,
+    progress: impl Fn(usize, f64) + Sync,
+) -> Weights {
+    let mut mean = Weights::nothing(features);
+    let runs: Vec<usize> = (0..runs.max(1)).collect();
+    let share = 1.0 / runs.len() as f32;
+    for together in runs.chunks(THREADS) {
+        let learned: Vec<Weights> = thread::scope(|scope| {
+            let threads: Vec<_> = together
+                .iter()
+                .map(|run| scope.spawn(|| learn_once(sequences, features, plan, *run, &progress)))
+                .collect();
+            threads.into_iter().map(|it| it.join().expect("a run does not panic")).collect()
+        });
+        // In the order of the runs, whichever ends first: sums of fractions depend on it.
+        learned.iter().for_each(|weights| mean.add(weights, share));
+    }
+    mean
+}
+
+/// Threads that learn at a time.
+pub(crate) const THREADS: usize = 2;
+
+fn learn_once(
+    sequences: &[Sequence],
+    features: usize,
+    plan: &Plan,
+    run: usize,
     progress: impl Fn(usize, f64),
 ) -> Weights {
-    let mut weights =
-        Weights { features: vec![[0.0; LANES]; features], transitions: [[0.0; LABELS]; LABELS] };
+    let mut weights = Weights::nothing(features);
     let mut sums = vec![[0.0_f32; LANES]; features];
     let mut transition_sums = [[1e-2_f32; LABELS]; LABELS];
     let mut order: Vec<usize> = (0..sequences.len()).collect();
-    let mut dice = Dice::new("order of training");
+    let mut dice = Dice::new(&format!("order of training, run {run}"));
     let mut scratch = Scratch::default();
     // The weights at the ends of the last epochs, added up: their mean errs less than any of them.
     let averaged = (plan.epochs / 3).max(1);
-    let mut total =
-        Weights { features: vec![[0.0; LANES]; features], transitions: [[0.0; LABELS]; LABELS] };
+    let mut total = Weights::nothing(features);
     for epoch in 0..plan.epochs {
         dice.shuffle(&mut order);
         let mut loss = 0.0;
@@ -261,5 +298,27 @@ impl Scratch {
             last = self.forward[at];
         }
         loss
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_of_runs_depends_on_no_thread() {
+        let step = |feature, label| Step { features: vec![feature], label };
+        let sequence = |feature: u32, label| Sequence {
+            steps: vec![step(feature, label), step(2, OUTSIDE)],
+            weight: 1.0,
+        };
+        let sequences: Vec<Sequence> =
+            (0..40).map(|at| sequence(at % 2, if at % 2 == 0 { 0 } else { OUTSIDE })).collect();
+        let plan = Plan { epochs: 3, rate: 0.06, decay: 0.0, masked: 0, runs: [1, 1] };
+        let learn = |runs| learn(&sequences, 3, &plan, runs, |_, _| {});
+        let (one, five, again) = (learn(1), learn(5), learn(5));
+        assert_eq!(five.features, again.features);
+        assert_ne!(five.features, one.features, "other orders give other weights");
+        assert!(five.features[0][0] > 0.0 && five.features[1][0] < 0.0);
     }
 }

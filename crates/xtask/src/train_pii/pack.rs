@@ -1,8 +1,10 @@
 //! Weights and lists as the model file that the tagger reads.
 
 use portcullis_pii::names::{
+    NameKind,
     lexicon::{LINE, place},
     model::{FEATURE_SLOTS, KINDS, LANES, LEVELS, MAGIC, Parameters, WEIGHTS},
+    trees::Tree,
 };
 
 use super::{crf::Weights, examples::Examples, tables::Tables};
@@ -15,12 +17,18 @@ const SCALE: f32 = 1.0 / 24.0;
 /// without a name that would be touched.
 const CALIBRATION: [[f32; 2]; KINDS] = [[1.0, -0.2], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]];
 
+/// What is added to the log odds of a person's name that trees have looked at. Held back in turn, parts
+/// 1 to 4 lose .0015 of F1 by it, on the mean of the sets, and one in twenty of the texts without a name
+/// is spared.
+const CAUTION: f32 = -0.1;
+
 /// The file. Of features that share a line the most important stay.
 pub(crate) fn pack(
     tables: &Tables,
     examples: &Examples,
     weights: &Weights,
     lines: usize,
+    trees: &[Tree],
 ) -> Vec<u8> {
     let mut table = vec![[0_u8; LINE]; lines];
     let mut used = vec![0; lines];
@@ -45,15 +53,20 @@ pub(crate) fn pack(
         }
     }
     println!("features: {stored} stored, {lost} without place");
-    let parameters =
-        Parameters { transitions: weights.transitions, scale: SCALE, calibration: CALIBRATION };
+    let mut calibration = CALIBRATION;
+    if !trees.is_empty() {
+        calibration[NameKind::Person as usize][1] += CAUTION;
+    }
+    let parameters = Parameters { transitions: weights.transitions, scale: SCALE, calibration };
     let mut bytes = vec![0; LINE];
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..12].copy_from_slice(&(tables.words.len() as u32).to_le_bytes());
     bytes[12..16].copy_from_slice(&(tables.rare.len() as u32).to_le_bytes());
     bytes[16..20].copy_from_slice(&(lines as u32).to_le_bytes());
+    let trees = Tree::write(trees);
+    bytes[20..24].copy_from_slice(&(trees.len() as u32).to_le_bytes());
     bytes.extend(parameters.write());
-    for lines in [&tables.words, &tables.rare, &tables.spelling, &table] {
+    for lines in [&tables.words, &tables.rare, &tables.spelling, &trees, &table] {
         bytes.extend(lines.as_flattened());
     }
     bytes
