@@ -21,6 +21,7 @@ SECONDS = os.environ.get("FUZZ_SECONDS", "30")
 # The same cases each time, as far as the answers are the same; another number looks elsewhere.
 SEED = os.environ.get("FUZZ_SEED", "1")
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+# What ends the session that the fuzzer works in: fuzzed last, by itself.
 ENDS_THE_SESSION = ["/auth/sign-out", "/auth/sign-out-everywhere", "/auth/session/organisation", "/auth/password"]
 
 

@@ -15,8 +15,7 @@ use crate::{
 };
 
 /// Forgets the sign-ins with an e-mail address that failed, and the changes of password of whoever
-/// bears it, and tells the instance's trail. Hands back
-/// how many were remembered.
+/// bears it, and tells the instance's trail. Hands back how many sign-ins were remembered.
 pub async fn unlock(db: &Db, keys: &InstanceKeys, email: &str) -> Result<u32> {
     let email = EmailAddress::parse(email)
         .map_err(|error| ControlError::invalid("email", error.to_string()))?;

@@ -7,7 +7,7 @@
 
 use super::{
     NameKind, NameSpan,
-    facts::{Facts, Gathered, Row},
+    facts::{Chances, Facts, Gathered, Row},
     features::COUNT,
     front::{Judge, Word},
     memory::Memory,
@@ -145,7 +145,7 @@ impl Decoder {
         step: &Step,
         label: usize,
         probability: f32,
-        kinds: [f32; 5],
+        kinds: Chances,
         memory: &mut Memory,
     ) {
         if label < LANES && label % 2 == 1 {

@@ -1,6 +1,6 @@
 //! What is known of a person's name as a whole, for the second look at it: a row of small numbers.
 
-use super::{features::fresh, front::Word, mood::Mood};
+use super::{features::fresh, front::Word, model::KINDS, mood::Mood};
 
 /// Facts of one word and its neighbours.
 const WORD: usize = 46;
@@ -81,6 +81,9 @@ impl Facts {
     }
 }
 
+/// How likely each kind of name is, and none.
+pub(super) type Chances = [f32; KINDS + 1];
+
 /// The facts of a name that may go on.
 #[derive(Clone, Copy)]
 pub(super) struct Gathered {
@@ -88,8 +91,8 @@ pub(super) struct Gathered {
     last: Facts,
     most: Facts,
     words: u8,
-    /// Of the surest word, how likely each kind of name and none is.
-    surest: [f32; 5],
+    /// Of the surest word.
+    surest: Chances,
     /// How likely the least sure word is part of a person's name.
     weakest: f32,
     /// Bytes between this name and the one before.
@@ -97,14 +100,14 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Of the first word. `kinds` says how likely each kind of name is, and none.
-    pub(super) fn new(facts: &Facts, kinds: [f32; 5], apart: usize) -> Self {
+    /// Of the first word.
+    pub(super) fn new(facts: &Facts, kinds: Chances, apart: usize) -> Self {
         let (first, last, most) = (*facts, *facts, *facts);
         Self { first, last, most, words: 1, surest: kinds, weakest: kinds[0], apart }
     }
 
     /// Goes on by one word.
-    pub(super) fn add(&mut self, facts: &Facts, kinds: [f32; 5]) {
+    pub(super) fn add(&mut self, facts: &Facts, kinds: Chances) {
         self.last = *facts;
         for (most, fact) in self.most.0.iter_mut().zip(facts.0) {
             *most = (*most).max(fact);
@@ -119,14 +122,11 @@ impl Gathered {
     /// All of them; `doubt` is what was taken from the log odds.
     pub(super) fn row(&self, doubt: f32) -> Row {
         let mut row = [0; COUNT];
-        let [name, first, last, most] = [0, 1, 2, 3].map(|part: usize| {
-            let start = if part == 0 { 0 } else { NAME + (part - 1) * WORD };
-            start..if part == 0 { NAME } else { start + WORD }
-        });
+        let (name, words) = row.split_at_mut(NAME);
         let [person, address, place, organization, none] = self.surest.map(level);
         let weakest = level(self.weakest);
         let (doubt, apart) = ((doubt * 8.0) as u8, self.apart.min(20) as u8);
-        row[name].copy_from_slice(&[
+        name.copy_from_slice(&[
             person,
             weakest,
             address,
@@ -137,9 +137,10 @@ impl Gathered {
             self.words,
             apart,
         ]);
-        row[first].copy_from_slice(&self.first.0);
-        row[last].copy_from_slice(&self.last.0);
-        row[most].copy_from_slice(&self.most.0);
+        let words = words.as_chunks_mut::<WORD>().0;
+        for (place, facts) in words.iter_mut().zip([self.first, self.last, self.most]) {
+            *place = facts.0;
+        }
         row
     }
 }

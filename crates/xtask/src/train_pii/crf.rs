@@ -5,14 +5,12 @@
 
 #![allow(clippy::needless_range_loop, reason = "a label is an index into several tables at once")]
 
-use std::thread;
-
 use portcullis_pii::names::{
     features,
     model::{LABELS, LANES, OUTSIDE},
 };
 
-use super::dice::Dice;
+use super::{dice::Dice, threads};
 
 /// A run of candidates: features by number, and the true labels.
 pub(crate) struct Sequence {
@@ -99,25 +97,14 @@ pub(crate) fn learn(
     runs: usize,
     progress: impl Fn(usize, f64) + Sync,
 ) -> Weights {
-    let mut mean = Weights::nothing(features);
     let runs: Vec<usize> = (0..runs.max(1)).collect();
-    let share = 1.0 / runs.len() as f32;
-    for together in runs.chunks(THREADS) {
-        let learned: Vec<Weights> = thread::scope(|scope| {
-            let threads: Vec<_> = together
-                .iter()
-                .map(|run| scope.spawn(|| learn_once(sequences, features, plan, *run, &progress)))
-                .collect();
-            threads.into_iter().map(|it| it.join().expect("a run does not panic")).collect()
-        });
-        // In the order of the runs, whichever ends first: sums of fractions depend on it.
-        learned.iter().for_each(|weights| mean.add(weights, share));
-    }
+    let learned =
+        threads::each(&runs, |run| learn_once(sequences, features, plan, *run, &progress));
+    let mut mean = Weights::nothing(features);
+    // In the order of the runs: sums of fractions depend on it.
+    learned.iter().for_each(|weights| mean.add(weights, 1.0 / runs.len() as f32));
     mean
 }
-
-/// Threads that learn at a time.
-pub(crate) const THREADS: usize = 2;
 
 fn learn_once(
     sequences: &[Sequence],

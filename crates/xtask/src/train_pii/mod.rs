@@ -37,13 +37,13 @@ mod report;
 mod spelling;
 mod tables;
 mod template;
+mod threads;
 mod trees;
 mod unseen;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread,
     time::Instant,
 };
 
@@ -139,21 +139,14 @@ fn train(texts: &[&Text], bank: &bank::Bank, lists: &Lists, recipe: &Recipe) -> 
     let mut parts: Vec<u64> = texts.iter().map(|text| text.fold).collect();
     parts.sort_unstable();
     parts.dedup();
-    let look = |part: u64| {
+    let look = |part: &u64| {
         let (part, others): (Vec<&Text>, Vec<&Text>) =
-            texts.iter().partition(|text| text.fold == part);
+            texts.iter().partition(|text| text.fold == *part);
         let field = field(&others, bank, lists, recipe, PART_RUNS, &[]);
         let model = Model::parse(field.leak()).expect("a model that was just written is whole");
         found(&mut Tagger::with(model), &part)
     };
-    let mut all = Vec::new();
-    for together in parts.chunks(crf::THREADS) {
-        let looks: Vec<Vec<trees::Found>> = thread::scope(|scope| {
-            let threads: Vec<_> = together.iter().map(|part| scope.spawn(|| look(*part))).collect();
-            threads.into_iter().map(|it| it.join().expect("a look does not panic")).collect()
-        });
-        all.extend(looks.into_iter().flatten());
-    }
+    let all: Vec<trees::Found> = threads::each(&parts, look).into_iter().flatten().collect();
     println!("{} names to look at again", all.len());
     let trees = trees::learn(&all, recipe.trees);
     field(texts, bank, lists, recipe, recipe.plan.runs, &trees)
