@@ -145,15 +145,25 @@ async fn fold_sqlite(conn: &mut SqliteConnection, deadline: Instant) -> Result<(
     }
 }
 
-/// Waits until no transaction is left that began before now: what it may still see, PostgreSQL would
-/// take over into the new files.
+/// Waits until nothing is left that may still see what was there before now, which PostgreSQL would
+/// take over into the new files: transactions of this database, autovacuum's too while it analyses
+/// (vacuuming, it holds nothing back), prepared ones, and replicas. What another user's session is,
+/// PostgreSQL does not tell everyone, but how far back it sees.
 async fn until_unseen(conn: &mut PgConnection, deadline: Instant) -> Result<()> {
     let now = "SELECT pg_current_xact_id()::xid::text";
     let now: String = sqlx::query_scalar(now).fetch_one(&mut *conn).await.map_err(classify)?;
-    let older = "SELECT COUNT(*) FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid()
-             AND backend_type = 'client backend' AND backend_xmin IS NOT NULL
-             AND age(backend_xmin) > age($1::text::xid)";
+    let older = "SELECT COUNT(*) FROM (
+             SELECT GREATEST(age(backend_xmin), age(backend_xid)) AS oldest
+             FROM pg_stat_activity
+             WHERE (datname IS NULL OR datname = current_database()) AND pid <> pg_backend_pid()
+                 AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
+             UNION ALL
+             SELECT age(transaction) FROM pg_prepared_xacts
+             WHERE database = current_database()
+             UNION ALL
+             SELECT age(xmin) FROM pg_replication_slots
+         ) AS horizons
+         WHERE oldest > age($1::text::xid)";
     loop {
         let older: i64 =
             sqlx::query_scalar(older).bind(&now).fetch_one(&mut *conn).await.map_err(classify)?;

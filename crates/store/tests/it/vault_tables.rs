@@ -1,13 +1,13 @@
 //! What the vault keeps here: data keys and the instance's secrets.
 
-use std::slice;
+use std::{slice, time::Duration};
 
 use portcullis_domain::{
     Clock, DataKeyId, Id, KmsConnectionId, NodeId, OrganisationId, Sealed, SealedPlace,
 };
 use portcullis_store::{
     DataKey, DataKeyState, DataKeyWrapping, Error, InstanceRow, KmsConnection, KmsConnectionState,
-    Result, Subject,
+    Result, Subject, Tx,
 };
 use uuid::Uuid;
 
@@ -371,6 +371,30 @@ on_both_engines! {
         }).await;
         done.unwrap();
     }
+}
+
+/// A transaction that wrote keeps what is deleted since: folding waits for its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_is_not_called_clean_while_somebody_may_still_see_a_deleted_key() {
+    let world = &World::postgres().await;
+    let tenant = world.tenant("acme").await;
+    let key = draw(world, Some(tenant.organisation.id));
+    let inserted = async |tx: &mut Tx| tx.data_keys().insert(&key, None, false).await;
+    world.db.write(inserted).await.unwrap();
+    let pool = sqlx::PgPool::connect(&world.url).await.unwrap();
+    let mut idle = pool.begin().await.unwrap();
+    sqlx::query("SELECT pg_current_xact_id()::text").execute(&mut *idle).await.unwrap();
+    world.db.erase_organisation(&scene(), &world.permit(tenant.organisation.id)).await.unwrap();
+    let ended = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        idle.rollback().await.unwrap();
+    };
+    let (folded, ()) = tokio::join!(world.db.fold(), ended);
+    folded.unwrap();
+    let files = files_of_data_keys(world).await;
+    assert!(!files.windows(key.wrapped.len()).any(|bytes| bytes == key.wrapped));
+    pool.close().await;
+    world.db.close().await;
 }
 
 fn draw(world: &World, organisation: Option<OrganisationId>) -> DataKey {
