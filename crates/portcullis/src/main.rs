@@ -18,6 +18,7 @@ mod node;
 mod outside;
 mod router;
 mod settings;
+mod start_code;
 mod vault_tasks;
 
 use std::process::ExitCode;

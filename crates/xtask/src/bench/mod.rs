@@ -97,21 +97,19 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
     let provider = Provider::start()?;
     let mut report = Report::new(machine::describe(), arguments);
-    // Direct first: it warms the provider, which all three then find in the same state. The one that
-    // writes comes last: the system is at it for a while after the writer is idle.
-    for subject in [
+    let subjects = [
         Subject::direct(provider.address),
         Subject::nginx(&folder, provider.address)?,
         Subject::portcullis(provider.address)?,
-    ] {
-        println!("\n{}", subject.name);
-        for load in LOADS {
-            let measured = median(&subject, &load, arguments, &folder)?;
-            println!("  {:<46} {}", load.name, report::line(&measured));
-            report.add(subject.name, load.name, measured);
-        }
-        report.finish(&subject)?;
+    ];
+    let names = subjects.each_ref().map(|subject| subject.name);
+    for load in LOADS {
+        measure(&subjects.each_ref(), &names, &load, arguments, &folder, &mut report)?;
     }
+    for subject in &subjects {
+        report.finish(subject)?;
+    }
+    drop(subjects);
     own_key(provider.address, arguments, &folder, &mut report)?;
     report.cold_start(&subject::cold_starts(10)?);
     let text = report.text();
@@ -127,8 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// What a key of the organisation's own costs a call: two gates side by side, load by load, so that
-/// both meet the machine in the same state.
+/// What a key of the organisation's own costs a call.
 fn own_key(
     provider: SocketAddr,
     arguments: &Arguments,
@@ -137,21 +134,43 @@ fn own_key(
 ) -> Outcome {
     let local = Subject::portcullis(provider)?;
     let own = Subject::own_key(provider)?;
+    let names = [report::LOCAL_KEY, report::OWN_KEY];
     println!("\nportcullis, with the instance's key and with one of the organisation's own");
     let before = own.unwraps();
     for load in OWN_KEY_LOADS {
-        for (which, subject) in [(report::LOCAL_KEY, &local), (report::OWN_KEY, &own)] {
-            let measured = median(subject, &load, arguments, folder)?;
-            println!("  {:<24} {which:<12} {}", load.name, report::line(&measured));
-            report.add(which, load.name, measured);
-        }
+        measure(&[&local, &own], &names, &load, arguments, folder, report)?;
     }
     report.unwraps(own.unwraps() - before);
     Ok(())
 }
 
-/// The round whose median latency is the middle one.
-fn median(
+/// One load on every subject in turn, round by round, so that all meet the machine in the same state.
+/// Of each subject the round whose median latency is the middle one goes into the report.
+fn measure(
+    subjects: &[&Subject],
+    names: &[&'static str],
+    load: &Load,
+    arguments: &Arguments,
+    folder: &Path,
+    report: &mut Report,
+) -> Outcome {
+    let mut rounds = vec![Vec::new(); subjects.len()];
+    for _ in 0..arguments.rounds.max(1) {
+        for (subject, rounds) in subjects.iter().zip(&mut rounds) {
+            rounds.push(round(subject, load, arguments, folder)?);
+        }
+    }
+    println!("{}", load.name);
+    for (name, mut rounds) in names.iter().zip(rounds) {
+        rounds.sort_by(|a, b| a.figures.p50.total_cmp(&b.figures.p50));
+        let middle = rounds.swap_remove(rounds.len() / 2);
+        println!("  {name:<12} {}", report::line(&middle));
+        report.add(name, load.name, middle);
+    }
+    Ok(())
+}
+
+fn round(
     subject: &Subject,
     load: &Load,
     arguments: &Arguments,
@@ -160,30 +179,26 @@ fn median(
     let request = folder.join("request.http");
     fs::write(&request, subject.request(&(load.body)()))
         .map_err(|error| format!("{}: {error}", request.display()))?;
-    let mut rounds = Vec::new();
-    for _ in 0..arguments.rounds.max(1) {
-        let before = subject.cpu_seconds()?;
-        let mut drive = command("taskset", &["-c", LOAD_CORE]);
-        drive.arg(load_program()).arg("drive").arg(subject.address.to_string()).arg(&request);
-        drive.args([load.connections.to_string(), arguments.seconds.to_string()]);
-        drive.args(load.rate.map(|rate| rate.to_string()));
-        let figures: Figures = serde_json::from_str(&step::reply(&mut drive)?)
-            .map_err(|error| format!("the load reported something else: {error}"))?;
-        if figures.failed > 0 || figures.answered == 0 {
-            let Figures { failed, answered, .. } = figures;
-            let name = subject.name;
-            return Err(format!("{name}, {}: {failed} failed, {answered} answered", load.name));
-        }
-        // What a subject puts off until later, such as storing its logs, is part of its price, and
-        // must not fall into the next measurement.
-        let after = subject.idle()?;
-        // The warm-up's second is in the processor time too, at the same pace.
-        let answers = figures.per_second() * (f64::from(arguments.seconds) + 1.0);
-        let cpu_micros = before.zip(after).map(|(from, to)| (to - from) * 1e6 / answers);
-        rounds.push(Measured { figures, cpu_micros });
+    let before = subject.cpu_seconds()?;
+    let mut drive = command("taskset", &["-c", LOAD_CORE]);
+    drive.arg(load_program()).arg("drive").arg(subject.address.to_string()).arg(&request);
+    drive.args([load.connections.to_string(), arguments.seconds.to_string()]);
+    drive.args(load.rate.map(|rate| rate.to_string()));
+    let figures: Figures = serde_json::from_str(&step::reply(&mut drive)?)
+        .map_err(|error| format!("the load reported something else: {error}"))?;
+    if figures.failed > 0 || figures.answered == 0 {
+        let Figures { failed, answered, .. } = figures;
+        let name = subject.name;
+        return Err(format!("{name}, {}: {failed} failed, {answered} answered", load.name));
     }
-    rounds.sort_by(|a, b| a.figures.p50.total_cmp(&b.figures.p50));
-    Ok(rounds.swap_remove(rounds.len() / 2))
+    // What a subject puts off until later, such as storing its logs, is part of its price, and must
+    // not fall into the next measurement; nor must the system's writing of its files.
+    let after = subject.idle()?;
+    step::reply(&mut command("sync", &[]))?;
+    // The warm-up's second is in the processor time too, at the same pace.
+    let answers = figures.per_second() * (f64::from(arguments.seconds) + 1.0);
+    let cpu_micros = before.zip(after).map(|(from, to)| (to - from) * 1e6 / answers);
+    Ok(Measured { figures, cpu_micros })
 }
 
 fn load_program() -> PathBuf {

@@ -28,7 +28,8 @@ pub(crate) const OWN_KEY: &str = "own key";
 impl Report {
     pub(crate) fn new(machine: String, arguments: &Arguments) -> Self {
         let method = format!(
-            "{} rounds of {} s after 1 s of warm-up each, the round with the middle latency",
+            "{} rounds of {} s after 1 s of warm-up each, the subjects in turn, and of each its round with \
+             the middle latency",
             arguments.rounds.max(1),
             arguments.seconds,
         );
