@@ -18,7 +18,7 @@ mod node;
 mod outside;
 mod router;
 mod settings;
-mod start_code;
+mod start_pages;
 mod vault_tasks;
 
 use std::process::ExitCode;

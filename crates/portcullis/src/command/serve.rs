@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     cli::Serve, command::first_start::first_start, config::Config, failure::Failure,
-    instance::Instance, node::Node, start_code,
+    instance::Instance, node::Node, start_pages,
 };
 
 pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
@@ -27,9 +27,9 @@ pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
         workers = config.workers,
         "serving; point clients at http://{}/v1", node.address()
     );
-    match start_code::release() {
-        Ok(bytes) => tracing::debug!(bytes, "code that only the start needed is let go of"),
-        Err(error) => tracing::debug!(%error, "code of the start stays in memory"),
+    match start_pages::release() {
+        Ok(bytes) => tracing::debug!(bytes, "pages that only the start needed are let go of"),
+        Err(error) => tracing::debug!(%error, "pages of the start stay in memory"),
     }
     stop.recv().await;
     tracing::info!("stopping: calls in flight may finish");
