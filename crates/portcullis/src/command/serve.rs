@@ -1,5 +1,7 @@
 //! `portcullis serve`.
 
+use std::time::Duration;
+
 use portcullis_runtime::telemetry::{self, LogFormat, TelemetrySettings};
 use portcullis_vault::process;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,6 +10,9 @@ use crate::{
     cli::Serve, command::first_start::first_start, config::Config, failure::Failure,
     instance::Instance, node::Node, start_pages,
 };
+
+/// When a node has started in all its parts: what its tasks do first is done.
+const SETTLED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
     let config = Config::load(&args.common, args.listen.as_deref())?;
@@ -27,11 +32,18 @@ pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
         workers = config.workers,
         "serving; point clients at http://{}/v1", node.address()
     );
-    match start_pages::release() {
-        Ok(bytes) => tracing::debug!(bytes, "pages that only the start needed are let go of"),
-        Err(error) => tracing::debug!(%error, "pages of the start stay in memory"),
+    let settled = async {
+        tokio::time::sleep(SETTLED).await;
+        match start_pages::release() {
+            Ok(bytes) => tracing::debug!(bytes, "pages that only the start needed are let go of"),
+            Err(error) => tracing::debug!(%error, "pages of the start stay in memory"),
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = stop.recv() => {}
+        () = settled => {}
     }
-    stop.recv().await;
     tracing::info!("stopping: calls in flight may finish");
     node.stop().await;
     tracing::info!("stopped");
