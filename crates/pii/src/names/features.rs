@@ -1,6 +1,6 @@
 //! What the model knows a candidate by: each feature is a number made from a template and its values.
 
-use super::{fold::mix, front::Word, lexicon::Entry, words::Gap};
+use super::{fold::mix, front::Word, gap::Gap, lexicon::Entry};
 
 /// How many features a candidate has.
 pub const COUNT: usize = 50;

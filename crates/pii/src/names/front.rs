@@ -7,11 +7,13 @@ use std::ops::Range;
 use super::{
     features::{self, COUNT},
     fold::{Folded, hash},
+    gap::{Between, Gap},
     lexicon::{Entry, Lexicon, cue},
     memory::Memory,
     mood::Mood,
     shape::Shape,
-    words::{self, Between, Found, Gap},
+    unlisted,
+    words::{self, Found},
 };
 
 /// Words to the right that a candidate's features look at.
@@ -19,10 +21,6 @@ pub const LOOK_AHEAD: usize = 2;
 
 /// Words that are kept: candidates that wait, and their neighbours.
 const KEPT: usize = 8;
-
-/// The last parts of compounds that are looked up, bytes.
-const SHORTEST_TAIL: usize = 4;
-const LONGEST_TAIL: usize = 10;
 
 /// A gap of more characters than this ends every name.
 const WIDEST_GAP: usize = 12;
@@ -261,7 +259,7 @@ impl Front {
             ..Word::default()
         };
         if word.entry == Entry::default() {
-            word.entry = self.unlisted(hash, word.shape);
+            word.entry = unlisted::entry(self.lexicon, self.folded.bytes(), hash, word.shape);
         }
         word.labelled = self.is_labelled(&word);
         word.remembered = u8::from(self.memory.knows(hash));
@@ -292,64 +290,6 @@ impl Front {
                     | cue::SIGN_OFF
                     | cue::CONTACT
             )
-    }
-
-    /// What the lists say of a hyphenated word: first name by its first part, surname by its last.
-    fn compound(&self) -> Entry {
-        let mut parts = self.folded.bytes().split(|byte| *byte == b'-');
-        let first = parts.next().map(|part| self.lexicon.find(hash(part))).unwrap_or_default();
-        let last = parts.next_back().map(|part| self.lexicon.find(hash(part))).unwrap_or_default();
-        Entry::pack(
-            first.first(),
-            last.last(),
-            first.common().min(last.common()),
-            first.place().min(last.place()),
-            first.ordinary() && last.ordinary(),
-            false,
-            false,
-            0,
-            0,
-            first.product() || last.product(),
-        )
-    }
-
-    /// What is known of a word that the lexicon lacks.
-    fn unlisted(&self, hash: u64, shape: Shape) -> Entry {
-        let rare = if shape.capital() { self.lexicon.rare(hash) } else { Entry::default() };
-        if rare != Entry::default() {
-            return rare;
-        }
-        match shape {
-            Shape::TitleHyphen | Shape::UpperHyphen | Shape::LowerHyphen => self.compound(),
-            Shape::Title => {
-                let genitive = self.genitive();
-                if genitive == Entry::default() { self.tail() } else { genitive }
-            }
-            _ => Entry::default(),
-        }
-    }
-
-    /// What the lists say of a word without the `s` at its end: German, Dutch and hasty English write
-    /// the genitive so.
-    fn genitive(&self) -> Entry {
-        match self.folded.bytes() {
-            [stem @ .., b's'] if stem.len() > 3 => self.lexicon.find(hash(stem)),
-            _ => Entry::default(),
-        }
-    }
-
-    /// What the lists say of the noun that a word ends in: German and Dutch put words together.
-    fn tail(&self) -> Entry {
-        let word = self.folded.bytes();
-        for start in word.len().saturating_sub(LONGEST_TAIL).max(3)
-            ..(word.len() + 1).saturating_sub(SHORTEST_TAIL)
-        {
-            let entry = self.lexicon.get(hash(&word[start..]));
-            if entry.noun() {
-                return entry.of_compound();
-            }
-        }
-        Entry::default()
     }
 
     fn placeholder(&mut self, start: usize, end: usize, judge: &mut impl Judge) {
@@ -510,34 +450,4 @@ fn part_end(label: &str) -> usize {
         last = character;
     }
     label.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::names::lexicon::{LINE, SLOTS, place};
-
-    /// A lexicon of one noun.
-    fn lexicon(noun: &str) -> Lexicon {
-        let (_, tag) = place(hash(noun.as_bytes()), 1);
-        let mut line = [0; LINE];
-        line[..2].copy_from_slice(&tag.to_le_bytes());
-        let entry = Entry::default().with_noun(true).with_class(7, 6);
-        line[2 * SLOTS..2 * SLOTS + 5].copy_from_slice(&entry.0.to_le_bytes()[..5]);
-        Lexicon::new(Box::leak(Box::new([line])), &[], &[])
-    }
-
-    #[test]
-    fn a_compound_is_known_by_its_last_noun() {
-        let mut front = Front::new(lexicon("haus"));
-        for (word, known) in
-            [("Gartenhaus", true), ("Haus", false), ("Hausgarten", false), ("Middelhoff", false)]
-        {
-            front.folded.fill(word);
-            let entry = front.tail();
-            assert_eq!(entry.compound(), known, "{word}");
-            assert_eq!(entry.class(), if known { 7 } else { 0 }, "{word}");
-            assert!(!entry.noun() && entry.first() == 0 && entry.last() == 0, "{word}");
-        }
-    }
 }

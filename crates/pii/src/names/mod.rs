@@ -12,6 +12,7 @@ pub mod facts;
 pub mod features;
 pub mod fold;
 pub mod front;
+pub mod gap;
 pub mod lexicon;
 mod memory;
 pub mod model;
@@ -19,6 +20,7 @@ mod mood;
 pub mod shape;
 pub mod spelling;
 pub mod trees;
+mod unlisted;
 pub mod words;
 
 use decode::Decoder;

@@ -1,7 +1,7 @@
 //! The state of the text before a word: its language, how it uses capitals, and how much it looks
 //! like code. A few counters that fade; only what came before counts, so that streams agree.
 
-use super::{lexicon::Entry, shape::Shape, words::Gap};
+use super::{gap::Gap, lexicon::Entry, shape::Shape};
 
 /// The counters.
 #[derive(Clone, Copy, Default)]

@@ -4,50 +4,17 @@ use std::{collections::BTreeMap, path::Path};
 
 use portcullis_pii::names::{
     fold::Folded,
-    lexicon::{Entry, LINE, RARE_SLOTS, SLOTS, cue, place, place_rare},
+    lexicon::{LINE, RARE_SLOTS, SLOTS, cue, place, place_rare},
 };
 
 use super::{
     Recipe,
     corpus::{Text, unpack},
+    known::Facts,
     spelling,
     tables::{Table, Tables},
 };
 use crate::step::Outcome;
-
-/// What the lists say of one word, before packing.
-#[derive(Default, Clone)]
-struct Facts {
-    first: u32,
-    last: u32,
-    place: u32,
-    /// Rank in a frequency list, the best of all languages; 0 is none.
-    rank: u32,
-    /// Languages whose most frequent words it is among, as bits.
-    function: u32,
-    ordinary: bool,
-    /// A French or Dutch word that a spelling dictionary knows in lower case.
-    spelled: bool,
-    never: bool,
-    cue: u32,
-    product: bool,
-    technical: bool,
-    /// A German noun that may be the last part of others.
-    noun: bool,
-    /// Distributional class and share of capitals.
-    class: u32,
-    share: f32,
-    /// In texts: lower-case and outside names; capitalised outside names; inside names of persons,
-    /// inside names of other kinds.
-    seen_lower: u32,
-    seen_capital: u32,
-    seen_person: u32,
-    seen_name: u32,
-    /// In texts that people have marked: inside names of persons, of other kinds, capitalised outside.
-    marked_person: u32,
-    marked_name: u32,
-    marked_capital: u32,
-}
 
 /// The name lists by folded word, for the generator as well.
 #[derive(Default, Clone)]
@@ -416,77 +383,8 @@ impl Lists {
     /// Decides, from lists and texts together, what each word is.
     fn settle(&mut self) {
         for (word, facts) in &mut self.facts {
-            if word.len() > 2 {
-                facts.list_marked();
-            }
-            let named = facts.first.max(facts.last);
-            let names = facts.seen_person + facts.seen_name;
-            // A noun that is a name as well is one only if it is frequent.
-            facts.noun &=
-                names == 0 && facts.first < 3 && (named < 2 || (1..6_000).contains(&facts.rank));
-            if facts.seen_lower > facts.seen_person && (facts.seen_lower >= 2 || named == 0) {
-                facts.ordinary = true;
-            }
-            // Running text writes it in lower case: a common word, whatever else it is.
-            if facts.class != 0 && facts.share < 0.3 && (1..=20_000).contains(&facts.rank) {
-                facts.ordinary = true;
-            }
-            if facts.spelled && facts.first < 3 {
-                facts.ordinary = true;
-            }
-            if facts.rank > 0 && facts.rank <= 20_000 && named == 0 && facts.place == 0 {
-                facts.ordinary = true;
-            }
-            if matches!(facts.cue, 1..=9 | 11..=17 | 19..=25) && facts.first < 5 && facts.last < 5 {
-                facts.ordinary = true;
-            }
-            facts.never = facts.ordinary
-                && names == 0
-                && facts.seen_lower + facts.seen_capital >= 8
-                && facts.seen_lower >= 3
-                && facts.cue != cue::PARTICLE
-                && word.len() > 1;
+            facts.settle(word);
         }
-    }
-
-    /// The entry of a word.
-    fn entry(facts: &Facts, word: &[u8]) -> Entry {
-        let common = match facts.rank {
-            0 => 0,
-            1..=200 => 7,
-            201..=1_000 => 6,
-            1_001..=3_000 => 5,
-            3_001..=8_000 => 4,
-            8_001..=20_000 => 3,
-            20_001..=35_000 => 2,
-            _ => 1,
-        };
-        let language =
-            if facts.function.count_ones() == 1 { facts.function.trailing_zeros() } else { 0 };
-        let telling = !facts.ordinary
-            && word.len() >= 4
-            && facts.cue == 0
-            && facts.place < 2
-            && (facts.first >= 4 || facts.last >= 5 && facts.first + facts.last >= 5)
-            && facts.seen_lower == 0;
-        Entry::pack(
-            facts.first,
-            facts.last,
-            common,
-            facts.place,
-            facts.ordinary,
-            facts.never,
-            telling,
-            facts.cue,
-            language,
-            facts.product,
-        )
-        .with_technical(facts.technical)
-        .with_noun(facts.noun)
-        .with_class(
-            facts.class,
-            if facts.class == 0 { 0 } else { 1 + (facts.share * 6.0).round() as u32 },
-        )
     }
 
     /// The tables that these lists give when such texts have been counted.
@@ -502,7 +400,7 @@ impl Lists {
     fn words(&self, words: usize, rare: usize) -> (Vec<[u8; LINE]>, Vec<[u8; LINE]>) {
         let mut entries = Vec::new();
         for (word, facts) in &self.facts {
-            let (entry, weight) = (Self::entry(facts, word), weight(facts));
+            let (entry, weight) = (facts.entry(word), facts.weight());
             if entry.0 != 0 && weight > 0 {
                 let hash = portcullis_pii::names::fold::hash(word);
                 entries.push((hash, entry, weight, facts.rare_kind()));
@@ -521,56 +419,6 @@ impl Lists {
         }
         (table.finish(), others.finish())
     }
-}
-
-impl Facts {
-    /// What people have marked more often than not is as good as listed.
-    fn list_marked(&mut self) {
-        let (person, name) = (self.marked_person, self.marked_name);
-        let neither = self.marked_capital + self.seen_lower;
-        if person > name + neither {
-            self.last = self.last.max(if person > 2 { 3 } else { 2 });
-        }
-        if name > person + neither {
-            self.place = self.place.max(if name > 2 { 2 } else { 1 });
-        }
-    }
-
-    /// What the table of rare words says of it: a number among `Entry::RARE`.
-    fn rare_kind(&self) -> Option<u16> {
-        let facts = (self.first > 0, self.last > 0, self.ordinary, self.noun);
-        Some(match facts {
-            (false, true, false, _) if self.place > 0 => 7,
-            (false, true, false, _) => 0,
-            (true, false, ..) => 1,
-            (true, true, ..) => 2,
-            (false, false, false, false) if self.place > 0 => 3,
-            (false, false, true, false) => 4,
-            (false, false, _, true) => 5,
-            (false, true, true, false) => 6,
-            _ => return None,
-        })
-    }
-}
-
-/// How much a word matters when room is short.
-fn weight(facts: &Facts) -> u32 {
-    // A surname that is on one long list only says less than a word of running text.
-    let rare = facts.first == 0 && facts.place == 0 && facts.last == 1;
-    let names = if rare { 1 } else { facts.first * 3 + facts.last * 2 + facts.place };
-    let rank = if facts.rank > 0 { 2 + 60_000 / (facts.rank + 2_000) } else { 0 };
-    let nothing = facts.first == 0
-        && facts.last == 0
-        && facts.place == 0
-        && facts.rank == 0
-        && facts.cue == 0
-        && facts.class == 0
-        && !facts.noun
-        && !facts.spelled;
-    if nothing {
-        return 0;
-    }
-    1 + names + rank + facts.cue * 100 + u32::from(facts.noun) * 3
 }
 
 /// The `kind: words` lines of a list, without its remarks.

@@ -7,7 +7,8 @@
 //!    chosen from it; it is what reports measure on. So are the prompts of
 //!    `crates/pii/fixtures/names/prompts.txt`, written by hand.
 //! 3. `lexicon` makes tables of the lists of names, places and frequent words, and of how the texts
-//!    write each word; `spelling` learns from them how names are spelled.
+//!    write each word; `known` decides what a word is; `spelling` learns from them how names are
+//!    spelled.
 //! 4. `collect` sends each text through the tagger's own front half, with tables that have not seen
 //!    the text (`unseen`), so that training sees what the tagger will see; `examples` numbers the
 //!    features.
@@ -28,6 +29,7 @@ mod crf;
 mod dice;
 mod examples;
 mod generate;
+mod known;
 mod lexicon;
 mod measure;
 mod pack;
