@@ -1,4 +1,4 @@
-//! The pages of the program's file that only its start needed.
+//! The pages of the program's file that its start mapped, most of which only it needed.
 //!
 //! The kernel maps a program in pieces of 64 KB around what is read, and lets go of none while there
 //! is memory. Relocation, migrations, settings and the reading of tables touch two thirds of the
@@ -25,6 +25,8 @@ struct Mapping {
     length: usize,
     /// Bytes of it that are in memory.
     resident: u64,
+    /// Whether the kernel has told that no page of it was written.
+    is_pristine: bool,
 }
 
 /// What `/proc/self/smaps` (proc(5)) tells of the program's file. Pages that were written, by
@@ -46,13 +48,15 @@ fn pristine(maps: &str, program: &str) -> Vec<Mapping> {
             value.trim().strip_suffix(" kB").and_then(|kb| kb.parse().ok());
         match (name, kilobytes) {
             ("Rss", Some(kilobytes)) => last.resident = kilobytes * 1024,
-            ("Anonymous" | "Swap", count) if count != Some(0) => {
+            ("Anonymous", count) => last.is_pristine = count == Some(0),
+            ("Swap", count) if count != Some(0) => {
                 is_told = false;
                 found.pop();
             }
             _ => {}
         }
     }
+    found.retain(|mapping| mapping.is_pristine);
     found
 }
 
@@ -67,15 +71,20 @@ fn mapping(line: &str, program: &str) -> Option<Mapping> {
     }
     let address = |text| usize::from_str_radix(text, 16).ok();
     let start = address(start)?;
-    Some(Mapping { start, length: address(end)?.checked_sub(start)?, resident: 0 })
+    Some(Mapping {
+        start,
+        length: address(end)?.checked_sub(start)?,
+        resident: 0,
+        is_pristine: false,
+    })
 }
 
 #[expect(unsafe_code, reason = "no safe call gives mapped pages back; below is why this is sound")]
 fn release_mapping(mapping: &Mapping) -> io::Result<u64> {
     let start = std::ptr::without_provenance_mut::<c_void>(mapping.start);
-    // SAFETY: dropping the pages of a private mapping of a file loses what was written to them.
-    // Nothing was, as the kernel has just told, and nothing can be, because they cannot be written.
-    // What is read next comes from the same file, which the kernel lets nobody change while it runs.
+    // SAFETY: of pages that are as the file has them, this does what the kernel may do at any time
+    // when memory gets short. These are: the kernel has just told that none was written, and none can
+    // be. They are still the program's: nothing unmaps it while it runs.
     unsafe { madvise(start, mapping.length, Advice::LinuxDontNeed)? };
     Ok(mapping.resident)
 }
@@ -98,7 +107,7 @@ mod tests {
             let maps = [other.clone(), told(access, file, anonymous, swap), other];
             pristine(&maps.concat(), "/opt/the gate")
         };
-        let all = [Mapping { start: 0x7f00_a000, length: 8192, resident: 4096 }];
+        let all = [Mapping { start: 0x7f00_a000, length: 8192, resident: 4096, is_pristine: true }];
         assert_eq!(found("r-xp", "/opt/the gate", 0, 0), all);
         assert_eq!(found("r--p", "/opt/the gate", 0, 0), all);
         for (access, file, anonymous, swap) in [
@@ -114,6 +123,8 @@ mod tests {
             let found = found(access, file, anonymous, swap);
             assert_eq!(found, [], "{access} {file} {anonymous} {swap}");
         }
+        let silent = "7f00a000-7f00c000 r-xp 00001000 fe:00 77 /a\nRss: 4 kB\nSwap: 0 kB";
+        assert_eq!(pristine(silent, "/a"), [], "nothing is told of what was written");
         assert_eq!(pristine("7f00a000-7f00c000 r-xp 00000000 00:00 0\nRss: 4 kB", "/a"), []);
         assert_eq!(pristine("7f00c000-7f00a000 r-xp 0 00:00 0 /a\n-\n:\n", "/a"), []);
     }

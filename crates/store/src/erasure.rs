@@ -56,6 +56,9 @@ pub struct ErasedTable {
 /// How long the files are tried to be rid of what is erased, and the pause between two tries.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long PostgreSQL's other sessions are waited for: a replica tells only every ten seconds, by
+/// default, how far it has come.
+const UNSEEN_PATIENCE: Duration = Duration::from_secs(30);
 /// PostgreSQL's code for a lock that was not to be had in time.
 const LOCKED: &str = "55P03";
 
@@ -98,12 +101,12 @@ impl Db {
     /// data keys and connections anew. Fails with [`Error::Busy`] while others use them for long, or
     /// may still see what was there. What PostgreSQL's own write-ahead log has, it keeps.
     pub async fn fold(&self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
         match &self.0.pools {
             Pools::Sqlite { writer, .. } => {
                 let mut conn = writer.acquire().await.map_err(classify)?;
                 // Briefly: while it waits for readers, nobody else can write.
                 busy_timeout(&mut conn, PAUSE).await?;
+                let deadline = Instant::now() + PATIENCE;
                 let folded = fold_sqlite(&mut conn, deadline).await;
                 let reset = busy_timeout(&mut conn, self.0.options.wait).await;
                 folded.and(reset)
@@ -115,7 +118,8 @@ impl Db {
                     .execute(&mut *conn)
                     .await
                     .map_err(classify)?;
-                let mut outcome = until_unseen(&mut conn, deadline).await;
+                let mut outcome = until_unseen(&mut conn).await;
+                let deadline = Instant::now() + PATIENCE;
                 for sql in ["VACUUM (FULL) data_keys", "VACUUM (FULL) kms_connections"] {
                     outcome = outcome.and(patiently(sql, &mut conn, deadline).await);
                 }
@@ -147,33 +151,42 @@ async fn fold_sqlite(conn: &mut SqliteConnection, deadline: Instant) -> Result<(
 
 /// Waits until nothing is left that may still see what was there before now, which PostgreSQL would
 /// take over into the new files: transactions of this database, autovacuum's too while it analyses
-/// (vacuuming, it holds nothing back), prepared ones, and replicas. What another user's session is,
-/// PostgreSQL does not tell everyone, but how far back it sees.
-async fn until_unseen(conn: &mut PgConnection, deadline: Instant) -> Result<()> {
+/// (vacuuming, it holds nothing back), replicas, and whoever writes in any database of the server, for
+/// the snapshot in which the files are written anew reaches as far back. Of another user's session
+/// PostgreSQL does not tell everyone what it is, but how far back it sees.
+async fn until_unseen(conn: &mut PgConnection) -> Result<()> {
     let now = "SELECT pg_current_xact_id()::xid::text";
     let now: String = sqlx::query_scalar(now).fetch_one(&mut *conn).await.map_err(classify)?;
+    // A slot that was given up holds nothing back, but still shows what it did.
     let older = "SELECT COUNT(*) FROM (
-             SELECT GREATEST(age(backend_xmin), age(backend_xid)) AS oldest
+             SELECT GREATEST(age(backend_xid), CASE
+                 WHEN datname IS NULL OR datname = current_database() THEN age(backend_xmin)
+             END) AS reach
              FROM pg_stat_activity
-             WHERE (datname IS NULL OR datname = current_database()) AND pid <> pg_backend_pid()
-                 AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
+             WHERE pid <> pg_backend_pid() AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)
              UNION ALL
              SELECT age(transaction) FROM pg_prepared_xacts
-             WHERE database = current_database()
              UNION ALL
-             SELECT age(xmin) FROM pg_replication_slots
+             SELECT age(xmin) FROM pg_replication_slots WHERE wal_status IS DISTINCT FROM 'lost'
          ) AS horizons
-         WHERE oldest > age($1::text::xid)";
+         WHERE reach > age($1::text::xid)";
+    let deadline = Instant::now() + UNSEEN_PATIENCE;
+    // The rows are not of one moment: while they are read, a snapshot may be taken that reaches as far
+    // back as a transaction that then ends. The second time it is there.
+    let mut clean = 0;
     loop {
         let older: i64 =
             sqlx::query_scalar(older).bind(&now).fetch_one(&mut *conn).await.map_err(classify)?;
-        if older == 0 {
+        clean = if older == 0 { clean + 1 } else { 0 };
+        if clean == 2 {
             return Ok(());
         }
-        if Instant::now() >= deadline {
-            return Err(Error::Busy);
+        if clean == 0 {
+            if Instant::now() >= deadline {
+                return Err(Error::Busy);
+            }
+            tokio::time::sleep(PAUSE).await;
         }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &Serve) -> Result<(), Failure> {
     let settled = async {
         tokio::time::sleep(SETTLED).await;
         match start_pages::release() {
-            Ok(bytes) => tracing::debug!(bytes, "pages that only the start needed are let go of"),
+            Ok(bytes) => tracing::debug!(bytes, "pages that the start mapped are let go of"),
             Err(error) => tracing::debug!(%error, "pages of the start stay in memory"),
         }
         std::future::pending::<()>().await;

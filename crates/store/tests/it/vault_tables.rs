@@ -9,6 +9,7 @@ use portcullis_store::{
     DataKey, DataKeyState, DataKeyWrapping, Error, InstanceRow, KmsConnection, KmsConnectionState,
     Result, Subject, Tx,
 };
+use portcullis_testkit::postgres::Postgres;
 use uuid::Uuid;
 
 use crate::{
@@ -373,28 +374,34 @@ on_both_engines! {
     }
 }
 
-/// A transaction that wrote keeps what is deleted since: folding waits for its end.
+/// A transaction that wrote keeps what is deleted since, also one of another database: folding waits
+/// for its end.
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_is_not_called_clean_while_somebody_may_still_see_a_deleted_key() {
-    let world = &World::postgres().await;
-    let tenant = world.tenant("acme").await;
-    let key = draw(world, Some(tenant.organisation.id));
-    let inserted = async |tx: &mut Tx| tx.data_keys().insert(&key, None, false).await;
-    world.db.write(inserted).await.unwrap();
-    let pool = sqlx::PgPool::connect(&world.url).await.unwrap();
-    let mut idle = pool.begin().await.unwrap();
-    sqlx::query("SELECT pg_current_xact_id()::text").execute(&mut *idle).await.unwrap();
-    world.db.erase_organisation(&scene(), &world.permit(tenant.organisation.id)).await.unwrap();
-    let ended = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        idle.rollback().await.unwrap();
-    };
-    let (folded, ()) = tokio::join!(world.db.fold(), ended);
-    folded.unwrap();
-    let files = files_of_data_keys(world).await;
-    assert!(!files.windows(key.wrapped.len()).any(|bytes| bytes == key.wrapped));
-    pool.close().await;
-    world.db.close().await;
+    let other = Postgres::shared().fresh_database();
+    for is_other in [false, true] {
+        let world = &World::postgres().await;
+        let tenant = world.tenant("acme").await;
+        let key = draw(world, Some(tenant.organisation.id));
+        let inserted = async |tx: &mut Tx| tx.data_keys().insert(&key, None, false).await;
+        world.db.write(inserted).await.unwrap();
+        let url = if is_other { &other } else { &world.url };
+        let pool = sqlx::PgPool::connect(url).await.unwrap();
+        let mut idle = pool.begin().await.unwrap();
+        sqlx::query("SELECT pg_current_xact_id()::text").execute(&mut *idle).await.unwrap();
+        world.db.erase_organisation(&scene(), &world.permit(tenant.organisation.id)).await.unwrap();
+        let ended = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            idle.rollback().await.unwrap();
+        };
+        let (folded, ()) = tokio::join!(world.db.fold(), ended);
+        folded.unwrap();
+        let files = files_of_data_keys(world).await;
+        let lies = files.windows(key.wrapped.len()).any(|bytes| bytes == key.wrapped);
+        assert!(!lies, "another database: {is_other}");
+        pool.close().await;
+        world.db.close().await;
+    }
 }
 
 fn draw(world: &World, organisation: Option<OrganisationId>) -> DataKey {
