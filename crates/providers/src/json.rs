@@ -290,10 +290,10 @@ fn special(word: u64) -> u64 {
     (is(b'"') | is(b'\\') | control) & HIGHS
 }
 
-/// Whether there is a byte that a string must escape. Without a way out in the middle, many bytes
-/// are looked at together.
+/// Whether there is a byte that a string must escape. The least of many bytes is found faster than
+/// whether any of them is small: processors have an instruction for it.
 fn has_control(bytes: &[u8]) -> bool {
-    bytes.iter().fold(false, |seen, byte| seen | (*byte < 0x20))
+    bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20
 }
 
 fn number_end(bytes: &[u8], start: usize) -> Result<usize, Malformed> {
