@@ -2,7 +2,7 @@
 
 use portcullis_pii::names::lexicon::{Entry, cue};
 
-/// What the lists say of one word, before packing.
+/// What is known of one word, before packing.
 #[derive(Default, Clone)]
 pub(super) struct Facts {
     pub(super) first: u32,
@@ -110,18 +110,6 @@ impl Facts {
         )
     }
 
-    /// What people have marked more often than not is as good as listed.
-    fn list_marked(&mut self) {
-        let (person, name) = (self.marked_person, self.marked_name);
-        let neither = self.marked_capital + self.seen_lower;
-        if person > name + neither {
-            self.last = self.last.max(if person > 2 { 3 } else { 2 });
-        }
-        if name > person + neither {
-            self.place = self.place.max(if name > 2 { 2 } else { 1 });
-        }
-    }
-
     /// What the table of rare words says of it: a number among `Entry::RARE`.
     pub(super) fn rare_kind(&self) -> Option<u16> {
         let facts = (self.first > 0, self.last > 0, self.ordinary, self.noun);
@@ -156,5 +144,17 @@ impl Facts {
             return 0;
         }
         1 + names + rank + self.cue * 100 + u32::from(self.noun) * 3
+    }
+
+    /// What people have marked more often than not is as good as listed.
+    fn list_marked(&mut self) {
+        let (person, name) = (self.marked_person, self.marked_name);
+        let neither = self.marked_capital + self.seen_lower;
+        if person > name + neither {
+            self.last = self.last.max(if person > 2 { 3 } else { 2 });
+        }
+        if name > person + neither {
+            self.place = self.place.max(if name > 2 { 2 } else { 1 });
+        }
     }
 }
