@@ -171,23 +171,19 @@ async fn until_unseen(conn: &mut PgConnection) -> Result<()> {
          ) AS horizons
          WHERE reach > age($1::text::xid)";
     let deadline = Instant::now() + UNSEEN_PATIENCE;
-    // The rows are not of one moment: while they are read, a snapshot may be taken that reaches as far
-    // back as a transaction that then ends. The second time it is there.
-    let mut clean = 0;
-    loop {
-        let older: i64 =
-            sqlx::query_scalar(older).bind(&now).fetch_one(&mut *conn).await.map_err(classify)?;
-        clean = if older == 0 { clean + 1 } else { 0 };
-        if clean == 2 {
-            return Ok(());
+    let mut is_seen = async || {
+        let count = sqlx::query_scalar(older).bind(&now).fetch_one(&mut *conn).await;
+        count.map(|older: i64| older > 0).map_err(classify)
+    };
+    // Asked twice, for the rows are not of one moment: while they are read, a snapshot may be taken
+    // that reaches as far back as a transaction that then ends. The second time it is there.
+    while is_seen().await? || is_seen().await? {
+        if Instant::now() >= deadline {
+            return Err(Error::Busy);
         }
-        if clean == 0 {
-            if Instant::now() >= deadline {
-                return Err(Error::Busy);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+        tokio::time::sleep(PAUSE).await;
     }
+    Ok(())
 }
 
 /// Runs a statement that may not get its lock at once.

@@ -1,10 +1,5 @@
 //! Fields and what stands in them. Nothing here knows what a log is.
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
-
-use portcullis_domain::{Id, Noun};
-use uuid::Uuid;
-
 /// Bytes that are not a log, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a log: {0}")]
@@ -14,44 +9,15 @@ pub(crate) struct Malformed(pub(super) &'static str);
 pub(super) struct Put<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Put<'_> {
-    fn bytes(&mut self, tag: u8, value: &[u8]) {
+    pub(super) fn bytes(&mut self, tag: u8, value: &[u8]) {
         self.0.push(tag);
         varint(value.len() as u64, self.0);
         self.0.extend_from_slice(value);
     }
 
-    pub(super) fn text(&mut self, tag: u8, value: Option<&str>) {
-        if let Some(value) = value {
-            self.bytes(tag, value.as_bytes());
-        }
-    }
-
-    pub(super) fn id<N>(&mut self, tag: u8, value: Option<Id<N>>)
-    where
-        N: Noun,
-    {
-        if let Some(value) = value {
-            self.bytes(tag, value.as_bytes());
-        }
-    }
-
-    pub(super) fn address(&mut self, tag: u8, value: Option<IpAddr>) {
-        match value {
-            Some(IpAddr::V4(address)) => self.bytes(tag, &address.octets()),
-            Some(IpAddr::V6(address)) => self.bytes(tag, &address.octets()),
-            None => {}
-        }
-    }
-
-    pub(super) fn number(&mut self, tag: u8, value: Option<u64>) {
-        if let Some(value) = value {
-            self.0.extend_from_slice(&[tag, varint_len(value)]);
-            varint(value, self.0);
-        }
-    }
-
-    pub(super) fn flag(&mut self, tag: u8, value: bool) {
-        self.number(tag, value.then_some(1));
+    pub(super) fn number(&mut self, tag: u8, value: u64) {
+        self.0.extend_from_slice(&[tag, varint_len(value)]);
+        varint(value, self.0);
     }
 
     pub(super) fn pair(&mut self, tag: u8, name: &str, value: &str) {
@@ -64,12 +30,10 @@ impl Put<'_> {
     }
 
     /// Fields within a field, which are short: the length is one byte.
-    pub(super) fn group(&mut self, tag: u8, fields: impl IntoIterator<Item = (u8, Option<u64>)>) {
+    pub(super) fn group(&mut self, tag: u8, fields: impl FnOnce(&mut Self)) {
         self.0.extend_from_slice(&[tag, 0]);
         let start = self.0.len();
-        for (tag, value) in fields {
-            self.number(tag, value);
-        }
+        fields(self);
         let len = self.0.len() - start;
         if len < 0x80 {
             self.0[start - 1] = len as u8;
@@ -114,34 +78,11 @@ pub(super) fn number(value: &[u8]) -> Result<u64, Malformed> {
     Take(value).varint()
 }
 
-pub(super) fn small<N: TryFrom<u64>>(value: &[u8]) -> Result<N, Malformed> {
-    number(value)?.try_into().map_err(|_| Malformed("a number is too large"))
+pub(super) fn text(value: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(value).map_err(|_| Malformed("a text is not UTF-8"))
 }
 
-pub(super) fn text(value: &[u8]) -> Result<String, Malformed> {
-    std::str::from_utf8(value).map(str::to_owned).map_err(|_| Malformed("a text is not UTF-8"))
-}
-
-pub(super) fn word(value: &[u8]) -> Result<Cow<'static, str>, Malformed> {
-    text(value).map(Cow::Owned)
-}
-
-pub(super) fn shared(value: &[u8]) -> Result<Arc<str>, Malformed> {
-    std::str::from_utf8(value).map(Arc::from).map_err(|_| Malformed("a text is not UTF-8"))
-}
-
-pub(super) fn address(value: &[u8]) -> Result<IpAddr, Malformed> {
-    let v4 = <[u8; 4]>::try_from(value).map(IpAddr::from);
-    let v6 = || <[u8; 16]>::try_from(value).map(IpAddr::from);
-    v4.or_else(|_| v6()).map_err(|_| Malformed("an address has neither 4 nor 16 bytes"))
-}
-
-pub(super) fn id<N: Noun>(value: &[u8]) -> Result<Id<N>, Malformed> {
-    let bytes = value.try_into().map_err(|_| Malformed("an id has not sixteen bytes"))?;
-    Ok(Id::from_uuid(Uuid::from_bytes(bytes)))
-}
-
-pub(super) fn pair(value: &[u8]) -> Result<(String, String), Malformed> {
+pub(super) fn pair(value: &[u8]) -> Result<(&str, &str), Malformed> {
     let mut take = Take(value);
     let len = usize::try_from(take.varint()?).map_err(|_| CUT)?;
     let (name, value) = take.0.split_at_checked(len).ok_or(CUT)?;
