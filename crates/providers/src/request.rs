@@ -79,7 +79,7 @@ impl JsonRequest {
     /// Reads a body: validates all of it, notes where its members are. Fails on anything but one
     /// JSON object with distinct members.
     pub fn parse(bytes: Bytes) -> Result<Self, MalformedJson> {
-        let text = std::str::from_utf8(&bytes).map_err(|_| MalformedJson::Encoding)?;
+        let text = simdutf8::basic::from_utf8(&bytes).map_err(|_| MalformedJson::Encoding)?;
         let malformed = |malformed: crate::json::Malformed| MalformedJson::at(text, malformed.at);
         let mut walk = Walk::object(text).map_err(malformed)?;
         let mut names = Names::default();

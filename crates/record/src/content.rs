@@ -14,7 +14,7 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use lz4_flex::block;
+use lz4_flex::block::{self, CompressTable};
 
 const NONE: u8 = 0;
 const PLAIN: u8 = 1;
@@ -70,9 +70,10 @@ fn write_body(pieces: &[Bytes], out: &mut Vec<u8>) {
         _ => None,
     };
     if let Some(body) = body.filter(|body| is_promising(body)) {
-        let written = with_room(block::get_maximum_output_size(len), |room| {
+        let written = with_room(block::get_maximum_output_size(len), |room, table| {
+            let packed = block::compress_into_with_table(body, room, table).ok();
             // What looked promising in the middle can be noise all around.
-            let packed = block::compress_into(body, room).ok().filter(|packed| *packed < len)?;
+            let packed = packed.filter(|packed| *packed < len)?;
             out.push(PACKED);
             out.extend_from_slice(&(packed as u64).to_le_bytes());
             out.extend_from_slice(&(len as u64).to_le_bytes());
@@ -121,27 +122,28 @@ fn is_promising(body: &[u8]) -> bool {
     if !(MIN..=MAX).contains(&body.len()) {
         return false;
     }
-    let middle = body.len() / 2;
-    let mut room = [0; block::get_maximum_output_size(SAMPLE)];
-    let len = block::compress_into(&body[middle..middle + SAMPLE], &mut room);
+    let middle = &body[body.len() / 2..][..SAMPLE];
+    let len = with_room(block::get_maximum_output_size(SAMPLE), |room, table| {
+        block::compress_into_with_table(middle, room, table)
+    });
     len.is_ok_and(|len| len < SAMPLE / PROMISING)
 }
 
 /// Room of this size is kept by each thread: to make it anew is to have it filled with zeros.
 const KEPT_ROOM: usize = 256 << 10;
 
-fn with_room<R>(size: usize, work: impl FnOnce(&mut [u8]) -> R) -> R {
+fn with_room<R>(size: usize, work: impl FnOnce(&mut [u8], &mut CompressTable) -> R) -> R {
     thread_local! {
-        static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        static ROOM: RefCell<(Vec<u8>, CompressTable)> = RefCell::default();
     }
-    if size > KEPT_ROOM {
-        return work(&mut vec![0; size]);
-    }
-    ROOM.with_borrow_mut(|room| {
+    ROOM.with_borrow_mut(|(room, table)| {
+        if size > KEPT_ROOM {
+            return work(&mut vec![0; size], table);
+        }
         if room.len() < size {
             room.resize(size, 0);
         }
-        work(&mut room[..size])
+        work(&mut room[..size], table)
     })
 }
 

@@ -462,9 +462,11 @@ fn begin(
             Length::Known(length) => Framing::Known(length),
             Length::Chunked | Length::UntilClose => Framing::Chunked(Chunked::new()),
         };
-        // With room for what else is sure to come soon.
+        // With room for what else is sure to come soon, and a byte to spare: see `Incoming::fill`.
         let room = match incoming.framing {
-            Framing::Known(length) => usize::try_from(length).unwrap_or(usize::MAX).min(MAX_PIECE),
+            Framing::Known(length) => {
+                usize::try_from(length).unwrap_or(usize::MAX).min(MAX_PIECE) + 1
+            }
             _ => 0,
         };
         incoming.ahead = Vec::with_capacity(if rest.is_empty() { 0 } else { room.max(rest.len()) });

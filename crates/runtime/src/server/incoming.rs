@@ -101,9 +101,13 @@ impl Incoming {
     /// is whole need not be put together.
     fn fill(&mut self, bytes: &mut Vec<u8>, cx: &mut Context<'_>) {
         let Framing::Known(left) = self.framing else { return };
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(MAX_PIECE);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let most = left.min(MAX_PIECE);
+        // What leaves room in the buffer was all there is: with a byte to spare for what should not
+        // come yet, it need not be asked for again.
+        let spare = usize::from(most == left);
         while let Some(room @ 1..) = most.checked_sub(bytes.len()) {
-            let mut bytes = bytes.limit(room);
+            let mut bytes = bytes.limit(room + spare);
             let read = pin!(self.stream.read_buf(&mut bytes)).poll(cx);
             // Whatever is wrong shows again when there is nothing else to give.
             if !matches!(read, Poll::Ready(Ok(1..))) {
