@@ -31,9 +31,11 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<Resp
         .or(virtual_key)
         .map(|slug| slug.trim_start_matches('@'))
         .map(|slug| slug.split('/').next().unwrap_or(slug));
+    let service = provider.filter(|provider| !provider.starts_with('@'));
     let mut models: Vec<(String, String, i64)> = Vec::new();
     for (key, integration) in accepted.snapshot.virtual_keys_of(identified.workspace.id) {
         let wanted = only.is_none_or(|only| key.slug.as_str() == only)
+            && service.is_none_or(|service| service == integration.provider)
             && query
                 .provider
                 .as_deref()

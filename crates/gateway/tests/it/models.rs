@@ -42,8 +42,16 @@ async fn the_list_can_be_narrowed_and_paged() {
     ] {
         assert_eq!(ids(&world.send(ask).await.json()), ["@strict/gpt-4o-mini"]);
     }
-    let claude = world.send(Ask::new("GET", "/v1/models?ai_service=anthropic")).await.json();
-    assert!(!ids(&claude).is_empty() && ids(&claude).iter().all(|id| id.starts_with("@claude/")));
+    for ask in [
+        Ask::new("GET", "/v1/models?ai_service=anthropic"),
+        Ask::new("GET", "/v1/models")
+            .header("x-portkey-provider", "anthropic")
+            .header("x-portkey-fetch-integrated-models", "true"),
+    ] {
+        let claude = world.send(ask).await.json();
+        let ids = ids(&claude);
+        assert!(!ids.is_empty() && ids.iter().all(|id| id.starts_with("@claude/")));
+    }
 }
 
 #[tokio::test]
