@@ -10,6 +10,7 @@ use super::{
     facts::{Chances, Facts, Gathered, Row},
     features::COUNT,
     front::{Judge, Word},
+    lift::lift,
     memory::Memory,
     model::{LABELS, LANES, Model, OUTSIDE},
     mood::Mood,
@@ -210,7 +211,9 @@ impl Judge for Decoder {
         let word = near[2];
         let sums = self.model.sum(keys);
         let scale = self.model.parameters.scale;
-        let scores: [f32; LANES] = std::array::from_fn(|lane| sums[lane] as f32 * scale);
+        let mut scores: [f32; LANES] = std::array::from_fn(|lane| sums[lane] as f32 * scale);
+        let lift = lift(near[1], word);
+        scores[..2].iter_mut().for_each(|person| *person += lift);
         let best = scores.iter().copied().fold(0.0, f32::max);
         let mut weights = [0.0; LABELS];
         for (weight, score) in weights.iter_mut().zip(scores) {
