@@ -168,7 +168,8 @@ impl Body for ResponseBody {
         match &mut *self {
             Self::Full(bytes) => Poll::Ready(whole(bytes)),
             Self::Receipted(bytes, receipt) => {
-                receipt.handed_over = true;
+                // Whoever asks for the end has got rid of the bytes.
+                receipt.handed_over = bytes.is_empty();
                 Poll::Ready(whole(bytes))
             }
             Self::Stream(body) => body.as_mut().poll_frame(cx),
@@ -179,7 +180,8 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Upgrade(_) => true,
-            Self::Full(bytes) | Self::Receipted(bytes, _) => bytes.is_empty(),
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Receipted(_, receipt) => receipt.handed_over,
             Self::Stream(body) => body.is_end_stream(),
         }
     }
