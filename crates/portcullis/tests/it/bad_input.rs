@@ -160,10 +160,9 @@ async fn large_bodies(world: &World) {
         chunked.extend_from_slice(format!("{SIZE:x}\r\n").as_bytes());
         chunked.resize(chunked.len() + SIZE, b' ');
         chunked.extend_from_slice(b"\r\n0\r\n\r\n");
-        let call = raw(world.gate.address(), &chunked, Duration::from_secs(10));
-        let answer = String::from_utf8_lossy(&call.await.unwrap()).into_owned();
-        // The gate may have closed while we were still writing; then the answer is lost.
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+        let answer = answer(world, &chunked).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+        assert!(answer.contains("\"status\":\"failure\""), "{answer}");
     }
 }
 
@@ -171,17 +170,13 @@ async fn header_bombs(world: &World) {
     let many: String = (0..2_000).map(|n| format!("x-bomb-{n}: 1\r\n")).collect();
     let large = format!("x-bomb: {}\r\n", "b".repeat(1 << 20));
     let path = format!("x-a: 1\r\nx-b: {}\r\n", "b".repeat(200 << 10));
-    for headers in [many, large, path] {
+    let few: String = (0..150).map(|n| format!("x-bomb-{n}: 1\r\n")).collect();
+    for headers in [many, large, path, few] {
         let request = format!("GET /v1/models HTTP/1.1\r\nhost: gate\r\n{headers}\r\n");
         let answer = answer(world, request.as_bytes()).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
-        assert!(!answer.contains("200 OK"));
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        assert!(answer.contains("\"status\":\"failure\""), "{answer}");
     }
-    // Small enough to be read whole, so that the answer cannot be lost.
-    let few: String = (0..150).map(|n| format!("x-bomb-{n}: 1\r\n")).collect();
-    let request = format!("GET /v1/models HTTP/1.1\r\nhost: gate\r\n{few}\r\n");
-    let answer = answer(world, request.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
 async fn keys(world: &World) {

@@ -27,7 +27,7 @@ use std::{
 use http::{Request, Response};
 use tokio::sync::watch;
 
-pub use body::{Receipt, RequestBody, ResponseBody};
+pub use body::{Delivery, Receipt, RequestBody, ResponseBody};
 pub use upgrade::{Draining, Upgrade};
 
 use phase::Phase;

@@ -78,6 +78,14 @@ impl Body for Answer {
     }
 }
 
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let ResponseBody::Stream(_, delivery) = &self.body {
+            delivery.set_pending(self.under_way.since().is_some());
+        }
+    }
+}
+
 impl Buf for Piece {
     fn remaining(&self) -> usize {
         self.bytes.len()

@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use portcullis_runtime::{
     BoxError,
     egress::OutboundBody,
-    server::{App, RequestBody, ResponseBody, Server, ServerHandle, ServerSettings},
+    server::{App, Delivery, RequestBody, ResponseBody, Server, ServerHandle, ServerSettings},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -32,19 +32,19 @@ const WITHIN: Duration = Duration::from_millis(200);
 /// More than the system keeps for both ends of a connection.
 const HUGE: usize = 64 << 20;
 
-/// `/plain` and `/huge` answer whole, `/stream` in pieces, `/wait` after longer than a connection
-/// may stay unused. Whether the answers were taken is counted.
+/// `/plain` and `/huge` answer whole, `/stream` in three pieces, `/huge-stream` in one, `/wait`
+/// after longer than a connection may stay unused. Whether the answers were taken is counted.
 #[derive(Clone, Default)]
 struct Answers {
     taken: Arc<AtomicUsize>,
     lost: Arc<AtomicUsize>,
 }
 
-/// Of an answer in pieces: those that are left, and what became of it.
+/// Of an answer in pieces: those that are left, and whether the others were taken.
 struct Pieces {
     answers: Answers,
     left: usize,
-    is_taken: bool,
+    delivery: Delivery,
 }
 
 impl Answers {
@@ -61,11 +61,22 @@ impl Answers {
         let answers = self.clone();
         ResponseBody::receipted(bytes, move |is_taken| answers.count(is_taken))
     }
+
+    fn in_pieces(&self, left: usize, bytes: usize) -> ResponseBody {
+        let delivery = Delivery::default();
+        let pieces = Pieces { answers: self.clone(), left, delivery: delivery.clone() };
+        let pieces = futures_util::stream::unfold(pieces, move |mut pieces| async move {
+            pieces.left = pieces.left.checked_sub(1)?;
+            let piece = Bytes::from(vec![b'x'; bytes]);
+            Some((Ok::<_, BoxError>(Frame::data(piece)), pieces))
+        });
+        ResponseBody::followed(StreamBody::new(pieces), delivery)
+    }
 }
 
 impl Drop for Pieces {
     fn drop(&mut self) {
-        self.answers.count(self.is_taken);
+        self.answers.count(self.left == 0 && !self.delivery.is_pending());
     }
 }
 
@@ -79,16 +90,8 @@ impl App for Answers {
                 tokio::time::sleep(3 * WITHIN).await;
                 self.whole(Bytes::from_static(b"waited"))
             }
-            _ => {
-                let pieces = Pieces { answers: self.clone(), left: 3, is_taken: false };
-                let pieces = futures_util::stream::unfold(pieces, |mut pieces| async move {
-                    pieces.is_taken = pieces.left == 0;
-                    pieces.left = pieces.left.checked_sub(1)?;
-                    let piece = Bytes::from(vec![b'x'; 100_000]);
-                    Some((Ok::<_, BoxError>(Frame::data(piece)), pieces))
-                });
-                ResponseBody::stream(StreamBody::new(pieces))
-            }
+            "/huge-stream" => self.in_pieces(1, HUGE),
+            _ => self.in_pieces(3, 100_000),
         })
     }
 }
@@ -175,12 +178,15 @@ async fn a_client_that_leaves_has_not_got_what_it_did_not_let_come() {
 #[tokio::test]
 async fn a_client_that_does_not_read_from_its_socket_is_waited_for_only_so_long() {
     let (answers, handle) = start(hasty());
-    let mut stream = TcpStream::connect(handle.local_addr()).await.unwrap();
-    stream.write_all(b"GET /huge HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    until("HTTP/1.1", || answers.counted() == (0, 1)).await;
-    let mut seen = Vec::new();
-    let _may_be_reset = timeout(SOON, stream.read_to_end(&mut seen)).await.expect("it ends");
-    assert!(seen.len() < HUGE);
+    for (lost, path) in [(1, "/huge"), (2, "/huge-stream")] {
+        let mut stream = TcpStream::connect(handle.local_addr()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        until(path, || answers.counted() == (0, lost)).await;
+        let mut seen = Vec::new();
+        let _may_be_reset = timeout(SOON, stream.read_to_end(&mut seen)).await.expect("it ends");
+        assert!(seen.len() < HUGE);
+    }
 
     let mut stream = TcpStream::connect(handle.local_addr()).await.unwrap();
     let all = u32::MAX >> 1;
@@ -190,7 +196,7 @@ async fn a_client_that_does_not_read_from_its_socket_is_waited_for_only_so_long(
     // GET, http, and the path as a literal (RFC 7541 §6.2.2, appendix A).
     frames.extend(frame(HEADERS, END_STREAM | END_HEADERS, 1, b"\x82\x86\x04\x05/huge"));
     stream.write_all(&frames).await.unwrap();
-    until("HTTP/2", || answers.counted() == (0, 2)).await;
+    until("HTTP/2", || answers.counted() == (0, 3)).await;
     assert_eq!(handle.drain(SOON).await, 0);
 }
 
