@@ -152,17 +152,16 @@ async fn large_bodies(world: &World) {
         };
         // Declared: refused before a byte of it was sent.
         let declared = head(&format!("content-length: {SIZE}")).into_bytes();
-        let answer = answer(world, &declared).await;
-        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
-        assert!(answer.contains("\"status\":\"failure\""), "{answer}");
         // Not declared: refused at the bound.
         let mut chunked = head("transfer-encoding: chunked").into_bytes();
         chunked.extend_from_slice(format!("{SIZE:x}\r\n").as_bytes());
         chunked.resize(chunked.len() + SIZE, b' ');
         chunked.extend_from_slice(b"\r\n0\r\n\r\n");
-        let answer = answer(world, &chunked).await;
-        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
-        assert!(answer.contains("\"status\":\"failure\""), "{answer}");
+        for request in [declared, chunked] {
+            let answer = answer(world, &request).await;
+            assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+            assert!(answer.contains("\"status\":\"failure\""), "{answer}");
+        }
     }
 }
 
@@ -369,7 +368,7 @@ async fn paths(world: &World) {
 }
 
 async fn answer(world: &World, request: &[u8]) -> String {
-    let bytes = raw(world.gate.address(), request, Duration::from_secs(3)).await.unwrap();
+    let bytes = raw(world.gate.address(), request, Duration::from_secs(30)).await.unwrap();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -34,6 +34,9 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const SEND_BUFFER: usize = 128 * 1024;
 /// How often a silent client is asked whether it is there, and how long it may take.
 const PING_EVERY: Duration = Duration::from_secs(30);
+/// How long a client that was told that there will be no further call, and has none, may take to
+/// confirm it.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
     /// What is under way of the answer to the call that this task serves. hyper makes the task and
@@ -101,6 +104,9 @@ where
     /// way.
     pub(super) fn finish(mut self: Pin<&mut Self>) {
         self.is_told = true;
+        self.unused_within = self.unused_within.min(GOODBYE_WITHIN);
+        let look = Instant::now() + self.unused_within;
+        self.look.as_mut().reset(look);
         Pin::new(&mut self.served).graceful_shutdown();
     }
 }
@@ -116,21 +122,16 @@ where
             if Pin::new(&mut self.served).poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            let mut is_overdue = false;
-            while !is_overdue && self.look.as_mut().poll(cx).is_ready() {
-                let now = Instant::now();
-                let mut next = self.calls.unused_since().unwrap_or(now) + self.unused_within;
-                is_overdue = next <= now;
-                if is_overdue {
-                    next = now + self.unused_within;
-                }
-                self.look.as_mut().reset(next);
-            }
-            match (is_overdue, self.is_told) {
-                (false, _) => return Poll::Pending,
-                // As politely as it can be: a call that crosses the news is known to be unserved.
-                (true, false) => self.as_mut().finish(),
-                (true, true) => return Poll::Ready(()),
+            ready!(self.look.as_mut().poll(cx));
+            let now = Instant::now();
+            let due = self.calls.unused_since().unwrap_or(now) + self.unused_within;
+            if due > now {
+                self.look.as_mut().reset(due);
+            } else if self.is_told {
+                return Poll::Ready(());
+            } else {
+                // As politely as it can be: a call that crosses the news is still served.
+                self.as_mut().finish();
             }
         }
     }

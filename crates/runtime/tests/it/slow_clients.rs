@@ -222,6 +222,17 @@ async fn a_connection_that_nobody_uses_is_closed() {
 }
 
 #[tokio::test]
+async fn a_drain_does_not_wait_for_a_client_that_has_no_call() {
+    let (_, handle) = start(ServerSettings::default());
+    let mut stream = TcpStream::connect(handle.local_addr()).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    stream.write_all(&frame(SETTINGS, 0, 0, b"")).await.unwrap();
+    // Its settings: the connection is known to be one of HTTP/2.
+    assert!(stream.read(&mut [0; 256]).await.unwrap() > 0);
+    assert_eq!(handle.drain(2 * SOON).await, 0);
+}
+
+#[tokio::test]
 async fn a_connection_with_a_call_is_used() {
     let settings = ServerSettings { header_timeout: WITHIN, ..ServerSettings::default() };
     let (_, handle) = start(settings);
