@@ -29,7 +29,7 @@ fn frames(ask: Ask, key: &str) -> Vec<u8> {
     let request = ask.request(key);
     // POST, http, the path and the headers as literals (RFC 7541 §6.2.2, appendix A).
     let mut head = vec![0x83, 0x86, 0x04];
-    let mut put = |head: &mut Vec<u8>, text: &[u8]| {
+    let put = |head: &mut Vec<u8>, text: &[u8]| {
         head.push(u8::try_from(text.len()).ok().filter(|len| *len < 127).unwrap());
         head.extend_from_slice(text);
     };
