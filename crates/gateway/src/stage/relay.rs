@@ -18,7 +18,10 @@ use http::{
 use http_body::{Body, Frame};
 use portcullis_domain::{Fault, FaultKind, Retry};
 use portcullis_providers::{adapter::Reply, catalog::Provider, credential::Credential};
-use portcullis_runtime::{egress::InboundBody, server::ResponseBody};
+use portcullis_runtime::{
+    egress::InboundBody,
+    server::{Delivery, ResponseBody},
+};
 
 use crate::{
     BoxError, Parts,
@@ -99,10 +102,12 @@ pub(crate) async fn relay(
             .get(CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
         let idle = parts.settings.upstream_idle_timeout;
+        let delivery = Delivery::default();
         let body = RelayBody {
             body,
             reply,
             closing: Some(closing),
+            delivery: delivery.clone(),
             status,
             provider,
             out: VecDeque::new(),
@@ -113,7 +118,7 @@ pub(crate) async fn relay(
             within: idle,
             idle: Idle::new(idle),
         };
-        Ok(Response::from_parts(head, ResponseBody::stream(body)))
+        Ok(Response::from_parts(head, ResponseBody::followed(body, delivery)))
     }
 }
 
@@ -205,6 +210,7 @@ struct RelayBody {
     reply: Box<dyn Reply>,
     /// Taken when the call has been recorded.
     closing: Option<Closing>,
+    delivery: Delivery,
     status: StatusCode,
     provider: &'static Provider,
     out: VecDeque<Bytes>,
@@ -240,14 +246,6 @@ impl RelayBody {
         }
         self.out.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
     }
-
-    fn record(&mut self) {
-        let Some(closing) = self.closing.take() else { return };
-        match &self.failure {
-            None => closing.finish(self.status, self.reply.observed()),
-            Some(fault) => closing.fail(fault, self.status.as_u16(), self.reply.observed()),
-        }
-    }
 }
 
 impl Body for RelayBody {
@@ -264,17 +262,12 @@ impl Body for RelayBody {
                 if let Some(closing) = &mut this.closing {
                     closing.sent(&piece);
                 }
-                if this.ended && this.out.is_empty() {
-                    // Before the last piece leaves: whoever has the whole answer finds it recorded.
-                    this.record();
-                }
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if this.ended {
-                this.record();
                 // An answer that is no stream has no way to say that it broke off but to break off.
-                let broken = this.failure.take().filter(|_| !this.is_event_stream);
-                return Poll::Ready(broken.map(|fault| Err(fault.into())));
+                let broken = this.failure.as_ref().filter(|_| !this.is_event_stream);
+                return Poll::Ready(broken.map(|fault| Err(fault.clone().into())));
             }
             let polled = Pin::new(&mut this.body).poll_frame(context);
             let event = match ready!(this.idle.bound(polled, context)) {
@@ -288,18 +281,23 @@ impl Body for RelayBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended && self.out.is_empty() && self.closing.is_none()
+        self.ended && self.out.is_empty() && self.failure.is_none()
     }
 }
 
 impl Drop for RelayBody {
+    /// Records the call: now it shows whether the client has got what it was sent.
     fn drop(&mut self) {
         let Some(closing) = self.closing.take() else { return };
         // Many clients leave with the last event, without waiting for the end behind it.
-        if self.reply.is_complete() && self.out.is_empty() {
-            closing.finish(self.status, self.reply.observed());
-        } else {
-            closing.hung_up(self.reply.observed());
+        let is_whole = (self.ended || self.reply.is_complete()) && self.out.is_empty();
+        let observed = self.reply.observed();
+        match &self.failure {
+            Some(fault) if is_whole => closing.fail(fault, self.status.as_u16(), observed),
+            None if is_whole && !self.delivery.is_pending() => {
+                closing.finish(self.status, observed);
+            }
+            _ => closing.hung_up(observed),
         }
     }
 }

@@ -24,3 +24,4 @@ mod streaming;
 mod support;
 mod token;
 mod tracing_ids;
+mod window;
