@@ -3,11 +3,12 @@
 use std::{borrow::Cow, future::poll_fn, sync::Arc};
 
 use bytes::Bytes;
-use http::{Method, StatusCode, Uri, header::USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header::USER_AGENT};
 use portcullis_domain::{
     Clock, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent, Timestamp, Usage,
 };
-use portcullis_providers::{Endpoint, adapter::Observed};
+use portcullis_providers::{Endpoint, adapter::Observed, credential::Credential};
+use portcullis_runtime::{egress::OutboundBody, server::ResponseBody};
 
 use crate::{
     Parts,
@@ -15,7 +16,7 @@ use crate::{
     header, metadata,
     settle::{Facts, settle},
     stage::{
-        identify::Identified,
+        identify::{Credentials, Identified},
         plan::Planned,
         receive::{Received, ReceivedBody},
         upload::Progress,
@@ -52,16 +53,24 @@ struct State {
 }
 
 impl Closing {
-    pub(crate) fn begin(parts: &Parts, identified: &mut Identified) -> Self {
+    pub(crate) fn begin(
+        parts: &Parts,
+        identified: &mut Identified,
+        credentials: &Credentials,
+    ) -> Self {
         let keeps = header::flag(&identified.accepted.headers, header::DEBUG) != Some(false)
             && parts.settings.max_kept_bytes > 0;
+        let kept = keeps.then(|| {
+            let limit = parts.settings.max_kept_bytes;
+            Kept::new(limit, &identified.accepted.headers, credentials.iter())
+        });
         Self(Box::new(State {
             recorder: Arc::clone(&parts.recorder),
             clock: Arc::clone(&parts.clock),
             endpoint: identified.accepted.endpoint,
             manages: identified.accepted.endpoint.is_managed_path(identified.accepted.path()),
             log: first_log(parts, identified),
-            kept: keeps.then(|| Kept::new(parts.settings.max_kept_bytes)),
+            kept,
             request: None,
             upload: None,
             first_sent_at: None,
@@ -147,6 +156,16 @@ impl Closing {
         poll_fn(|cx| recorder.poll_opened(opened, cx)).await.map_err(unrecorded)
     }
 
+    /// The call is translated, to this request.
+    pub(crate) fn translated(&mut self, request: &Request<OutboundBody>, credential: &Credential) {
+        let Some(kept) = &mut self.0.kept else { return };
+        let body = match request.body() {
+            OutboundBody::Full(bytes) => Some(bytes),
+            OutboundBody::Empty | OutboundBody::Stream(_) => None,
+        };
+        kept.sent((request.method(), request.uri(), request.headers()), body, credential);
+    }
+
     /// For egress to set as soon as the provider may see anything of the request: until then the
     /// call costs nothing, also when its client leaves while the provider is being dialled.
     pub(crate) fn sent_mark(&mut self) -> &mut bool {
@@ -220,6 +239,32 @@ impl Closing {
         state.log.response_status = Some(status.as_u16());
     }
 
+    /// The headers of the provider's answer, before anything is done to them.
+    pub(crate) fn original_head(&mut self, headers: &HeaderMap, credential: &Credential) {
+        if let Some(kept) = &mut self.0.kept {
+            kept.original_head(headers, credential);
+        }
+    }
+
+    /// A piece of the provider's answer has come, and may be translated.
+    pub(crate) fn original(&mut self, piece: &Bytes) {
+        if let Some(kept) = &mut self.0.kept {
+            kept.original(piece);
+        }
+    }
+
+    /// Whether anybody wants to know of [`original`](Self::original) pieces.
+    pub(crate) fn keeps_original(&self) -> bool {
+        self.0.kept.as_ref().is_some_and(Kept::keeps_original)
+    }
+
+    /// The headers that the client gets.
+    pub(crate) fn sent_head(&mut self, headers: &HeaderMap) {
+        if let Some(kept) = &mut self.0.kept {
+            kept.response_head(headers);
+        }
+    }
+
     /// A piece of body goes to the client.
     pub(crate) fn sent(&mut self, piece: &Bytes) {
         let state = &mut *self.0;
@@ -232,6 +277,14 @@ impl Closing {
         if let Some(kept) = &mut state.kept {
             kept.response(piece);
         }
+    }
+
+    /// The gateway itself has the answer.
+    pub(crate) fn answer(mut self, response: Response<Bytes>) -> Response<ResponseBody> {
+        self.sent_head(response.headers());
+        self.sent(response.body());
+        self.finish(response.status(), &mut Observed::default());
+        response.map(ResponseBody::from)
     }
 
     /// The client got the whole answer, be it the provider's error.
@@ -421,6 +474,12 @@ fn recording_millis(text: &str) -> Option<u64> {
 fn masked_url(path: &str, query: Option<&str>) -> String {
     let mut url = plain(path, 1021);
     url.insert_str(0, "/v1");
+    masked_query(&mut url, query);
+    url
+}
+
+/// Appends the query with the values masked that could be secrets or content.
+pub(crate) fn masked_query(url: &mut String, query: Option<&str>) {
     let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     for (index, (name, value)) in pairs.enumerate().take(32) {
         let open = matches!(name, "model" | "limit" | "order" | "after" | "before" | "purpose");
@@ -429,7 +488,6 @@ fn masked_url(path: &str, query: Option<&str>) -> String {
         url.push('=');
         url.push_str(&plain(if open { value } else { "********" }, 128));
     }
-    url
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 mod client_headers;
 mod closing;
 mod content;
+mod head;
 mod header;
 mod idle;
 mod masking;

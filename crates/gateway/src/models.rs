@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use portcullis_domain::Fault;
-use portcullis_providers::price;
-use portcullis_runtime::server::ResponseBody;
+use portcullis_providers::{Endpoint, price};
 use serde_json::{Value, json};
 
 use crate::{
@@ -12,10 +11,13 @@ use crate::{
     stage::{identify::Identified, inline_config::InlineConfig},
 };
 
-/// The models of the workspace's virtual keys, as `@slug/model`; none when the caller asks for one
-/// provider's own list.
-pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<ResponseBody>>, Fault> {
+/// The models of the workspace's virtual keys, as `@slug/model`, to a call that asks for them; none to
+/// others, nor when the caller asks for one provider's own list.
+pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<Bytes>>, Fault> {
     let accepted = &identified.accepted;
+    if accepted.endpoint != Endpoint::ListModels {
+        return Ok(None);
+    }
     let headers = &accepted.headers;
     let config = InlineConfig::of(headers)?;
     let provider = config.provider.as_deref().or_else(|| header::provider(headers));
@@ -77,7 +79,7 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<Resp
         })
         .collect();
     let body = json!({"object": "list", "total": total, "data": data}).to_string();
-    let mut response = Response::new(ResponseBody::from(Bytes::from(body)));
+    let mut response = Response::new(Bytes::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::TRACE_ID, accepted.trace.echo.clone());

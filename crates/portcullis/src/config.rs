@@ -156,6 +156,8 @@ impl Config {
             ("vault.rotate_days", settings.vault.rotate_days, 3_650),
             // Beyond it a data key seals no more.
             ("vault.rotate_uses", settings.vault.rotate_uses, 1 << 31),
+            // Four such bodies, and headers, are one entry of the record, of 64 MiB at most.
+            ("record.max_kept_kib", settings.record.max_kept_kib as u64, 15 << 10),
         ] {
             if value > most {
                 return Err(wrong(place, format!("must be at most {most}")));

@@ -146,7 +146,7 @@ pub(crate) struct Gateway {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Record {
-    /// KiB kept of a request body and of a response body, each; 0 keeps no content.
+    /// KiB kept of each body of a call; 0 keeps no content.
     pub(crate) max_kept_kib: usize,
     /// Milliseconds between two flushes to the disk: what a power loss may cost.
     pub(crate) fsync_ms: u64,

@@ -132,7 +132,7 @@ where
         ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
     };
     let prepared = prepare(parts, accepted, target, step, ask)?;
-    let Prepared { method, url, headers, body: prepared, reply } = prepared;
+    let Prepared { method, url, headers, body: prepared, reply, translates } = prepared;
     let mut upload: Option<Arc<Progress>> = None;
     let mut request = Request::new(match prepared {
         PreparedBody::Empty => OutboundBody::Empty,
@@ -160,6 +160,9 @@ where
         header::for_proxy(&accepted.headers)
     };
     request.headers_mut().extend(headers);
+    if translates {
+        closing.translated(&request, &target.credential);
+    }
     let mut retries = Retries::new(target.retries.saturating_sub(closing.retries()), &request);
     let response = loop {
         closing.open(request.uri(), upload.clone()).await?;

@@ -39,7 +39,7 @@ const MAX_ERROR_BYTES: usize = 1 << 20;
 pub(crate) async fn relay(
     parts: &Parts,
     answered: Answered,
-    closing: Closing,
+    mut closing: Closing,
 ) -> Result<Response<ResponseBody>, Fault> {
     let Answered { endpoint, provider, trace_id, credential, response, mut reply, session } =
         answered;
@@ -49,6 +49,7 @@ pub(crate) async fn relay(
         header::set_retry_count(&mut head.headers, closing.retry_count());
         return Ok(session.respond(head.headers, closing));
     }
+    closing.original_head(&head.headers, &credential);
     let is_read = endpoint.is_understood() && endpoint.uses_model() && head.status.is_success();
     let is_error = head.status.as_u16() >= 400;
     if (is_read || is_error) && header::is_encoded(&head.headers) {
@@ -65,14 +66,25 @@ pub(crate) async fn relay(
     let content_type = reply.head(head.status, &head.headers);
     let mut head = client_head(head, content_type, provider, &trace_id, &credential);
     header::set_retry_count(&mut head.headers, closing.retry_count());
+    closing.sent_head(&head.headers);
     // The server never asks for a body that is not there: such a call would not seem to end.
     let held =
         body.is_end_stream() || is_error || (endpoint.is_understood() && is_json(&head.headers));
     if held {
-        let mut closing = closing;
         let most = parts.settings.max_answer_bytes;
         let most = if is_error { most.min(MAX_ERROR_BYTES) } else { most };
-        match hold(parts, body, &mut *reply, provider, most).await {
+        // An error is masked whole before anything of it is cut off.
+        let mut error = Vec::new();
+        let seen = |piece: &Bytes| match is_error {
+            true if closing.keeps_original() => error.push(piece.clone()),
+            true => {}
+            false => closing.original(piece),
+        };
+        let held = hold(parts, body, &mut *reply, provider, most, seen).await;
+        if !error.is_empty() {
+            closing.original(&masked(joined(error), &credential));
+        }
+        match held {
             Ok(mut bytes) => {
                 if is_error {
                     bytes = masked(bytes, &credential);
@@ -122,13 +134,15 @@ pub(crate) async fn relay(
     }
 }
 
-/// Reads a whole answer, of at most `most` bytes, through the adapter.
+/// Reads a whole answer, of at most `most` bytes, through the adapter. `seen` is shown each piece
+/// first.
 pub(crate) async fn hold(
     parts: &Parts,
     mut body: InboundBody,
     reply: &mut dyn Reply,
     provider: &Provider,
     most: usize,
+    mut seen: impl FnMut(&Bytes),
 ) -> Result<Bytes, Fault> {
     let within = parts.settings.upstream_idle_timeout;
     let mut idle = Idle::new(within);
@@ -150,6 +164,7 @@ pub(crate) async fn hold(
             let text = format!("{} sent a larger answer than can be held", provider.title);
             return Err(Fault::upstream(FaultKind::UpstreamBroken, Retry::Stop, text));
         }
+        seen(&chunk);
         reply.push(chunk, &mut pieces)?;
     }
     reply.finish(&mut pieces)?;
@@ -228,7 +243,12 @@ impl RelayBody {
     fn take(&mut self, event: Option<Result<Frame<Bytes>, Fault>>) {
         let result = match event {
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(chunk) => self.reply.push(chunk, &mut self.scratch),
+                Ok(chunk) => {
+                    if let Some(closing) = &mut self.closing {
+                        closing.original(&chunk);
+                    }
+                    self.reply.push(chunk, &mut self.scratch)
+                }
                 Err(_trailers) => Ok(()),
             },
             Some(Err(fault)) => Err(fault),

@@ -11,6 +11,7 @@ mod bodies;
 mod closings;
 mod content;
 mod failures;
+mod heads;
 mod hygiene;
 mod models;
 mod outages;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use portcullis_domain::{
-    AddressRange, ApiKeyKind, Change, Feature, Level, Member, OrganisationRole, RolePreset, Scope,
-    Timestamp, UserId, Workspace, WorkspaceMember, WorkspaceRole,
+    AddressRange, ApiKeyKind, Change, Feature, Level, LogState, Member, OrganisationRole,
+    RolePreset, Scope, Timestamp, UserId, Workspace, WorkspaceMember, WorkspaceRole,
 };
 
 use crate::support::{Ask, START, World, id, scopes};
@@ -94,7 +94,11 @@ async fn a_key_is_used_from_where_it_may_be_only() {
     {
         let range = AddressRange::parse(range).unwrap();
         let key = world.api_key(|key| key.allowed_addresses = vec![range]);
+        world.recorder.forget();
         assert_eq!(world.send_with(&key, chat()).await.status, status, "{range}");
+        let log = world.only_log();
+        assert_eq!(log.response_status, Some(status));
+        assert_eq!(log.error.as_deref(), (status == 403).then_some("address_refused"));
     }
 }
 
@@ -105,6 +109,8 @@ async fn what_is_named_and_not_saved_is_not_left_out_silently() {
     let with_default = world.api_key(|key| key.defaults.config = Some("pc-routes".to_owned()));
     let message = world.send_with(&with_default, chat()).await.refused(400, None);
     assert!(message.contains("pc-routes"), "{message}");
+    let log = world.only_log();
+    assert_eq!((log.state, log.response_status), (LogState::Failed, Some(400)));
     // The call's own config takes its place, unless the key forbids that.
     let asked = Ask::chat("gpt-4o-mini").header("x-portkey-config", inline);
     assert_eq!(world.send_with(&with_default, asked.clone()).await.status, 200);
