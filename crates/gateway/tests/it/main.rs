@@ -12,6 +12,7 @@ mod closings;
 mod content;
 mod failures;
 mod hygiene;
+mod masking;
 mod models;
 mod outages;
 mod person;

@@ -14,6 +14,7 @@ use super::{
     json::Text,
     usage::Stated,
 };
+use crate::sse::Event;
 
 /// Hands on a messages answer in Anthropic's own dialect. Of a stream whole events are handed on,
 /// so an error event never lands within another one.
@@ -71,6 +72,9 @@ struct Whole<'a> {
     usage: Stated,
     #[serde(borrow, default)]
     content: Vec<&'a RawValue>,
+    /// Some servers tell an error with a status of success.
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 impl NativeReply {
@@ -80,8 +84,17 @@ impl NativeReply {
 
     /// Notes what an event tells. What cannot be read is the client's to judge: it gets the same
     /// bytes.
-    fn watch(&mut self, data: &[u8]) {
-        let Ok(seen) = serde_json::from_slice::<Seen<'_>>(data) else { return };
+    fn watch(&mut self, event: &Event) {
+        let Some(data) = event.data() else { return };
+        let seen = serde_json::from_slice::<Seen<'_>>(&data);
+        let kind = seen.as_ref().ok().and_then(|seen| seen.r#type.as_ref());
+        if event.name() == Some(b"error") || kind.is_some_and(|kind| kind.0 == "error") {
+            self.over = true;
+            let complaint = Complaint::read(StatusCode::BAD_GATEWAY, &data, self.key.as_ref());
+            self.observed.error = Some(complaint.for_log());
+            return;
+        }
+        let Ok(seen) = seen else { return };
         match seen.r#type.as_ref().map(|kind| kind.0.as_ref()) {
             Some("message_start") => {
                 if let Some(head) = seen.message {
@@ -101,11 +114,6 @@ impl NativeReply {
                 }
             }
             Some("message_stop") => self.over = true,
-            Some("error") => {
-                self.over = true;
-                let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data, self.key.as_ref());
-                self.observed.error = Some(complaint.for_log());
-            }
             _ => return,
         }
         self.stated.note(&mut self.observed);
@@ -126,6 +134,10 @@ impl NativeReply {
             ..Observed::default()
         };
         message.usage.note(&mut self.observed);
+        if message.error.is_some() {
+            let complaint = Complaint::read(StatusCode::BAD_GATEWAY, body, self.key.as_ref());
+            self.observed.error = Some(complaint.for_log());
+        }
     }
 }
 
@@ -145,9 +157,7 @@ impl Reply for NativeReply {
             Ok(())
         });
         for event in events {
-            if let Some(data) = event.data() {
-                self.watch(&data);
-            }
+            self.watch(&event);
             out.push(event.raw().clone());
         }
         done
@@ -157,8 +167,8 @@ impl Reply for NativeReply {
         let rest = self.body.finish();
         match self.body.form() {
             Form::Events => {
-                if let Some(data) = rest.last_event.as_ref().and_then(|event| event.data()) {
-                    self.watch(&data);
+                if let Some(event) = &rest.last_event {
+                    self.watch(event);
                 }
                 // What is left of an unfinished stream is half an event, which would swallow the
                 // error event to come.
