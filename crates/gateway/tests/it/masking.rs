@@ -137,6 +137,7 @@ fn cases() -> Vec<Case> {
         stream("parrot2", messages, &claude_events),
         stream("parrot2", messages, claude_events.trim_end()),
         stream("parrot2", messages, &format!("event: error\ndata: {openai}\n\n")),
+        stream("parrot2", other, &claude_events),
         // Translated in both directions.
         stream("parrot2", chat, &claude_events),
         stream("parrot", messages, &openai_events),
