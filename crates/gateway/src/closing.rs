@@ -342,6 +342,7 @@ fn first_log(parts: &Parts, identified: &mut Identified) -> Log {
     let text = |name| header::text(&accepted.headers, name).map(bounded);
     let metadata = metadata::collect(
         &accepted.headers,
+        &parts.settings.headers_to_metadata,
         &identified.key,
         &identified.workspace,
         identified.member.as_deref(),

@@ -8,15 +8,19 @@ use portcullis_runtime::server::ResponseBody;
 use serde_json::{Value, json};
 
 use crate::{
-    header,
-    stage::{identify::Identified, inline_config::InlineConfig},
+    Parts, header,
+    stage::{identify::Identified, inline_config::InlineConfig, saved_only},
 };
 
 /// The models of the workspace's virtual keys, as `@slug/model`; none when the caller asks for one
 /// provider's own list.
-pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<ResponseBody>>, Fault> {
+pub(crate) fn integrated(
+    parts: &Parts,
+    identified: &Identified,
+) -> Result<Option<Response<ResponseBody>>, Fault> {
     let accepted = &identified.accepted;
     let headers = &accepted.headers;
+    saved_only::check(&parts.settings, headers)?;
     let config = InlineConfig::of(headers)?;
     let provider = config.provider.as_deref().or_else(|| header::provider(headers));
     let virtual_key =

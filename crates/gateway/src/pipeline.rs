@@ -33,7 +33,7 @@ where
         // The key first: without one, nobody makes us read a body.
         let mut identified = identify::identify(parts, accepted)?;
         if identified.accepted.endpoint == Endpoint::ListModels
-            && let Some(response) = models::integrated(&identified)?
+            && let Some(response) = models::integrated(parts, &identified)?
         {
             return Ok(response);
         }

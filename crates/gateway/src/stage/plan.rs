@@ -23,7 +23,7 @@ use crate::{
         inline_config::InlineConfig,
         named::{AskedModel, Named},
         receive::{Received, ReceivedBody},
-        retry,
+        retry, saved_only,
     },
 };
 
@@ -57,6 +57,7 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     let identified = &received.identified;
     let accepted = &identified.accepted;
     let headers = &accepted.headers;
+    saved_only::check(&parts.settings, headers)?;
     let config = InlineConfig::of(headers)?;
     let query_models = query_models(accepted.query());
     let asked_model = received.model().or(query_models.first().map(String::as_str));

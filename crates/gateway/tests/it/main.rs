@@ -19,6 +19,7 @@ mod person;
 mod realtime;
 mod realtime_ends;
 mod retries;
+mod saved_only;
 mod sign_in;
 mod socket;
 mod streaming;
