@@ -49,6 +49,8 @@ struct State {
     status: Option<StatusCode>,
     /// How often a request was sent again.
     retries: u8,
+    /// Whether the provider asked to wait for too long before a retry.
+    gave_up: bool,
     ended: bool,
 }
 
@@ -78,6 +80,7 @@ impl Closing {
             answered_at: None,
             status: None,
             retries: 0,
+            gave_up: false,
             ended: false,
         }))
     }
@@ -180,13 +183,18 @@ impl Closing {
         state.log.response_status = None;
     }
 
+    /// The provider is not tried again, because it asks to wait for too long.
+    pub(crate) fn give_up(&mut self) {
+        self.0.gave_up = true;
+    }
+
     /// How often the provider was tried again.
     pub(crate) fn retries(&self) -> u8 {
         self.0.retries
     }
 
     /// What `x-portkey-retry-attempt-count` says: 0 where nothing was tried again, else how many
-    /// retries it took, or -1 when they were of no use (data-plane reference §6).
+    /// retries it took, or -1 when they were of no use or out of reach (data-plane reference §6).
     pub(crate) fn retry_count(&self) -> i32 {
         self.0.retry_count()
     }
@@ -332,7 +340,7 @@ impl State {
 
     fn retry_count(&self) -> i32 {
         match self.retries {
-            0 => 0,
+            0 if !self.gave_up => 0,
             retries if self.status.is_some_and(|status| status.is_success()) => retries.into(),
             _ => -1,
         }
@@ -387,6 +395,7 @@ fn first_log(parts: &Parts, identified: &mut Identified) -> Log {
     let text = |name| header::text(&accepted.headers, name).map(bounded);
     let metadata = metadata::collect(
         &accepted.headers,
+        &parts.settings.headers_to_metadata,
         &identified.key,
         &identified.workspace,
         identified.member.as_deref(),

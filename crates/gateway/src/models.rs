@@ -7,18 +7,22 @@ use portcullis_providers::{Endpoint, price};
 use serde_json::{Value, json};
 
 use crate::{
-    header,
-    stage::{identify::Identified, inline_config::InlineConfig},
+    Parts, header,
+    stage::{identify::Identified, inline_config::InlineConfig, saved_only},
 };
 
 /// The models of the workspace's virtual keys, as `@slug/model`, to a call that asks for them; none to
 /// others, nor when the caller asks for one provider's own list.
-pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<Bytes>>, Fault> {
+pub(crate) fn integrated(
+    parts: &Parts,
+    identified: &Identified,
+) -> Result<Option<Response<Bytes>>, Fault> {
     let accepted = &identified.accepted;
     if accepted.endpoint != Endpoint::ListModels {
         return Ok(None);
     }
     let headers = &accepted.headers;
+    saved_only::check(&parts.settings, headers)?;
     let config = InlineConfig::of(headers)?;
     let provider = config.provider.as_deref().or_else(|| header::provider(headers));
     let virtual_key =

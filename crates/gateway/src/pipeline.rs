@@ -32,7 +32,7 @@ where
         // From here on, the call is recorded whatever becomes of it.
         let mut closing = known.begin(parts);
         let admitted = known.admit().and_then(|identified| {
-            let list = models::integrated(&identified)?;
+            let list = models::integrated(parts, &identified)?;
             Ok((identified, list))
         });
         let admitted = match admitted {

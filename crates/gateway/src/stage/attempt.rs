@@ -27,7 +27,7 @@ use crate::{
         plan::{Planned, Target},
         realtime,
         receive::{Received, ReceivedBody},
-        retry::{self, Retries},
+        retry::{self, Next, Retries},
         upload::{Progress, Upload},
     },
 };
@@ -163,7 +163,7 @@ where
     if translates {
         closing.translated(&request, &target.credential);
     }
-    let mut retries = Retries::new(target.retries.saturating_sub(closing.retries()), &request);
+    let mut retries = Retries::new(&target.retry, closing.retries(), &request);
     let response = loop {
         closing.open(request.uri(), upload.clone()).await?;
         let sent = parts.egress.send_marking(request, target.timeout, closing.sent_mark()).await;
@@ -175,9 +175,16 @@ where
         if let Ok(response) = &outcome {
             closing.answered(response.status());
         }
-        let Some(again) = retries.next(&outcome) else { break outcome? };
-        drop(outcome);
         let wait = retry::wait(parts.settings.retry_wait, closing.retries());
+        let (again, wait) = match retries.next(&outcome, wait, parts.clock.now()) {
+            Next::Again(again, wait) => (again, wait),
+            Next::Stand => break outcome?,
+            Next::GiveUp => {
+                closing.give_up();
+                break outcome?;
+            }
+        };
+        drop(outcome);
         closing.retry();
         tokio::time::sleep(wait).await;
         request = *again;

@@ -5,6 +5,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -28,12 +29,13 @@ use crate::{
     closing::Closing,
     header,
     idle::Idle,
-    masking::masked,
+    masking::{masked, tells_an_error},
     refusal,
     stage::attempt::{Answered, fault},
 };
 
-/// The largest error that is held to mask the credential in it, bytes.
+/// The largest error that is held to mask the credential in it, bytes. A document of a path that is
+/// not understood is held up to this length too, where it states its length: it may be an error.
 const MAX_ERROR_BYTES: usize = 1 << 20;
 
 pub(crate) async fn relay(
@@ -68,8 +70,9 @@ pub(crate) async fn relay(
     header::set_retry_count(&mut head.headers, closing.retry_count());
     closing.sent_head(&head.headers);
     // The server never asks for a body that is not there: such a call would not seem to end.
-    let held =
-        body.is_end_stream() || is_error || (endpoint.is_understood() && is_json(&head.headers));
+    let held = body.is_end_stream()
+        || is_error
+        || (is_json(&head.headers) && (endpoint.is_understood() || is_short(&body)));
     if held {
         let most = parts.settings.max_answer_bytes;
         let most = if is_error { most.min(MAX_ERROR_BYTES) } else { most };
@@ -86,7 +89,8 @@ pub(crate) async fn relay(
         }
         match held {
             Ok(mut bytes) => {
-                if is_error {
+                // Some errors come with a status of success.
+                if is_error || tells_an_error(&bytes) {
                     bytes = masked(bytes, &credential);
                 }
                 closing.sent(&bytes);
@@ -112,7 +116,7 @@ pub(crate) async fn relay(
         let is_event_stream = head
             .headers
             .get(CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+            .is_some_and(|value| begins(value.as_bytes(), b"text/event-stream"));
         let idle = parts.settings.upstream_idle_timeout;
         let delivery = Delivery::default();
         let body = RelayBody {
@@ -122,6 +126,7 @@ pub(crate) async fn relay(
             delivery: delivery.clone(),
             status,
             provider,
+            credential,
             out: VecDeque::new(),
             scratch: Vec::new(),
             ended: false,
@@ -190,10 +195,20 @@ fn stalled(provider: &Provider, idle: Duration) -> Fault {
 fn is_json(headers: &HeaderMap) -> bool {
     const JSON: &[u8] = b"application/json";
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    kind.split_at_checked(JSON.len()).is_some_and(|(kind, rest)| {
-        // A file of lines, `application/jsonl`, is not held.
-        kind.eq_ignore_ascii_case(JSON) && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
-    }) && !headers.contains_key(CONTENT_ENCODING)
+    // A file of lines, `application/jsonl`, is not held.
+    let is_json =
+        begins(kind, JSON) && !kind.get(JSON.len()).is_some_and(u8::is_ascii_alphanumeric);
+    is_json && !headers.contains_key(CONTENT_ENCODING)
+}
+
+/// Whether a content type begins so, in whatever case.
+fn begins(kind: &[u8], beginning: &[u8]) -> bool {
+    kind.get(..beginning.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(beginning))
+}
+
+/// Whether a body states its length, and that it is short.
+fn is_short(body: &InboundBody) -> bool {
+    body.size_hint().exact().is_some_and(|length| length <= MAX_ERROR_BYTES as u64)
 }
 
 fn client_head(
@@ -228,6 +243,8 @@ struct RelayBody {
     delivery: Delivery,
     status: StatusCode,
     provider: &'static Provider,
+    /// To be masked where the stream tells an error.
+    credential: Arc<Credential>,
     out: VecDeque<Bytes>,
     scratch: Vec<Bytes>,
     ended: bool,
@@ -263,6 +280,12 @@ impl RelayBody {
                 self.reply.fail(&fault, &mut self.scratch);
                 self.failure = Some(fault);
             }
+        }
+        // Whole events are handed on, so no secret is cut in two here. Only a stream is asked while
+        // it runs: a document is looked at when it has ended.
+        if self.is_event_stream && self.reply.observed().error.is_some() {
+            let told = joined(std::mem::take(&mut self.scratch));
+            self.scratch.push(masked(told, &self.credential));
         }
         self.out.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
     }
