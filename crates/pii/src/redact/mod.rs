@@ -1,5 +1,6 @@
 //! Putting something else in the place of what was found, and back.
 
+mod held;
 mod ledger;
 mod replace;
 mod restore;

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::Ledger;
+use super::{Ledger, held::Held};
 use crate::layers::{self, Format, Found, Layered, Reader, Wrap};
 
 /// Puts the values of a ledger back into what comes in pieces, cut anywhere.
 pub struct Restorer {
     ledger: Arc<Ledger>,
     layered: Layered<Places>,
-    held: Vec<u8>,
-    base: usize,
+    held: Held,
     found: Vec<Found<()>>,
 }
 
@@ -33,7 +32,7 @@ impl Restorer {
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, format: Format) -> Self {
         let layered = Layered::new(format, Places::new(&ledger), "");
-        Self { ledger, layered, held: Vec::new(), base: 0, found: Vec::new() }
+        Self { ledger, layered, held: Held::default(), found: Vec::new() }
     }
 
     /// Takes the next piece and appends to `out` what may leave: all but what may be the beginning of
@@ -47,27 +46,29 @@ impl Restorer {
         self.read(&[], true, out);
     }
 
-    fn read(&mut self, piece: &[u8], end: bool, out: &mut Vec<u8>) {
-        self.held.extend_from_slice(piece);
-        let released = self.layered.push(piece, end, &mut self.found);
-        for found in std::mem::take(&mut self.found) {
-            self.let_go(found.start, out);
-            let length = (found.end - self.base).min(self.held.len());
-            let place = layers::decode(&self.held[..length], found.wrap);
-            match self.ledger.value(&place) {
-                Some(value) => out.extend_from_slice(layers::encode(value, found.wrap).as_bytes()),
-                None => out.extend_from_slice(&self.held[..length]),
-            }
-            self.held.drain(..length);
-            self.base += length;
-        }
-        self.let_go(if end { self.base + self.held.len() } else { released }, out);
+    /// How many bytes were moved and looked at so far, some more than once: the measure by which
+    /// restoring is linear.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        self.held.moved() + self.layered.reader().work
     }
 
-    fn let_go(&mut self, offset: usize, out: &mut Vec<u8>) {
-        let count = offset.saturating_sub(self.base).min(self.held.len());
-        out.extend(self.held.drain(..count));
-        self.base += count;
+    fn read(&mut self, piece: &[u8], end: bool, out: &mut Vec<u8>) {
+        self.held.come(piece);
+        let released = self.layered.push(piece, end, &mut self.found);
+        for found in self.found.drain(..) {
+            self.held.let_go(found.start, out);
+            let length = (found.end - self.held.base()).min(self.held.bytes().len());
+            let written = &self.held.bytes()[..length];
+            let place = layers::decode(written, found.wrap);
+            match self.ledger.value(&place) {
+                Some(value) => out.extend_from_slice(layers::encode(value, found.wrap).as_bytes()),
+                None => out.extend_from_slice(written),
+            }
+            self.held.drop_before(found.end);
+        }
+        self.held.let_go(if end { self.held.end() } else { released }, out);
+        self.held.compact();
     }
 }
 
@@ -79,6 +80,8 @@ struct Places {
     longest: usize,
     tail: Vec<u8>,
     at: usize,
+    /// Bytes looked at.
+    work: u64,
 }
 
 impl Places {
@@ -88,7 +91,7 @@ impl Places {
         let longest = sorted.iter().map(String::len).max().unwrap_or(0);
         let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&sorted);
         let search = search.ok().filter(|_| longest > 0);
-        Self { search, sorted, longest, tail: Vec::new(), at: 0 }
+        Self { search, sorted, longest, tail: Vec::new(), at: 0, work: 0 }
     }
 
     /// How much of the end of a text may be the beginning of one.
@@ -119,7 +122,9 @@ impl Reader for Places {
             return self.at;
         };
         // What may go on: a longer one may begin with one that is complete.
-        let certain = if end { self.tail.len() } else { self.tail.len() - self.begun(&self.tail) };
+        let begun = if end { 0 } else { self.begun(&self.tail) };
+        self.work += (self.tail.len() + begun) as u64;
+        let certain = self.tail.len() - begun;
         let mut next = 0;
         for found in search.find_iter(&self.tail) {
             if found.start() >= certain {

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Blocked, Ledger, Mode, Policy};
+use super::{Blocked, Ledger, Mode, Policy, held::Held};
 use crate::{
     Detector, Finding, Format,
     layers::{self, Found, Layered},
@@ -16,10 +16,7 @@ pub struct StreamRedactor {
     policy: Arc<Policy>,
     ledger: Ledger,
     layered: Layered<Reading<Arc<Detector>>>,
-    /// What has come and not left.
-    held: Vec<u8>,
-    /// The offset of the first byte held.
-    base: usize,
+    held: Held,
     found: Vec<Found<Finding>>,
     waiting: VecDeque<Found<Finding>>,
     findings: Vec<Finding>,
@@ -41,8 +38,7 @@ impl StreamRedactor {
             policy,
             ledger,
             layered,
-            held: Vec::new(),
-            base: 0,
+            held: Held::default(),
             found: Vec::new(),
             waiting: VecDeque::new(),
             findings: Vec::new(),
@@ -64,7 +60,14 @@ impl StreamRedactor {
     /// How many bytes are held back.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.held.len()
+        self.held.bytes().len()
+    }
+
+    /// How many bytes were moved and looked at so far, some more than once: the measure by which
+    /// redacting is linear.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        self.held.moved() + self.layered.reader().work()
     }
 
     /// What was found since the last call, by its place in what came.
@@ -90,7 +93,7 @@ impl StreamRedactor {
         if let Some(blocked) = self.blocked {
             return Err(blocked);
         }
-        self.held.extend_from_slice(piece);
+        self.held.come(piece);
         let released = self.layered.push(piece, end, &mut self.found);
         for found in self.found.drain(..) {
             self.findings.push(found.into_finding());
@@ -104,23 +107,15 @@ impl StreamRedactor {
                 self.blocked = Some(blocked);
                 return Err(blocked);
             }
-            self.let_go(found.start, out);
-            let start = found.start.max(self.base) - self.base;
-            let length = (found.end - self.base).min(self.held.len());
-            let value = layers::decode(&self.held[start..length], found.wrap);
+            self.held.let_go(found.start, out);
+            let length = (found.end - self.held.base()).min(self.held.bytes().len());
+            let value = layers::decode(&self.held.bytes()[..length], found.wrap);
             let place = self.ledger.place(&self.detector, &self.policy, entity, &value);
             out.extend_from_slice(layers::encode(&place, found.wrap).as_bytes());
-            self.held.drain(..length);
-            self.base += length;
+            self.held.drop_before(found.end);
         }
-        self.let_go(if end { self.base + self.held.len() } else { released }, out);
+        self.held.let_go(if end { self.held.end() } else { released }, out);
+        self.held.compact();
         Ok(())
-    }
-
-    /// What is held before `offset` leaves as it came.
-    fn let_go(&mut self, offset: usize, out: &mut Vec<u8>) {
-        let count = offset.saturating_sub(self.base).min(self.held.len());
-        out.extend(self.held.drain(..count));
-        self.base += count;
     }
 }
