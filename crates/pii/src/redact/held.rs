@@ -1,5 +1,7 @@
 //! What has come and not left.
 
+use super::border::BESIDE;
+
 /// Bytes that have come and not left. Leaving moves nothing: what is left behind is dropped when it is
 /// half of all, so that each byte that comes is moved once more at most.
 #[derive(Default)]
@@ -21,6 +23,11 @@ impl Held {
     /// What is held.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[self.gone..]
+    }
+
+    /// What came just before that.
+    pub(super) fn before(&self) -> &[u8] {
+        &self.bytes[self.gone.saturating_sub(BESIDE)..self.gone]
     }
 
     /// The offset of the first byte held.
@@ -55,10 +62,10 @@ impl Held {
     /// To be called once for each piece.
     pub(super) fn compact(&mut self) {
         let rest = self.bytes.len() - self.gone;
-        if self.gone >= rest {
-            self.bytes.drain(..self.gone);
-            self.gone = 0;
-            self.moved += rest as u64;
+        if self.gone >= rest + 2 * BESIDE {
+            self.bytes.drain(..self.gone - BESIDE);
+            self.gone = BESIDE;
+            self.moved += (rest + BESIDE) as u64;
         }
     }
 

@@ -2,7 +2,11 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Blocked, Ledger, Mode, Policy, held::Held};
+use super::{
+    Blocked, Ledger, Mode, Policy,
+    border::{self, BESIDE},
+    held::Held,
+};
 use crate::{
     Detector, Finding, Format,
     layers::{self, Found, Layered},
@@ -10,13 +14,16 @@ use crate::{
 };
 
 /// Redacts bytes as they come, cut anywhere. What leaves is, all together, what redacting the whole
-/// would give.
+/// would give; only that substitutes are chosen before what follows is known, so that one may happen to
+/// be there.
 pub struct StreamRedactor {
     detector: Arc<Detector>,
     policy: Arc<Policy>,
     ledger: Ledger,
     layered: Layered<Reading<Arc<Detector>>>,
     held: Held,
+    /// Where the last value that was replaced ended.
+    replaced: usize,
     found: Vec<Found<Finding>>,
     waiting: VecDeque<Found<Finding>>,
     findings: Vec<Finding>,
@@ -39,6 +46,7 @@ impl StreamRedactor {
             ledger,
             layered,
             held: Held::default(),
+            replaced: 0,
             found: Vec::new(),
             waiting: VecDeque::new(),
             findings: Vec::new(),
@@ -89,7 +97,13 @@ impl StreamRedactor {
         self.ledger
     }
 
-    fn read(&mut self, piece: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Blocked> {
+    /// Takes a piece, the last one if `end`.
+    pub(super) fn read(
+        &mut self,
+        piece: &[u8],
+        end: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Blocked> {
         if let Some(blocked) = self.blocked {
             return Err(blocked);
         }
@@ -99,22 +113,37 @@ impl StreamRedactor {
             self.findings.push(found.into_finding());
             self.waiting.push_back(found);
         }
+        let mut released = if end { self.held.end() } else { released };
         while let Some(found) = self.waiting.pop_front() {
             let entity = found.what.entity;
-            if self.policy.mode(entity) == Mode::Block {
+            let mode = self.policy.mode(entity);
+            if mode == Mode::Block {
                 self.held.clear();
                 let blocked = Blocked { entity };
                 self.blocked = Some(blocked);
                 return Err(blocked);
             }
+            // A substitute depends on what follows.
+            if mode == Mode::Substitute && !end && found.end + BESIDE > self.held.end() {
+                released = released.min(found.start);
+                self.waiting.push_front(found);
+                break;
+            }
             self.held.let_go(found.start, out);
             let length = (found.end - self.held.base()).min(self.held.bytes().len());
-            let value = layers::decode(&self.held.bytes()[..length], found.wrap);
-            let place = self.ledger.place(&self.detector, &self.policy, entity, &value);
+            let (written, behind) = self.held.bytes().split_at(length);
+            let value = layers::decode(written, found.wrap);
+            let behind = &behind[..behind.len().min(BESIDE)];
+            let fits = |place: &str| {
+                found.start > self.replaced
+                    && border::stands_apart(place, self.held.before(), behind, found.wrap)
+            };
+            let place = self.ledger.place(&self.detector, &self.policy, entity, &value, fits);
             out.extend_from_slice(layers::encode(&place, found.wrap).as_bytes());
             self.held.drop_before(found.end);
+            self.replaced = found.end;
         }
-        self.held.let_go(if end { self.held.end() } else { released }, out);
+        self.held.let_go(released, out);
         self.held.compact();
         Ok(())
     }
