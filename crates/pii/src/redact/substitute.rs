@@ -211,7 +211,7 @@ impl Dice {
         let ends = |(at, byte): (usize, u8)| {
             (matches!(byte, b'-' | b'_') && value.len() - at > HEAD).then_some(at + 1)
         };
-        let prefix = value.bytes().take(HEAD).enumerate().filter_map(ends).last().unwrap_or(4);
+        let prefix = value.bytes().take(HEAD).enumerate().filter_map(ends).next_back().unwrap_or(4);
         let Some((prefix, secret)) = value.split_at_checked(prefix) else {
             return self.letters(value);
         };
