@@ -1,5 +1,7 @@
 //! Types that a configuration defines: regular expressions that match in linear time, and word lists.
 
+use std::fmt;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex_automata::{Input, meta::Regex};
 use regex_syntax::{
@@ -20,7 +22,7 @@ pub const MOST_WORDS: usize = 100_000;
 const LOG_ODDS: f32 = 8.0;
 
 /// A type of one's own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct CustomType {
     /// Its id: capitals, digits and `_`, such as `PROJECT_CODE`. It stands in findings and
     /// placeholders.
@@ -31,6 +33,18 @@ pub struct CustomType {
     pub words: Vec<String>,
     /// Values that are not findings of this type, in either case.
     pub allow: Vec<String>,
+}
+
+/// Patterns and words are often the very values to be kept secret: only how many there are is shown.
+impl fmt::Debug for CustomType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomType")
+            .field("id", &self.id)
+            .field("patterns", &self.patterns.len())
+            .field("words", &self.words.len())
+            .field("allow", &self.allow.len())
+            .finish()
+    }
 }
 
 /// What is wrong with a configuration.

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::recognizer::{self, Recognizer};
+use crate::{
+    names,
+    recognizer::{self, Recognizer},
+    scan,
+};
 
 /// A type of personal data or secret. The ids of the built-in ones are stable: they appear in
 /// policies, placeholders and reports.
@@ -81,10 +85,17 @@ impl Entity {
         self.recognizer().map_or("", |it| it.example)
     }
 
-    /// The most that a stream is held back for a value, bytes.
+    /// The most that a stream is held back for a value, bytes of what the text reads as: an escape
+    /// counts as the character that it stands for. Only texts that are made for it come near; prose
+    /// waits for the next word or two. A detector holds back what the slowest of its types does.
     #[must_use]
     pub fn hold(self) -> usize {
-        self.recognizer().map_or(crate::LONGEST_CUSTOM, |it| it.hold)
+        let Some(recognizer) = self.recognizer() else {
+            return crate::LONGEST_CUSTOM + scan::HOLD;
+        };
+        let named = [Self::PERSON, Self::ADDRESS, Self::LOCATION, Self::ORGANIZATION];
+        let tagged = if named.contains(&self) { names::HOLD } else { 0 };
+        recognizer.hold.max(scan::HOLD) + tagged
     }
 
     /// Whether a detector looks for it unless told otherwise.

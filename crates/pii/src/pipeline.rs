@@ -28,6 +28,8 @@ pub(crate) struct Pipeline {
     spans: Vec<NameSpan>,
     /// What is found but not given out yet, in order.
     found: Vec<Finding>,
+    /// Findings moved.
+    work: u64,
 }
 
 impl Pipeline {
@@ -43,6 +45,7 @@ impl Pipeline {
         self.claims.clear();
         self.spans.clear();
         self.found.clear();
+        self.work = 0;
         if detector.names {
             self.tagger.begin(key);
         }
@@ -80,9 +83,10 @@ impl Pipeline {
         if detector.names { from.min(self.tagged) } else { from }
     }
 
-    /// What was looked at, bytes; a word that may be part of a name counts as one.
+    /// What was looked at, bytes; a word that may be part of a name counts as one, and so does a
+    /// finding that is moved.
     pub(crate) fn work(&self) -> u64 {
-        self.engine.work() + self.tagger.work()
+        self.engine.work() + self.tagger.work() + self.work
     }
 
     fn advance_custom(&mut self, custom: &Custom, text: (&[u8], usize), end: bool) -> usize {
@@ -123,6 +127,18 @@ impl Pipeline {
         self.tagged = self.tagger.advance(&input, &mut self.spans);
         let tagged = self.tagged;
         self.claims.retain(|claim| claim.end > tagged);
+        if !self.spans.is_empty() {
+            self.spans.sort_unstable_by_key(|it| it.start);
+            self.merge_names(detector, (text, base));
+        }
+        self.tagged
+    }
+
+    /// Names become findings where nothing else is found.
+    fn merge_names(&mut self, detector: &Detector, (text, base): (&[u8], usize)) {
+        // Both lie in order, and neither overlaps itself.
+        let (mut at, mut named_to) = (0, 0);
+        let found = self.found.len();
         for span in self.spans.drain(..) {
             let entity = match span.kind {
                 NameKind::Person => Entity::PERSON,
@@ -130,17 +146,23 @@ impl Pipeline {
                 NameKind::Location => Entity::LOCATION,
                 NameKind::Organization => Entity::ORGANIZATION,
             };
-            // Findings lie in order and do not overlap.
-            let at = self.found.partition_point(|it| it.end <= span.start);
-            let free = self.found.get(at).is_none_or(|it| span.end <= it.start);
+            while at < found && self.found[at].end <= span.start {
+                at += 1;
+            }
+            let free = (at == found || span.end <= self.found[at].start) && span.start >= named_to;
             if free
                 && !(span.kind == NameKind::Person && is_code((text, base), &span))
                 && span.score >= detector.name_thresholds[span.kind as usize]
             {
-                self.found.insert(at, Finding::of_name(span, entity));
+                named_to = span.end;
+                self.found.push(Finding::of_name(span, entity));
             }
         }
-        self.tagged
+        if self.found.len() > found {
+            // Two runs in order: sorting merges them.
+            self.found.sort_by_key(|it| it.start);
+            self.work += self.found.len() as u64;
+        }
     }
 
     fn give_out(&mut self, done: usize, out: &mut Vec<Finding>) {

@@ -61,15 +61,22 @@ pub(crate) struct Reading<D> {
     detector: D,
     feed: Feed,
     findings: Vec<Finding>,
+    /// What was looked at in the texts before this one, bytes.
+    work: u64,
 }
 
 impl<D: Borrow<Detector>> Reading<D> {
     pub(crate) fn new(detector: D) -> Self {
-        Self { detector, feed: Feed::default(), findings: Vec::new() }
+        Self { detector, feed: Feed::default(), findings: Vec::new(), work: 0 }
     }
 
     pub(crate) fn detector(&self) -> &Detector {
         self.detector.borrow()
+    }
+
+    /// What was looked at so far, bytes.
+    pub(crate) fn work(&self) -> u64 {
+        self.work + self.feed.work()
     }
 }
 
@@ -77,6 +84,7 @@ impl<D: Borrow<Detector>> Reader for Reading<D> {
     type What = Finding;
 
     fn begin(&mut self, key: &str) {
+        self.work += self.feed.work();
         self.feed.begin(self.detector.borrow(), key);
     }
 

@@ -246,9 +246,9 @@ pub(crate) struct PiiScan {
     pub(crate) detector: PiiDetector,
     /// FILE has a JSON object on each line, {"id", "text"}; print one for each, {"id", "spans":
     /// [{"start", "end", "type", "score"}]}, offsets in code points.
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long)]
     pub(crate) jsonl: bool,
-    /// Print JSON also on a terminal.
+    /// Print JSON also on a terminal; --jsonl always does.
     #[arg(long)]
     pub(crate) json: bool,
     /// How the text is written.

@@ -32,6 +32,9 @@ use crate::Entity;
 
 pub use memory::Memory;
 
+/// The most that waits for a decision of the tagger, bytes.
+pub const HOLD: usize = 2560;
+
 /// What kind of thing a name names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameKind {

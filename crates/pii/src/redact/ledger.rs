@@ -1,8 +1,11 @@
 //! What stands for what: the values of one request or conversation and what took their places.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
-use super::{Mode, Policy, replace};
+use super::{Mode, Policy, replace, substitute::substitute};
 use crate::{Detector, Entity};
 
 /// The most values a ledger remembers. Values beyond get a placeholder that cannot be restored.
@@ -14,8 +17,11 @@ pub const MOST_VALUES: usize = 100_000;
 pub struct Ledger {
     /// By type and value: what takes its place.
     places: HashMap<(Entity, String), String>,
-    /// By what took a value's place: the value.
-    values: HashMap<String, String>,
+    /// By what took a value's place: the value and its type. Where a substitute would not be found
+    /// again, a value has a hash besides.
+    values: HashMap<String, (Entity, String)>,
+    /// What is no substitute for anything: it stands in a text.
+    refused: HashSet<String>,
     /// By type: how many values have a number.
     counts: HashMap<Entity, u32>,
 }
@@ -42,13 +48,13 @@ impl Ledger {
     /// The value that something took the place of.
     #[must_use]
     pub fn value(&self, place: &str) -> Option<&str> {
-        self.values.get(place).map(String::as_str)
+        self.values.get(place).map(|(_, value)| value.as_str())
     }
 
     /// All of it, in clear: what took a place, and the value. For sealing, so that a conversation goes
     /// on elsewhere.
     pub fn danger_entries(&self) -> impl Iterator<Item = (Entity, &str, &str)> {
-        self.places.iter().map(|((entity, value), place)| (*entity, place.as_str(), value.as_str()))
+        self.values.iter().map(|(place, (entity, value))| (*entity, place.as_str(), value.as_str()))
     }
 
     /// A ledger as it was when [`Self::danger_entries`] gave these.
@@ -64,13 +70,14 @@ impl Ledger {
         ledger
     }
 
-    /// What takes the place of a value, which is remembered.
+    /// What takes the place of a value, which is remembered. A substitute has to fit there.
     pub(super) fn place(
         &mut self,
         detector: &Detector,
         policy: &Policy,
         entity: Entity,
         value: &str,
+        fits: impl Fn(&str) -> bool,
     ) -> String {
         let mode = policy.mode(entity);
         if mode == Mode::Mask {
@@ -79,19 +86,25 @@ impl Ledger {
         if matches!(mode, Mode::Drop | Mode::Block) {
             return String::new();
         }
-        if let Some(place) = self.places.get(&(entity, value.to_owned())) {
-            return place.clone();
-        }
         let id = detector.id(entity);
+        if let Some(place) = self.places.get(&(entity, value.to_owned())) {
+            if place.starts_with("{{") || fits(place) {
+                return place.clone();
+            }
+            let hash = replace::hash(policy.secret(), id, value);
+            self.values.insert(hash.clone(), (entity, value.to_owned()));
+            return hash;
+        }
         if self.values.len() >= MOST_VALUES {
             return format!("{{{{{id}}}}}");
         }
-        let key = policy.key.as_ref().map_or(&[][..], |key| &key.0);
+        let key = policy.secret();
         let place = match mode {
             Mode::Hash => replace::hash(key, id, value),
             Mode::Substitute => (0..64)
-                .map(|attempt| replace::substitute(key, entity, value, attempt))
-                .find(|place| !self.values.contains_key(place) && place != value)
+                .map_while(|attempt| substitute(key, entity, value, attempt))
+                .find(|place| !self.values.contains_key(place) && !self.refused.contains(place))
+                .filter(|place| fits(place))
                 .unwrap_or_else(|| replace::hash(key, id, value)),
             _ => {
                 let count = self.counts.entry(entity).or_default();
@@ -107,9 +120,31 @@ impl Ledger {
         self.values.keys().map(String::as_str)
     }
 
+    /// Hashes take the places of values whose substitutes, given out by `other`, stand in a text.
+    pub(super) fn refuse(
+        &mut self,
+        detector: &Detector,
+        policy: &Policy,
+        other: &Self,
+        substitutes: HashSet<String>,
+    ) {
+        for place in &substitutes {
+            let Some((entity, value)) = other.values.get(place) else { continue };
+            self.values.remove(place);
+            self.places.remove(&(*entity, value.clone()));
+            let hash = replace::hash(policy.secret(), detector.id(*entity), value);
+            self.remember(*entity, value, hash);
+        }
+        self.refused.extend(substitutes);
+    }
+
     fn remember(&mut self, entity: Entity, value: &str, place: String) {
-        self.places.insert((entity, value.to_owned()), place.clone());
-        self.values.insert(place, value.to_owned());
+        self.values.insert(place.clone(), (entity, value.to_owned()));
+        let known = self.places.entry((entity, value.to_owned())).or_insert_with(|| place.clone());
+        // Of two, the substitute.
+        if known.starts_with("{{") {
+            *known = place;
+        }
     }
 }
 

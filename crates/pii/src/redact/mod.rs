@@ -1,9 +1,12 @@
 //! Putting something else in the place of what was found, and back.
 
+mod border;
+mod held;
 mod ledger;
 mod replace;
 mod restore;
 mod stream;
+mod substitute;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -25,7 +28,9 @@ pub enum Mode {
     /// restored.
     Hash,
     /// An invented value of the same form, the same for a value wherever the key is the same; numbers
-    /// pass their checks. It can be restored.
+    /// with check digits pass their checks. It can be restored where it stands as a word of its own.
+    /// Ages, and what would be shorter than six letters and digits or longer than 256 bytes, runs on
+    /// into its neighbour or stands in the text already, gets a hash instead.
     Substitute,
     /// Nothing.
     Drop,
@@ -102,6 +107,15 @@ impl Policy {
         if needs && !has { Err(PolicyError::Key) } else { Ok(()) }
     }
 
+    fn substitutes(&self) -> bool {
+        self.modes.values().chain([&self.mode]).any(|mode| *mode == Mode::Substitute)
+    }
+
+    /// The key, or nothing.
+    fn secret(&self) -> &[u8] {
+        self.key.as_ref().map_or(&[], |key| &key.0)
+    }
+
     fn mode(&self, entity: Entity) -> Mode {
         // A literal placeholder has to come back as it was.
         if entity == Entity::LITERAL {
@@ -136,13 +150,26 @@ pub fn redact(
     format: Format,
     text: &str,
 ) -> Result<Redacted, Blocked> {
-    let taken = std::mem::take(ledger);
-    let mut stream = StreamRedactor::new(Arc::clone(detector), Arc::clone(policy), taken, format);
-    let mut out = Vec::with_capacity(text.len());
-    let done = stream.push(text.as_bytes(), &mut out).and_then(|()| stream.finish(&mut out));
-    let findings = stream.take_findings();
-    *ledger = stream.into_ledger();
-    done?;
+    let whole = |ledger: Ledger| {
+        let mut stream =
+            StreamRedactor::new(Arc::clone(detector), Arc::clone(policy), ledger, format);
+        let mut out = Vec::with_capacity(text.len());
+        let done = stream.read(text.as_bytes(), true, &mut out);
+        let findings = stream.take_findings();
+        (done.map(|()| (out, findings)), stream.into_ledger())
+    };
+    let before = policy.substitutes().then(|| ledger.clone());
+    let (mut done, mut after) = whole(std::mem::take(ledger));
+    if let Some(mut before) = before {
+        // A substitute that stands in the text itself would come back as what it is not.
+        let clashing = restore::occurring(&after, format, text);
+        if !clashing.is_empty() {
+            before.refuse(detector, policy, &after, clashing);
+            (done, after) = whole(before);
+        }
+    }
+    *ledger = after;
+    let (out, findings) = done?;
     let text = String::from_utf8(out)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     Ok(Redacted { text, findings })

@@ -2,7 +2,11 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Blocked, Ledger, Mode, Policy};
+use super::{
+    Blocked, Ledger, Mode, Policy,
+    border::{self, BESIDE},
+    held::Held,
+};
 use crate::{
     Detector, Finding, Format,
     layers::{self, Found, Layered},
@@ -10,16 +14,16 @@ use crate::{
 };
 
 /// Redacts bytes as they come, cut anywhere. What leaves is, all together, what redacting the whole
-/// would give.
+/// would give; only that substitutes are chosen before what follows is known, so that one may happen to
+/// be there.
 pub struct StreamRedactor {
     detector: Arc<Detector>,
     policy: Arc<Policy>,
     ledger: Ledger,
     layered: Layered<Reading<Arc<Detector>>>,
-    /// What has come and not left.
-    held: Vec<u8>,
-    /// The offset of the first byte held.
-    base: usize,
+    held: Held,
+    /// Where the last value that was replaced ended.
+    replaced: usize,
     found: Vec<Found<Finding>>,
     waiting: VecDeque<Found<Finding>>,
     findings: Vec<Finding>,
@@ -41,8 +45,8 @@ impl StreamRedactor {
             policy,
             ledger,
             layered,
-            held: Vec::new(),
-            base: 0,
+            held: Held::default(),
+            replaced: 0,
             found: Vec::new(),
             waiting: VecDeque::new(),
             findings: Vec::new(),
@@ -64,7 +68,14 @@ impl StreamRedactor {
     /// How many bytes are held back.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.held.len()
+        self.held.bytes().len()
+    }
+
+    /// How many bytes were moved and looked at so far, some more than once: the measure by which
+    /// redacting is linear.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        self.held.moved() + self.layered.reader().work()
     }
 
     /// What was found since the last call, by its place in what came.
@@ -86,41 +97,54 @@ impl StreamRedactor {
         self.ledger
     }
 
-    fn read(&mut self, piece: &[u8], end: bool, out: &mut Vec<u8>) -> Result<(), Blocked> {
+    /// Takes a piece, the last one if `end`.
+    pub(super) fn read(
+        &mut self,
+        piece: &[u8],
+        end: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Blocked> {
         if let Some(blocked) = self.blocked {
             return Err(blocked);
         }
-        self.held.extend_from_slice(piece);
+        self.held.come(piece);
         let released = self.layered.push(piece, end, &mut self.found);
         for found in self.found.drain(..) {
             self.findings.push(found.into_finding());
             self.waiting.push_back(found);
         }
+        let mut released = if end { self.held.end() } else { released };
         while let Some(found) = self.waiting.pop_front() {
             let entity = found.what.entity;
-            if self.policy.mode(entity) == Mode::Block {
+            let mode = self.policy.mode(entity);
+            if mode == Mode::Block {
                 self.held.clear();
                 let blocked = Blocked { entity };
                 self.blocked = Some(blocked);
                 return Err(blocked);
             }
-            self.let_go(found.start, out);
-            let start = found.start.max(self.base) - self.base;
-            let length = (found.end - self.base).min(self.held.len());
-            let value = layers::decode(&self.held[start..length], found.wrap);
-            let place = self.ledger.place(&self.detector, &self.policy, entity, &value);
+            // A substitute depends on what follows.
+            if mode == Mode::Substitute && !end && found.end + BESIDE > self.held.end() {
+                released = released.min(found.start);
+                self.waiting.push_front(found);
+                break;
+            }
+            self.held.let_go(found.start, out);
+            let length = (found.end - self.held.base()).min(self.held.bytes().len());
+            let (written, behind) = self.held.bytes().split_at(length);
+            let value = layers::decode(written, found.wrap);
+            let behind = &behind[..behind.len().min(BESIDE)];
+            let fits = |place: &str| {
+                found.start > self.replaced
+                    && border::stands_apart(place, self.held.before(), behind, found.wrap)
+            };
+            let place = self.ledger.place(&self.detector, &self.policy, entity, &value, fits);
             out.extend_from_slice(layers::encode(&place, found.wrap).as_bytes());
-            self.held.drain(..length);
-            self.base += length;
+            self.held.drop_before(found.end);
+            self.replaced = found.end;
         }
-        self.let_go(if end { self.base + self.held.len() } else { released }, out);
+        self.held.let_go(released, out);
+        self.held.compact();
         Ok(())
-    }
-
-    /// What is held before `offset` leaves as it came.
-    fn let_go(&mut self, offset: usize, out: &mut Vec<u8>) {
-        let count = offset.saturating_sub(self.base).min(self.held.len());
-        out.extend(self.held.drain(..count));
-        self.base += count;
     }
 }

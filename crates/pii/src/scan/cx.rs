@@ -11,6 +11,10 @@ use crate::{
 /// How far back of a trigger a matcher may look, bytes. What is remembered of a stream's past.
 pub(crate) const BACK: usize = 512;
 
+/// The most that the pattern layer holds back of any text, bytes: the word in hand and what matchers
+/// look at behind it. Only some types hold back more.
+pub(crate) const HOLD: usize = 3 * BACK;
+
 /// The window around one trigger.
 ///
 /// A matcher's answer must depend on nothing but what it asked this window for: whoever asks for a

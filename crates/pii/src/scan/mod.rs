@@ -11,7 +11,7 @@ mod run;
 mod trigger;
 
 pub(crate) use candidate::{Candidate, Sink};
-pub(crate) use cx::{BACK, Cx};
+pub(crate) use cx::{BACK, Cx, HOLD};
 pub(crate) use engine::{Engine, Plan};
 pub(crate) use forms::Form;
 pub(crate) use labelled::Value;

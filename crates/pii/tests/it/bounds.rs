@@ -81,76 +81,133 @@ fn work(detector: &Detector, text: &str) -> u64 {
     scanner.work()
 }
 
-#[test]
-fn work_is_linear_in_the_text() {
-    let names = [Entity::PERSON, Entity::LOCATION, Entity::ORGANIZATION];
-    let all: Vec<Entity> = Entity::all().filter(|it| !names.contains(it)).collect();
-    let detector = Detector::builder().only(&all).build().expect("valid");
-    for piece in HARD {
-        let length = |bytes: usize| piece.repeat(1 + bytes / piece.len());
-        let (small, large) = (length(1 << 15), length(1 << 16));
-        let (less, more) = (work(&detector, &small), work(&detector, &large));
-        // Twice the text is twice the work, and a byte never costs more than a window's worth.
-        assert!(more <= less * 21 / 10 + 8192, "{piece:?}: {less} for half, {more} for all");
-        assert!(more / large.len() as u64 <= 4096, "{piece:?}: {more} for {} bytes", large.len());
+/// All types, names of every kind too.
+fn everything() -> Detector {
+    let all: Vec<Entity> = Entity::all().collect();
+    Detector::builder().only(&all).build().expect("valid")
+}
+
+/// Twice the text is twice the work, up to `most` bytes.
+fn grows_evenly(piece: &str, most: usize, work: impl Fn(&str) -> u64) {
+    let mut before = None;
+    for bytes in [most >> 2, most >> 1, most] {
+        let now = work(&piece.repeat(bytes / piece.len()));
+        if let Some(before) = before {
+            assert!(
+                now <= before * 21 / 10 + 8192,
+                "{piece:?}: {before} for half, {now} for {bytes} bytes"
+            );
+        }
+        before = Some(now);
     }
 }
 
-/// The hardest only as far as the rest of the suite leaves time.
+#[test]
+fn work_is_linear_in_the_text() {
+    let detector = everything();
+    for piece in HARD {
+        let small = piece.repeat(1 + (1 << 15) / piece.len());
+        let each = work(&detector, &small) / small.len() as u64;
+        // A byte never costs more than a window's worth.
+        assert!(each <= 4096, "{piece:?}: {each} for a byte");
+        // What costs the most, only as far as the rest of the suite leaves time.
+        let most = if each <= 16 { 1 << 21 } else { 1 << 18 };
+        grows_evenly(piece, most, |text| work(&detector, text));
+    }
+}
+
 #[test]
 fn work_stays_linear_up_to_sixteen_megabytes() {
-    let detector = Detector::default();
-    for (piece, most) in [
-        ("The river had been rising. ", 1 << 24),
-        ("x", 1 << 24),
-        ("Jane Doe ", 1 << 22),
-        ("a@b.com 4111 1111 1111 1111, ", 1 << 21),
-        ("1 ", 1 << 19),
-    ] {
-        let mut before = work(&detector, &piece.repeat((most >> 3) / piece.len()));
-        for bytes in [most >> 2, most >> 1, most] {
-            let now = work(&detector, &piece.repeat(bytes / piece.len()));
-            assert!(
-                now <= before * 21 / 10,
-                "{piece:?}: {before} for half, {now} for {bytes} bytes"
-            );
-            before = now;
-        }
+    let detector = everything();
+    grows_evenly("The river had been rising. ", 1 << 24, |text| work(&detector, text));
+    grows_evenly("x", 1 << 24, |text| work(&detector, text));
+    grows_evenly("Jane Doe ", 1 << 22, |text| work(&detector, text));
+    // Names between values: what is found of both has to be put in order.
+    grows_evenly("Jane Doe a@b.com, ", 1 << 22, |text| work(&detector, text));
+}
+
+/// The most that a stream of such a text is held back, bytes.
+fn most_held(detector: &Arc<Detector>, text: &str) -> usize {
+    let mut stream = StreamScanner::new(Arc::clone(detector), Format::Text, "");
+    let (mut found, mut fed, mut most) = (Vec::new(), 0, 0);
+    for bytes in text.as_bytes().chunks(31) {
+        fed += bytes.len();
+        let released = stream.push(bytes, &mut found);
+        most = most.max(fed - released);
+    }
+    most
+}
+
+/// How many times longer a piece is than what it reads as.
+fn longer(piece: &str) -> usize {
+    match piece {
+        "&#65;" => 5,
+        "[at]" => 4,
+        "%41" => 3,
+        "٤" | "а" => 2,
+        _ => 1,
     }
 }
 
 #[test]
 fn a_stream_holds_back_no_more_than_is_stated() {
-    let detector = Arc::new(Detector::default());
-    let stated = Entity::all().map(Entity::hold).max().expect("types");
-    for piece in HARD {
-        let text = piece.repeat(1 + 3 * stated / piece.len());
-        let mut stream = StreamScanner::new(Arc::clone(&detector), Format::Text, "");
-        let (mut found, mut fed, mut most) = (Vec::new(), 0, 0);
-        for bytes in text.as_bytes().chunks(61) {
-            fed += bytes.len();
-            let released = stream.push(bytes, &mut found);
-            most = most.max(fed - released);
+    let mut complaints = Vec::new();
+    for entity in Entity::all() {
+        let detector = Arc::new(Detector::builder().only(&[entity]).build().expect("valid"));
+        let example = format!("{} ", entity.example());
+        for piece in HARD.iter().copied().chain([example.as_str()]) {
+            let text = piece.repeat(1 + 2 * entity.hold() * longer(piece) / piece.len());
+            let most = most_held(&detector, &text);
+            if most > (entity.hold() + 31) * longer(piece) {
+                complaints.push(format!(
+                    "{entity:?} {piece:?}: {most} bytes held back, {} stated",
+                    entity.hold()
+                ));
+            }
         }
-        assert!(most <= stated + 61, "{piece:?}: {most} bytes held back");
     }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// The most words that wait while a text comes byte by byte.
+fn most_words_held(text: &str) -> (usize, String) {
+    let detector = Arc::new(Detector::default());
+    let mut stream = StreamScanner::new(detector, Format::Text, "");
+    let mut found = Vec::new();
+    let mut most = (0, String::new());
+    for (at, byte) in text.bytes().enumerate() {
+        let released = stream.push(&[byte], &mut found);
+        let held = &text[released..=at];
+        let words = held.split_whitespace().count();
+        if words > most.0 {
+            most = (words, held.to_owned());
+        }
+    }
+    assert!(found.is_empty(), "{found:?}");
+    most
 }
 
 #[test]
 fn clean_prose_waits_for_one_word_at_most() {
-    let detector = Arc::new(Detector::default());
-    let text = "the river had been rising since early morning, and by noon the water stood level with the old stone \
+    let (words, held) = most_words_held(
+        "the river had been rising since early morning, and by noon the water stood level with the old stone \
         steps behind the mill. nobody in the village seemed surprised: every spring the snow in the hills melted \
-        within a week or two, and the same three families carried their furniture up to the attic. ";
-    let mut stream = StreamScanner::new(detector, Format::Text, "");
-    let mut found = Vec::new();
-    for (at, byte) in text.bytes().enumerate() {
-        let released = stream.push(&[byte], &mut found);
-        let held = &text[released..=at];
-        // A word, and the one that comes.
-        assert!(held.split_whitespace().count() <= 2, "{held:?}");
-    }
-    assert!(found.is_empty());
+        within a week or two, and the same three families carried their furniture up to the attic. ",
+    );
+    // A word, and the one that comes.
+    assert!(words <= 2, "{held:?}");
+}
+
+/// A capital may begin a name: the tagger looks at what follows.
+#[test]
+fn prose_with_capitals_waits_for_six_words_at_most() {
+    let (words, held) = most_words_held(
+        "The river had been rising since early morning, and by noon the water stood level with the old stone \
+        steps behind the mill. Nobody in the village seemed surprised: every spring the snow in the hills melted \
+        within a week or two. They carried their furniture up to the attic, and on Monday the water was gone. I \
+        asked why. \"It was the dam,\" said the miller. What can be done about it in July? ",
+    );
+    assert!(words <= 6, "{held:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod allocation;
 mod bounds;
 mod checks;
 mod fixtures;
+mod growth;
 mod json;
 mod names;
 mod redaction;

@@ -1,7 +1,7 @@
 //! The name tagger.
 
 use portcullis_pii::names::{
-    Input, Memory, NameKind, NameSpan, Tagger,
+    HOLD, Input, Memory, NameKind, NameSpan, Tagger,
     features::COUNT,
     front::{Front, Judge, Word},
     lexicon::Lexicon,
@@ -85,10 +85,6 @@ proptest! {
     }
 }
 
-/// The most that waits for a decision, bytes: a name of the longest kind, and what stands before it
-/// in the window of the decoder.
-const HELD_BACK: usize = 2560;
-
 #[test]
 fn what_is_held_back_is_bounded() {
     let hard = [
@@ -112,7 +108,7 @@ fn what_is_held_back_is_bounded() {
             ready = (ready + 61).min(text.len());
             let input = Input { text: &text[from..ready], from, ready, end: false, claimed: &[] };
             from = tagger.advance(&input, &mut found);
-            assert!(ready - from <= HELD_BACK, "{} bytes wait", ready - from);
+            assert!(ready - from <= HOLD, "{} bytes wait", ready - from);
         }
     }
 }

@@ -6,6 +6,7 @@ use portcullis_pii::{
     Detector, Entity, Format, Ledger, Mode, Policy, Restorer, StreamRedactor, redact, restore,
 };
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::{checks::comes_back, texts};
 
@@ -74,6 +75,56 @@ fn other_modes() {
 }
 
 #[test]
+fn substitutes_come_back_only_as_words_of_their_own() {
+    let (redacted, ledger) =
+        redacted(Mode::Substitute, Format::Text, "My name is Wei Zhang, call me.");
+    let name = redacted.trim_start_matches("My name is ").trim_end_matches(", call me.");
+    assert!(name != "Wei Zhang" && !name.starts_with("{{"), "{redacted}");
+    for (answer, wanted) in [
+        (format!("Dear {name},"), "Dear Wei Zhang,".to_owned()),
+        (format!("„{name}“, {name}’s"), "„Wei Zhang“, Wei Zhang’s".to_owned()),
+        (format!("我是{name}。"), "我是Wei Zhang。".to_owned()),
+        (
+            format!("Mc{name}, {name}ly, É{name}, {name}é"),
+            format!("Mc{name}, {name}ly, É{name}, {name}é"),
+        ),
+    ] {
+        assert_eq!(restore(&ledger, Format::Text, &answer), wanted);
+        for length in 1..5 {
+            let mut restorer = Restorer::new(Arc::clone(&ledger), Format::Text);
+            let mut out = Vec::new();
+            for piece in answer.as_bytes().chunks(length) {
+                restorer.push(piece, &mut out);
+            }
+            restorer.finish(&mut out);
+            assert_eq!(String::from_utf8_lossy(&out), wanted, "in pieces of {length}");
+        }
+    }
+}
+
+#[test]
+fn a_substitute_that_stands_in_the_text_is_not_used() {
+    let text = "My name is Wei Zhang and my card is 4111 1111 1111 1111.";
+    let (first, _) = redacted(Mode::Substitute, Format::Text, text);
+    let name = first.trim_start_matches("My name is ").split(" and ").next().expect("a name");
+    // The same words, where nobody takes them for a name.
+    let text = format!("{text}\n<{}>", name.to_owned() + ">/<" + name);
+    let (second, ledger) = redacted(Mode::Substitute, Format::Text, &text);
+    assert_eq!(restore(&ledger, Format::Text, &second), text);
+    assert!(second.starts_with("My name is {{PERSON#"), "{second}");
+}
+
+#[test]
+fn what_is_short_or_glued_gets_a_hash() {
+    let (short, _) = redacted(Mode::Substitute, Format::Text, "I am 46 years old.");
+    assert!(short.contains("{{AGE#"), "{short}");
+    let text = "{\"a\":\"\\nx@example.org\\nx@example.org\"}";
+    let (json, ledger) = redacted(Mode::Substitute, Format::Json, text);
+    assert!(!json.contains('#') && !json.contains("example.org"), "{json}");
+    assert_eq!(restore(&ledger, Format::Json, &json), text);
+}
+
+#[test]
 fn a_blocked_value_lets_nothing_through() {
     let detector = Arc::new(Detector::default());
     let policy = Arc::new(Policy::new(Mode::Placeholder).with(Entity::US_SSN, Mode::Block));
@@ -108,6 +159,15 @@ proptest! {
     }
 
     #[test]
+    fn substitutes_in_json_come_back(json in texts::json()) {
+        let text = json.to_string();
+        let (out, ledger) = redacted(Mode::Substitute, Format::Json, &text);
+        let back: Value =
+            serde_json::from_str(&restore(&ledger, Format::Json, &out)).expect("JSON");
+        prop_assert!(same_but_numbers(&json, &back), "{}\n{}\n{}", json, out, back);
+    }
+
+    #[test]
     fn streams_are_redacted_and_restored_as_wholes_are(text in texts::text(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
         let (whole, ledger) = redacted(Mode::Placeholder, Format::Text, &text);
         let cut = |text: &str| {
@@ -130,5 +190,57 @@ proptest! {
         }
         back.finish(&mut out);
         prop_assert_eq!(String::from_utf8_lossy(&out), text.as_str());
+    }
+
+    /// Placeholders in any format, cut anywhere.
+    #[test]
+    fn json_streams_are_restored_as_wholes_are(json in texts::json(), length in 1_usize..40, hash in any::<bool>()) {
+        let mode = if hash { Mode::Substitute } else { Mode::Placeholder };
+        let (whole, ledger) = redacted(mode, Format::Json, &json.to_string());
+        let wanted = restore(&ledger, Format::Json, &whole);
+        let mut back = Restorer::new(ledger, Format::Json);
+        let mut out = Vec::new();
+        for piece in whole.as_bytes().chunks(length) {
+            back.push(piece, &mut out);
+        }
+        back.finish(&mut out);
+        prop_assert_eq!(String::from_utf8_lossy(&out), wanted.as_str());
+    }
+
+    #[test]
+    fn form_streams_are_restored_as_wholes_are(text in texts::text(), length in 1_usize..40) {
+        let field: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let form = format!("name=x&text={field}&email=a%40b.com");
+        let (whole, ledger) = redacted(Mode::Placeholder, Format::Form, &form);
+        let wanted = restore(&ledger, Format::Form, &whole);
+        let mut back = Restorer::new(ledger, Format::Form);
+        let mut out = Vec::new();
+        for piece in whole.as_bytes().chunks(length) {
+            back.push(piece, &mut out);
+        }
+        back.finish(&mut out);
+        prop_assert_eq!(String::from_utf8_lossy(&out), wanted.as_str());
+    }
+}
+
+/// Numbers come back as strings.
+fn same_but_numbers(before: &Value, after: &Value) -> bool {
+    match (before, after) {
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_but_numbers(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same_but_numbers(a, b)))
+        }
+        (Value::Number(a), Value::String(b)) => a.to_string() == *b,
+        // JSON inside a string, with a number in it.
+        (Value::String(a), Value::String(b)) if a != b => {
+            match (serde_json::from_str(a), serde_json::from_str(b)) {
+                (Ok(a), Ok(b)) => same_but_numbers(&a, &b),
+                _ => false,
+            }
+        }
+        (a, b) => a == b,
     }
 }

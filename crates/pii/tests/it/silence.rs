@@ -45,9 +45,12 @@ fn errors_are_silent() {
     // What a configuration got wrong is named by its number, not by its words.
     let custom = CustomType {
         id: "STAFF".to_owned(),
+        patterns: vec!["536-90-4399".to_owned()],
         words: vec![SECRET.to_owned(), String::new()],
-        ..CustomType::default()
+        allow: vec![SECRET.to_owned()],
     };
+    silent(&format!("{custom:?} {custom:#?}"));
+    assert!(format!("{custom:?}").contains("STAFF"));
     let error = match Detector::builder().custom(custom).build() {
         Ok(_) => panic!("accepted"),
         Err(error) => error,

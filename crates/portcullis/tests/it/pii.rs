@@ -49,6 +49,7 @@ fn lines_are_scanned_with_offsets_in_code_points() {
         json!({"id": "b", "text": "nothing"})
     );
     let out = succeed(&["scan", "--jsonl", "-"], &lines);
+    assert_eq!(out, succeed(&["scan", "--jsonl", "--json", "-"], &lines));
     let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0]["id"], 7);
@@ -120,10 +121,38 @@ fn marked_texts_are_measured() {
 }
 
 #[test]
+fn what_is_marked_wrongly_is_refused_with_its_place() {
+    let said = |spans: Value| {
+        refused(&["eval", "-"], &json!({"text": "to a@example.com", "spans": spans}).to_string())
+    };
+    let span = |start: i64, end: i64| json!([{"start": start, "end": end, "type": "EMAIL"}]);
+    assert!(said(span(3, 999)).contains("-:1: span 1 ends at 999, the text has 16 characters"));
+    assert!(said(span(-3, 16)).contains("`start` of span 1 is no whole number"));
+    assert!(said(span(5, 5)).contains("span 1 is empty"));
+    assert!(said(json!([{"end": 5, "type": "EMAIL"}])).contains("span 1 has no `start`"));
+    assert!(refused(&["eval", "-"], "\n").contains("no marked text"));
+}
+
+#[test]
+fn marks_of_other_types_are_named_and_not_counted() {
+    let gold = format!(
+        "{}\n{}\n",
+        json!({"text": "to a@example.com", "spans": [{"start": 3, "end": 16, "type": "EMIAL"}]}),
+        json!({"text": "to b@example.com", "spans": [{"start": 3, "end": 16, "type": "EMAIL"}]}),
+    );
+    let figures: Value = serde_json::from_str(&succeed(&["eval", "--json", "-"], &gold)).unwrap();
+    assert_eq!(figures["left_out"], json!({"EMIAL": 1}));
+    assert_eq!((&figures["clean"], &figures["touched"]), (&json!(0), &json!(0)));
+    assert_eq!(figures["types"]["EMAIL"]["precision"], 1.0);
+    assert!(succeed(&["eval", "-"], &gold).contains("1 of type EMIAL"));
+}
+
+#[test]
 fn what_is_wrong_with_an_input_is_said_without_its_words() {
     let secret = r#"{"id": 1, "text": "jane.doe@example.com"#;
     let said = refused(&["scan", "--jsonl", "-"], secret);
     assert!(said.contains("-:1: not a JSON object") && !said.contains("jane"), "{said}");
     assert!(refused(&["scan", "--jsonl", "-"], "{}\n").contains("has no `text`"));
+    assert!(refused(&["scan", "--jsonl", "-"], "{\"text\": \"a\"}\n").contains("has no `id`"));
     assert!(refused(&["scan", "no-such-file"], "").contains("no-such-file"));
 }

@@ -65,13 +65,15 @@ fn lines(detector: &Detector, args: &PiiScan) -> Result<(), Failure> {
             .map_err(|error| complain(&format!("not a JSON object (column {})", error.column())))?;
         let text =
             row.get("text").and_then(Value::as_str).ok_or_else(|| complain("has no `text`"))?;
+        let id = row.get("id").filter(|it| !it.is_null());
+        let id = id.ok_or_else(|| complain("has no `id`"))?;
         let mut points = CodePoints::new(text);
         let spans: Vec<Value> = scanner
             .scan_as(detector, args.format.into(), text)
             .iter()
             .map(|finding| Value::Object(span(finding, &mut points)))
             .collect();
-        let answer = json!({ "id": row.get("id"), "spans": spans });
+        let answer = json!({ "id": id, "spans": spans });
         serde_json::to_writer(&mut writer, &answer).map_err(io::Error::from)?;
         writer.write_all(b"\n")?;
     }
