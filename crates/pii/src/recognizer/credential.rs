@@ -85,6 +85,20 @@ pub(super) fn value_behind(cx: &Cx<'_>, end: usize) -> Option<Named> {
     (stop > at).then_some(Named { start: at, end: stop, joint, quoted: false })
 }
 
+/// All of a text that a key names, without the space around it.
+pub(super) fn whole_text(cx: &Cx<'_>) -> Option<Named> {
+    let start = cx.run(0, 4, |byte| byte.is_ascii_whitespace());
+    let stop = cx.run(start, LONGEST + 1, |byte| byte != b'\n' && byte != 0);
+    let end = cx.run_back(stop, 4, |byte| byte.is_ascii_whitespace()).max(start);
+    let rest = cx.run(stop, 2, |byte| byte == b'\n');
+    if cx.at(rest) != 0 || end == start || end - start > LONGEST {
+        return None;
+    }
+    // A number may stand there without quotes.
+    let quoted = !cx.slice(start, end).iter().all(u8::is_ascii_digit);
+    Some(Named { start, end, joint: Joint::Mark, quoted })
+}
+
 /// Behind a verb that says what something is, in seven languages.
 fn verb(cx: &Cx<'_>, at: usize) -> Option<usize> {
     const VERBS: &[&str] = &[

@@ -1,6 +1,6 @@
 //! Codes of banks.
 
-use super::{Recognizer, Site};
+use super::{Recognizer, Site, credential::is_placeholder};
 use crate::{
     Entity,
     entity::Group,
@@ -15,10 +15,13 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     example: "DEUTDEFF500",
     forms: &[Form::new("AAAAAA**", -4.2), Form::new("AAAAAA*****", -4.2)],
     check: |text| super::pass(has_country(text)),
-    sites: &[Site::Literal(
-        &["BIC", "bic", "Bic", "SWIFT", "swift", "Swift", "IBAN", "iban"],
-        behind_label,
-    )],
+    sites: &[
+        Site::Literal(
+            &["BIC", "bic", "Bic", "SWIFT", "swift", "Swift", "IBAN", "iban"],
+            behind_label,
+        ),
+        Site::Named(named),
+    ],
     labels: "bic, swift, swift code, bic code, swift bic, bic swift, swift bic code, bank identifier \
         code, bank identifier, bic nr, code swift, code bic, codigo swift, codigo bic, swift number, \
         bank code, codice swift, codice bic, swift code bic",
@@ -59,7 +62,21 @@ fn behind_label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     }
 }
 
+/// A code of letters only that a key names.
+fn named(cx: &Cx<'_>, _: usize, sink: &mut Sink) {
+    if !cx.labelled(0).any(|entity| entity == Entity::SWIFT_BIC) {
+        return;
+    }
+    let end = cx.run(0, 12, |byte| byte.is_ascii_uppercase());
+    if matches!(end, 8 | 11) && cx.at(end) == 0 && has_country(cx.slice(0, end)) {
+        cx.offer(sink, (0, end), Entity::SWIFT_BIC, -4.2, true);
+    }
+}
+
 fn has_country(text: &[u8]) -> bool {
+    if is_placeholder(text) {
+        return false;
+    }
     let country = &text[4..6];
     let kosovo = country == b"XK";
     kosovo || crate::country::CODES.as_bytes().chunks(3).any(|code| code.starts_with(country))

@@ -5,6 +5,7 @@ mod bounds;
 mod checks;
 mod fixtures;
 mod json;
+mod keys;
 mod names;
 mod redaction;
 mod silence;
