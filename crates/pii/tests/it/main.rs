@@ -8,6 +8,7 @@ mod json;
 mod keys;
 mod names;
 mod redaction;
+mod rows;
 mod silence;
 mod streams;
 mod texts;
