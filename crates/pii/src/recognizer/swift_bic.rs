@@ -11,7 +11,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     id: "SWIFT_BIC",
     group: Group::Financial,
     title: "bank identifier code",
-    validator: "country, form (ISO 9362), label",
+    validator: "country, form (ISO 9362); a label, or an IBAN right before",
     example: "DEUTDEFF500",
     forms: &[Form::new("AAAAAA**", -4.2), Form::new("AAAAAA*****", -4.2)],
     check: |text| super::pass(has_country(text)),
@@ -59,6 +59,21 @@ fn behind_label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
             return;
         }
         start = index + 1;
+    }
+}
+
+/// A code right behind an IBAN that ends at `end`: `... (COBADEFFXXX)`.
+pub(super) fn beside_iban(cx: &Cx<'_>, end: usize, sink: &mut Sink) {
+    let start = cx.run(end, 4, |byte| b" ,;/|(-".contains(&byte));
+    let stop = cx.run(start, 12, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let code = cx.slice(start, stop);
+    if start > end
+        && matches!(code.len(), 8 | 11)
+        && code[..6].iter().all(u8::is_ascii_uppercase)
+        && has_country(code)
+        && !cx.at(stop).is_ascii_alphanumeric()
+    {
+        cx.offer(sink, (start, stop), Entity::SWIFT_BIC, 1.5, true);
     }
 }
 

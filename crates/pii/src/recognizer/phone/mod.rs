@@ -50,8 +50,11 @@ fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     }
     let Some(reading) = Reading::at(cx, first.start, false) else { return };
     // A part of a longer row of numbers.
-    let before = first.joined.is_some() && run.groups()[index - 1].digits;
-    let doubt = -1.5 * f32::from(u8::from(before));
+    let doubt = match index.checked_sub(1).map(|index| run.groups()[index]) {
+        Some(before) if before.digits && before.len() == first.len() => -4.0,
+        Some(before) if before.digits => -1.5,
+        _ => 0.0,
+    };
     let mut found = offer(cx, &reading, doubt, sink);
     // `030 1234567/0171 1234567`: two numbers.
     while let Some(end) = found.filter(|end| cx.at(*end) == b'/') {

@@ -18,6 +18,8 @@ pub(super) struct Reading {
     brackets: Option<usize>,
     /// Letters that were read as digits.
     alike: usize,
+    /// A space stands between the plus and the first digit.
+    apart: bool,
     /// A digit and a comma stand before: this may be the rest of an amount.
     comma: bool,
 }
@@ -38,6 +40,7 @@ impl Reading {
             count: 0,
             brackets: open.then_some(0),
             alike: 0,
+            apart: plus && cx.before(at) == b' ',
             comma,
         };
         let mut place = at;
@@ -107,7 +110,9 @@ impl Reading {
         if self.plus {
             let (code, right) = plan::code(digits)?;
             let enough = (7..=15).contains(&length);
-            return (enough && length > code + 3).then_some(if right { 4.0 } else { -0.5 });
+            // `a + 4915112345678` adds.
+            let likely = if right && (count > 1 || !self.apart) { 4.0 } else { -0.5 };
+            return (enough && length > code + 3).then_some(likely);
         }
         if let Some(rest) =
             digits.strip_prefix(b"00").filter(|rest| rest.len() > 7 && rest[0] != b'0')
