@@ -8,7 +8,7 @@ use portcullis_providers::credential::Credential;
 use portcullis_record::{content::Part, head::HeadWriter};
 use serde_json::Value;
 
-use crate::{closing::masked_query, header};
+use crate::{header, url::plain_url};
 
 /// Stands for a secret that is too short to show any of it, or no text.
 const HIDDEN: &[u8] = b"********";
@@ -190,19 +190,6 @@ fn mask_members(value: &mut Value, is_hidden: bool) {
         Value::Number(_) if is_hidden => *value = Value::from("********"),
         _ => {}
     }
-}
-
-/// Where a request goes, without what a URL may hold of secrets.
-fn plain_url(url: &Uri) -> String {
-    let mut text = format!("{}://", url.scheme_str().unwrap_or_default());
-    text.push_str(url.host().unwrap_or_default());
-    if let Some(port) = url.port() {
-        text.push(':');
-        text.push_str(port.as_str());
-    }
-    text.push_str(url.path());
-    masked_query(&mut text, url.query());
-    text
 }
 
 #[cfg(test)]
