@@ -22,6 +22,7 @@ use crate::{
         upload::Progress,
     },
     trace::{bounded, plain},
+    url::masked_url,
 };
 
 /// Made when a call is identified, and told of what happens to it. Exactly one record follows:
@@ -476,27 +477,6 @@ fn method_name(method: &Method) -> Cow<'static, str> {
 /// what was sent, and more than a year is no recording: such a length is not known.
 fn recording_millis(text: &str) -> Option<u64> {
     text.parse().ok().filter(|millis| (1..=31_536_000_000).contains(millis))
-}
-
-/// The address as it may be recorded: values of the query that could be secrets or content do not
-/// show.
-fn masked_url(path: &str, query: Option<&str>) -> String {
-    let mut url = plain(path, 1021);
-    url.insert_str(0, "/v1");
-    masked_query(&mut url, query);
-    url
-}
-
-/// Appends the query with the values masked that could be secrets or content.
-pub(crate) fn masked_query(url: &mut String, query: Option<&str>) {
-    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    for (index, (name, value)) in pairs.enumerate().take(32) {
-        let open = matches!(name, "model" | "limit" | "order" | "after" | "before" | "purpose");
-        url.push(if index == 0 { '?' } else { '&' });
-        url.push_str(&plain(name, 64));
-        url.push('=');
-        url.push_str(&plain(if open { value } else { "********" }, 128));
-    }
 }
 
 #[cfg(test)]

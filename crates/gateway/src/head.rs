@@ -8,7 +8,7 @@ use portcullis_providers::credential::Credential;
 use portcullis_record::{content::Part, head::HeadWriter};
 use serde_json::Value;
 
-use crate::{closing::masked_query, header};
+use crate::{header, url::plain_url};
 
 /// Stands for a secret that is too short to show any of it, or no text.
 const HIDDEN: &[u8] = b"********";
@@ -41,7 +41,7 @@ impl Mask {
                 && value.as_bytes().trim_ascii_start().starts_with(b"{")
                 && !self.names(name.as_str());
             if is_inline {
-                head.line(name.as_str(), &[masked_config(value.as_bytes()).as_bytes()]);
+                head.line(name.as_str(), masked_config(value.as_bytes()).as_bytes());
             } else {
                 self.line(&mut head, name, value);
             }
@@ -66,8 +66,8 @@ impl Mask {
         out: &mut Vec<u8>,
     ) -> bool {
         let mut head = HeadWriter::begin(Part::SentHead, out);
-        head.line(":method", &[method.as_str().as_bytes()]);
-        head.line(":url", &[plain_url(url).as_bytes()]);
+        head.line(":method", method.as_str().as_bytes());
+        head.line(":url", plain_url(url).as_bytes());
         self.provider_lines(&mut head, headers, credential);
         head.end()
     }
@@ -103,7 +103,7 @@ impl Mask {
         if value.is_sensitive() || is_secret(name.as_str()) || self.names(name.as_str()) {
             masked_line(head, name.as_str(), value);
         } else {
-            head.line(name.as_str(), &[value.as_bytes()]);
+            head.line(name.as_str(), value.as_bytes());
         }
     }
 
@@ -121,16 +121,22 @@ impl Mask {
 /// Whether a header, or a member of a config, is a secret by its name. Rather one too many: what is
 /// masked without need is still known to whoever sent it.
 fn is_secret(name: &str) -> bool {
-    let endings: &[&str] = match name.as_bytes().last() {
-        Some(b'd') => &["password", "passwd"],
-        Some(b'e') => &["cookie", "passphrase", "signature"],
-        Some(b'h') => &["auth"],
-        Some(b'l') => &["credential"],
+    // Nearly all are known by three letters not to be.
+    let endings: &[&str] = match name.as_bytes().last_chunk() {
+        Some(b"ase") => &["passphrase"],
+        Some(b"ial") => &["credential"],
+        Some(b"als") => &["credentials"],
+        Some(b"ion") => &["assertion", "authorization"],
+        Some(b"ken") => &["token"],
+        Some(b"key") => &["key"],
+        Some(b"kie") => &["cookie"],
+        Some(b"ord") => &["password"],
+        Some(b"ret") => &["secret"],
         // Google's whole account comes as JSON.
-        Some(b'n') => &["account-json", "account_json", "assertion", "authorization", "token"],
-        Some(b's') => &["credentials"],
-        Some(b't') => &["secret"],
-        Some(b'y') => &["key"],
+        Some(b"son") => &["account-json", "account_json"],
+        Some(b"swd") => &["passwd"],
+        Some(b"ure") => &["signature"],
+        Some(b"uth") => &["auth"],
         _ => return false,
     };
     endings.iter().any(|ending| name.ends_with(ending))
@@ -146,11 +152,19 @@ fn masked_line(head: &mut HeadWriter<'_>, name: &str, value: &HeaderValue) {
         _ => (&b""[..], value),
     };
     let secret = secret.trim_ascii();
-    if secret.len() < 12 || !secret.is_ascii() {
-        head.line(name, &[scheme, HIDDEN]);
+    let (before, after) = if secret.len() < 12 || !secret.is_ascii() {
+        (&b""[..], &b""[..])
     } else {
-        head.line(name, &[scheme, &secret[..2], HIDDEN, &secret[secret.len() - 3..]]);
+        (&secret[..2], &secret[secret.len() - 3..])
+    };
+    // At most as long as scheme, ends and asterisks are.
+    let mut masked = [0; 7 + 2 + HIDDEN.len() + 3];
+    let mut len = 0;
+    for piece in [scheme, before, HIDDEN, after] {
+        masked[len..len + piece.len()].copy_from_slice(piece);
+        len += piece.len();
     }
+    head.line(name, &masked[..len]);
 }
 
 /// An inline config, its secrets masked. One that nobody can read shows nothing.
@@ -176,19 +190,6 @@ fn mask_members(value: &mut Value, is_hidden: bool) {
         Value::Number(_) if is_hidden => *value = Value::from("********"),
         _ => {}
     }
-}
-
-/// Where a request goes, without what a URL may hold of secrets.
-fn plain_url(url: &Uri) -> String {
-    let mut text = format!("{}://", url.scheme_str().unwrap_or_default());
-    text.push_str(url.host().unwrap_or_default());
-    if let Some(port) = url.port() {
-        text.push(':');
-        text.push_str(port.as_str());
-    }
-    text.push_str(url.path());
-    masked_query(&mut text, url.query());
-    text
 }
 
 #[cfg(test)]

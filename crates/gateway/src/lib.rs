@@ -26,6 +26,7 @@ mod settle;
 mod sign_in;
 mod stage;
 mod trace;
+mod url;
 
 use std::{
     error::Error,

@@ -282,7 +282,7 @@ mod tests {
 
     fn head(part: Part, name: &str, out: &mut Vec<u8>) {
         let mut head = HeadWriter::begin(part, out);
-        head.line(name, &[b"1"]);
+        head.line(name, b"1");
         assert!(head.end());
     }
 

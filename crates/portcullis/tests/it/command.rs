@@ -271,6 +271,10 @@ async fn complaints_about_settings_name_their_place_and_field() {
     assert!(err(&checked).contains(path), "{}", err(&checked));
     let checked = Setup::new().env("PORTCULLIS_SERVER__WORKERS", "many").run(&["check"]).unwrap();
     assert!(err(&checked).contains("PORTCULLIS_SERVER__WORKERS"), "{}", err(&checked));
+    let much =
+        Setup::new().env("PORTCULLIS_RECORD__MAX_KEPT_KIB", "15361").run(&["check"]).unwrap();
+    let said = err(&much);
+    assert!(said.contains("max_kept_kib") && said.contains("at most 15360"), "{said}");
     let checked = Setup::new().env("PORTCULLIS_EGRESS_ALLOW", "300.0.0.0/8").run(&["check"]);
     let complaint = err(&checked.unwrap());
     assert!(complaint.contains("egress.allow") && complaint.contains("300.0.0.0/8"), "{complaint}");
