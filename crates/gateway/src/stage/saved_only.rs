@@ -1,5 +1,5 @@
-//! Instances and organisations that serve saved targets only: what a call says itself of where it goes is refused, the
-//! first in the contract's order (data-plane reference §4).
+//! Instances and organisations that serve saved targets only: what a call says itself of where it
+//! goes is refused, the first in the contract's order (data-plane reference §4).
 
 use http::{HeaderName, HeaderValue};
 use portcullis_domain::{Fault, FaultKind, Inline};
