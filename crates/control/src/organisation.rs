@@ -21,6 +21,8 @@ pub struct OrganisationChange {
     pub roles: Option<RoleSettings>,
     /// Whether people may make API keys of their own.
     pub personal_api_keys: Option<bool>,
+    /// Whether calls may name saved targets only.
+    pub block_inline: Option<bool>,
     /// Who is written to about billing; `Some(None)` is nobody.
     pub billing_contact: Option<Option<String>>,
 }
@@ -63,6 +65,9 @@ impl Organisations<'_> {
         }
         if let Some(allowed) = change.personal_api_keys {
             settings.personal_api_keys = allowed;
+        }
+        if let Some(blocked) = change.block_inline {
+            settings.block_inline = blocked;
         }
         if let Some(contact) = change.billing_contact {
             let field = "settings.billing_contact";

@@ -24,7 +24,7 @@ pub struct Organisation {
     pub updated_at: Timestamp,
 }
 
-/// What an organisation says of its people and their keys.
+/// What an organisation says of its people, their keys and their calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OrganisationSettings {
@@ -32,6 +32,8 @@ pub struct OrganisationSettings {
     pub roles: RoleSettings,
     /// Whether people may make API keys of their own.
     pub personal_api_keys: bool,
+    /// Whether calls may name saved targets only.
+    pub block_inline: bool,
     /// Who is written to about billing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub billing_contact: Option<String>,
@@ -39,6 +41,11 @@ pub struct OrganisationSettings {
 
 impl Default for OrganisationSettings {
     fn default() -> Self {
-        Self { roles: RoleSettings::default(), personal_api_keys: true, billing_contact: None }
+        Self {
+            roles: RoleSettings::default(),
+            personal_api_keys: true,
+            block_inline: false,
+            billing_contact: None,
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn integrated(
         return Ok(None);
     }
     let headers = &accepted.headers;
-    saved_only::check(&parts.settings, headers)?;
+    saved_only::check(parts, identified)?;
     let config = InlineConfig::of(headers)?;
     let provider = config.provider.as_deref().or_else(|| header::provider(headers));
     let virtual_key =

@@ -59,6 +59,9 @@ struct SettingsBody {
     roles: Option<RolesBody>,
     /// Whether people may make API keys of their own.
     personal_api_keys: Option<bool>,
+    /// Whether calls may name saved targets only: no config, credential, host or forwarded headers
+    /// of the caller's.
+    block_inline: Option<bool>,
     /// Who is written to about billing. Needs billing.manage.
     #[serde(default, deserialize_with = "nullable")]
     billing_contact: Option<Option<String>>,
@@ -118,6 +121,7 @@ struct OrganisationShown {
 struct SettingsShown {
     roles: RolesBody,
     personal_api_keys: bool,
+    block_inline: bool,
     billing_contact: Option<String>,
 }
 
@@ -133,6 +137,7 @@ async fn update(
     if let Some(settings) = body.settings {
         change.roles = settings.roles.map(roles).transpose()?;
         change.personal_api_keys = settings.personal_api_keys;
+        change.block_inline = settings.block_inline;
         change.billing_contact = settings.billing_contact;
     }
     Ok(Json(shown(ask.control.organisation(&ask.who).update(change).await?)))
@@ -189,6 +194,7 @@ fn shown(organisation: Organisation) -> OrganisationShown {
                 member: show(member),
             },
             personal_api_keys: settings.personal_api_keys,
+            block_inline: settings.block_inline,
             billing_contact: settings.billing_contact,
         },
         created_at: organisation.created_at.to_string(),

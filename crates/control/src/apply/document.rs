@@ -53,6 +53,8 @@ pub struct SettingsDoc {
     pub roles: Option<RolesDoc>,
     /// Whether people may make API keys of their own.
     pub personal_api_keys: Option<bool>,
+    /// Whether calls may name saved targets only.
+    pub block_inline: Option<bool>,
     /// Who is written to about billing; `null` is nobody.
     #[serde(default, deserialize_with = "given")]
     pub billing_contact: Option<Option<String>>,

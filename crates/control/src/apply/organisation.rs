@@ -101,6 +101,7 @@ impl Run<'_> {
         fields.field("roles", &before.roles, roles.as_ref());
         let personal = doc.personal_api_keys.as_ref();
         fields.field("personal_api_keys", &before.personal_api_keys, personal);
+        fields.field("block_inline", &before.block_inline, doc.block_inline.as_ref());
         fields.field("billing_contact", &before.billing_contact, doc.billing_contact.as_ref());
         if fields.is_empty() || !self.differs(ChangeKind::Changed, fields) {
             return Ok(());
@@ -109,6 +110,7 @@ impl Run<'_> {
             name,
             roles,
             personal_api_keys: doc.personal_api_keys,
+            block_inline: doc.block_inline,
             billing_contact: doc.billing_contact,
         };
         let operator = self.operator(there.id);

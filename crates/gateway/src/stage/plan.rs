@@ -57,7 +57,7 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     let identified = &received.identified;
     let accepted = &identified.accepted;
     let headers = &accepted.headers;
-    saved_only::check(&parts.settings, headers)?;
+    saved_only::check(parts, identified)?;
     let config = InlineConfig::of(headers)?;
     let query_models = query_models(accepted.query());
     let asked_model = received.model().or(query_models.first().map(String::as_str));

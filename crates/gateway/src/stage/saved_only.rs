@@ -1,14 +1,15 @@
-//! Instances that serve saved targets only: what a call says itself of where it goes is refused, the
-//! first in the contract's order (data-plane reference §4).
+//! Instances and organisations that serve saved targets only: what a call says itself of where it
+//! goes is refused, the first in the contract's order (data-plane reference §4).
 
 use http::{HeaderName, HeaderValue};
 use portcullis_domain::{Fault, FaultKind, Inline};
 
-use crate::{client_headers::ClientHeaders, header, settings::GatewaySettings};
+use crate::{Parts, client_headers::ClientHeaders, header, stage::identify::Identified};
 
-/// Refuses a call that says itself where it goes, where the settings have it so.
-pub(crate) fn check(settings: &GatewaySettings, headers: &ClientHeaders) -> Result<(), Fault> {
-    if !settings.block_inline {
+/// Refuses a call that says itself where it goes, where the instance or the organisation has it so.
+pub(crate) fn check(parts: &Parts, identified: &Identified) -> Result<(), Fault> {
+    let headers = &identified.accepted.headers;
+    if !parts.settings.block_inline && !identified.organisation.settings.block_inline {
         return Ok(());
     }
     for inline in ORDER {
@@ -21,7 +22,7 @@ pub(crate) fn check(settings: &GatewaySettings, headers: &ClientHeaders) -> Resu
                 Inline::ForwardHeaders => "headers to forward",
             };
             let text = format!(
-                "this gateway serves saved targets only, and refuses {what} in '{name}': name a \
+                "saved targets only are served here, and not {what} in '{name}': name a \
                  virtual key"
             );
             return Err(Fault::client(FaultKind::InlineBlocked(inline), text));

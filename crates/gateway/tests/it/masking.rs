@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
-    task::{LocalSet, spawn_local},
+    task::{LocalSet, spawn_local, yield_now},
 };
 
 use crate::support::{Ask, OPENAI_SECRET, World};
@@ -63,32 +63,36 @@ async fn a_key_that_a_provider_repeats_in_an_error_is_masked_on_every_path() {
         .await;
 }
 
-/// A provider that gives every call the answer that was set last.
-async fn provider_that_is_told(answer: Rc<RefCell<Vec<u8>>>) -> String {
+/// A provider that answers every call with status 200, in the type and the pieces that were set
+/// last, each read by the gateway before the next is written.
+async fn provider_that_is_told(told: Rc<RefCell<(&'static str, Vec<String>)>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     spawn_local(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
             let _ = stream.read(&mut [0; 4096]).await.unwrap();
-            let answer = answer.borrow().clone();
-            stream.write_all(&answer).await.unwrap();
+            let (kind, pieces) = told.borrow().clone();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\n\
+                 transfer-encoding: chunked\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+                let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+                stream.write_all(chunk.as_bytes()).await.unwrap();
+                for _ in 0..YIELDS {
+                    yield_now().await;
+                }
+            }
+            stream.write_all(b"0\r\n\r\n").await.unwrap();
         }
     });
     format!("http://{address}/v1")
 }
 
-/// An answer of status 200 whose body comes in these pieces.
-fn answer(kind: &str, pieces: &[&str]) -> Vec<u8> {
-    let mut answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\n\
-         transfer-encoding: chunked\r\n\r\n"
-    );
-    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-        answer.push_str(&format!("{:x}\r\n{piece}\r\n", piece.len()));
-    }
-    answer.push_str("0\r\n\r\n");
-    answer.into_bytes()
-}
+/// Turns after which the gateway, on the same thread, has read what lies in its socket.
+const YIELDS: usize = 16;
 
 /// A 200 answer that tells an error.
 struct Case {
@@ -154,7 +158,7 @@ async fn a_key_that_a_provider_repeats_in_an_error_of_status_200_is_masked_howev
     let world = World::new().await;
     LocalSet::new()
         .run_until(async {
-            let told = Rc::new(RefCell::new(Vec::new()));
+            let told = Rc::new(RefCell::new(("", Vec::new())));
             let host = provider_that_is_told(Rc::clone(&told)).await;
             for (slug, provider) in [("parrot", "openai"), ("parrot2", "anthropic")] {
                 let own = format!("Bearer {HEADER_SECRET}");
@@ -173,11 +177,11 @@ async fn a_key_that_a_provider_repeats_in_an_error_of_status_200_is_masked_howev
                 let last = case.body.find(HEADER_SECRET).unwrap() + HEADER_SECRET.len();
                 for at in first..=last {
                     let (head, tail) = case.body.split_at(at);
-                    *told.borrow_mut() = answer(kind, &[head, tail]);
+                    *told.borrow_mut() = (kind, vec![head.to_owned(), tail.to_owned()]);
                     check(&world, &case).await;
                 }
-                let bytes: Vec<&str> = case.body.split("").collect();
-                *told.borrow_mut() = answer(kind, &bytes);
+                let bytes = case.body.chars().map(String::from).collect();
+                *told.borrow_mut() = (kind, bytes);
                 check(&world, &case).await;
             }
         })

@@ -1,6 +1,8 @@
-//! An instance that serves saved targets only (data-plane reference §4).
+//! An instance, or an organisation, that serves saved targets only (data-plane reference §4).
 
-use portcullis_domain::LogState;
+use std::sync::Arc;
+
+use portcullis_domain::{Change, LogState, Organisation};
 use portcullis_gateway::GatewaySettings;
 use serde_json::Value;
 
@@ -101,5 +103,19 @@ async fn without_the_setting_nothing_is_blocked() {
     for (name, value, ..) in INLINE {
         let answer = world.send(Ask::chat("@open/gpt-4o-mini").header(name, value)).await;
         assert!(!answer.text().contains("blocked"), "{name}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn an_organisation_can_have_it_so_for_itself() {
+    let world = World::new().await;
+    let other = world.another_organisation().await;
+    let mut organisation = Organisation::clone(&world.organisation);
+    organisation.settings.block_inline = true;
+    world.apply([Change::Organisation(Arc::new(organisation))]);
+    for (name, value, code, field) in INLINE {
+        let ask = Ask::chat("@open/gpt-4o-mini").header(name, value);
+        blocked(&world.send(ask.clone()).await, code, field);
+        assert!(!other.send(ask).await.text().contains("blocked"), "{name}");
     }
 }

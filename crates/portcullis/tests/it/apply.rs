@@ -15,6 +15,7 @@ organisations:
     name: Acme Limited
     settings:
       personal_api_keys: false
+      block_inline: true
       billing_contact: bills@acme.test
       roles: {preset: strict, member: {features: {prompts: write}, own_data_only: true}}
     workspaces:
@@ -120,6 +121,7 @@ on_both_engines! {
         assert_eq!(logs[0]["metadata"]["team"], "blue", "{}", logs[0]);
         let shown = succeed(world.get("/v1/admin/organisation")).await;
         assert_eq!(shown["name"], "Acme Limited");
+        assert_eq!(shown["settings"]["block_inline"], true);
         assert_eq!(shown["settings"]["roles"]["preset"], "strict");
         assert_eq!(shown["settings"]["roles"]["member"]["features"]["prompts"], "write");
 

@@ -354,3 +354,17 @@ fn assert_has(object: &Value, fields: &[&str]) {
     let missing: Vec<_> = fields.iter().filter(|field| object.get(**field).is_none()).collect();
     assert!(missing.is_empty(), "without {missing:?}: {object}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organisation_says_whether_it_serves_saved_targets_only() {
+    let admin = Admin::start().await;
+    let path = "/v1/admin/organisation";
+    let shown = admin.ok(&format!("GET {path}"), Value::Null).await;
+    assert_eq!(shown["settings"]["block_inline"], false);
+    for change in [json!({"block_inline": true}), json!({"personal_api_keys": false})] {
+        let shown = admin.ok(&format!("PUT {path}"), json!({"settings": change})).await;
+        assert_eq!(shown["settings"]["block_inline"], true, "{shown}");
+    }
+    let wrong = json!({"settings": {"block_inline": "yes"}});
+    admin.fails(&format!("PUT {path}"), wrong, 400).await;
+}
