@@ -1,6 +1,6 @@
 //! Types that a configuration defines: regular expressions that match in linear time, and word lists.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex_automata::{Input, meta::Regex};
@@ -29,7 +29,8 @@ pub struct CustomType {
     pub id: String,
     /// Regular expressions, in the syntax of Rust's `regex` crate; any match is a finding.
     pub patterns: Vec<String>,
-    /// Words and phrases; any occurrence as whole words is a finding, in either case.
+    /// Words and phrases; any occurrence as whole words is a finding, in either case of any alphabet
+    /// (letters that are longer in the other case, such as `ẞ`, only as they are written).
     pub words: Vec<String>,
     /// Values that are not findings of this type, in either case.
     pub allow: Vec<String>,
@@ -92,6 +93,12 @@ pub enum ConfigError {
         /// The word, counted from 1.
         number: usize,
     },
+    /// An allowed value is empty or too long.
+    #[error("allowed value {number} is empty or longer than {LONGEST_CUSTOM} bytes")]
+    Allowed {
+        /// The value, counted from 1.
+        number: usize,
+    },
     /// There are too many words.
     #[error("the word lists have more than {MOST_WORDS} words together")]
     Words,
@@ -101,6 +108,20 @@ pub enum ConfigError {
     /// There is no such type.
     #[error("there is no type `{0}`")]
     Unknown(String),
+}
+
+/// How far a text has been looked through, by offset. Patterns and words do not wait for each other.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Cursor {
+    patterns: usize,
+    words: usize,
+}
+
+impl Cursor {
+    /// No further match starts before this.
+    pub(crate) fn open(self) -> usize {
+        self.patterns.min(self.words)
+    }
 }
 
 /// Custom types, compiled into one expression and one automaton.
@@ -144,7 +165,7 @@ impl Custom {
                 }
                 custom.longest = custom.longest.max(word.len());
                 custom.of_word.push(index);
-                words.push(word.as_str());
+                words.push(folded(word.as_bytes(), 0).into_owned());
             }
             custom.ids.push(of.id.clone());
             custom.allow.push(of.allow.iter().map(|value| value.to_lowercase()).collect());
@@ -172,67 +193,73 @@ impl Custom {
         &self.ids
     }
 
-    /// Offers the matches that start at `from` or behind in `text`, whose first byte is at `base`, as
-    /// far as they cannot change any more. Returns from where on to go on.
+    /// Offers the matches that start in `text`, whose first byte is at `base`, from where `at` says on,
+    /// as far as they cannot change any more.
     pub(crate) fn offer(
         &self,
         (text, base): (&[u8], usize),
-        from: usize,
+        at: &mut Cursor,
         end: bool,
         found: &mut Vec<Candidate>,
-    ) -> usize {
-        if self.longest == 0 {
-            return base + text.len();
-        }
+    ) {
         // A match that starts here may be longer than what has arrived, or look at what follows.
         let certain = if end { text.len() } else { text.len().saturating_sub(self.longest + 4) };
-        let start = from - base;
-        if certain <= start {
+        at.patterns = self.offer_patterns((text, base), at.patterns - base, certain, found) + base;
+        at.words = self.offer_words((text, base), at.words - base, certain, found) + base;
+    }
+
+    fn offer_patterns(
+        &self,
+        (text, base): (&[u8], usize),
+        mut at: usize,
+        certain: usize,
+        found: &mut Vec<Candidate>,
+    ) -> usize {
+        let Some(expressions) = &self.expressions else { return at.max(certain) };
+        while at < certain {
+            let next = expressions.find(Input::new(text).range(at..));
+            let Some(next) = next.filter(|it| it.start() < certain) else { break };
+            let index = self.of_pattern[next.pattern().as_usize()];
+            self.push((text, base), next.range(), index, found);
+            at = next.end();
+        }
+        at.max(certain)
+    }
+
+    fn offer_words(
+        &self,
+        (text, base): (&[u8], usize),
+        from: usize,
+        certain: usize,
+        found: &mut Vec<Candidate>,
+    ) -> usize {
+        let Some(words) = &self.words else { return from.max(certain) };
+        if from >= certain {
             return from;
         }
-        let mut next = certain;
-        if let Some(expressions) = &self.expressions {
-            let mut at = start;
-            while let Some(found_at) =
-                (at < certain).then(|| expressions.find(Input::new(text).range(at..))).flatten()
-            {
-                if found_at.start() >= certain {
+        let text = folded(text, from);
+        // A word that goes on is none, but a shorter one may end before: it is looked for up to `to`.
+        let (mut at, mut to) = (from, text.len());
+        while at < certain {
+            let next = words.find(aho_corasick::Input::new(&text).range(at..to));
+            let Some(next) = next.filter(|it| it.start() < certain) else {
+                if to == text.len() {
                     break;
                 }
-                self.push(
-                    (text, base),
-                    found_at.range(),
-                    self.of_pattern[found_at.pattern().as_usize()],
-                    found,
-                );
-                at = found_at.end();
-            }
-            next = next.max(at);
-        }
-        if let Some(words) = &self.words {
-            let mut at = start;
-            while let Some(found_at) = (at < certain)
-                .then(|| words.find(aho_corasick::Input::new(text).range(at..)))
-                .flatten()
-            {
-                if found_at.start() >= certain {
-                    break;
-                }
-                let range = found_at.range();
-                if is_whole(text, range.start, range.end) {
-                    self.push(
-                        (text, base),
-                        range,
-                        self.of_word[found_at.pattern().as_usize()],
-                        found,
-                    );
-                    at = found_at.end();
-                } else {
-                    at = found_at.start() + 1;
-                }
+                (at, to) = (at + 1, text.len());
+                continue;
+            };
+            if to < text.len() && next.start() > at {
+                (at, to) = (at + 1, text.len());
+            } else if is_whole(&text, next.start(), next.end()) {
+                let index = self.of_word[next.pattern().as_usize()];
+                self.push((&text, base), next.range(), index, found);
+                (at, to) = (next.end(), text.len());
+            } else {
+                (at, to) = (next.start(), next.end() - 1);
             }
         }
-        base + next.max(certain).min(text.len())
+        at.max(certain)
     }
 
     fn push(
@@ -257,6 +284,29 @@ impl Custom {
             phrase: None,
         });
     }
+}
+
+/// The same text in small letters, from some byte on, as far as they are as long as the capitals. ASCII
+/// is left to the search.
+fn folded(text: &[u8], from: usize) -> Cow<'_, [u8]> {
+    if text[from..].is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = text[..from].to_vec();
+    for part in text[from..].utf8_chunks() {
+        for c in part.valid().chars() {
+            let mut small = c.to_lowercase();
+            let small = match (small.next(), small.next()) {
+                // The end of a Greek word.
+                (Some('ς'), _) => 'σ',
+                (Some(small), None) if !c.is_ascii() && small.len_utf8() == c.len_utf8() => small,
+                _ => c,
+            };
+            out.extend_from_slice(small.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        out.extend_from_slice(part.invalid());
+    }
+    Cow::Owned(out)
 }
 
 fn check_id(id: &str, taken: &[String]) -> Result<(), ConfigError> {

@@ -1,7 +1,9 @@
 //! The compiled configuration.
 
+use std::collections::HashSet;
+
 use crate::{
-    custom::{ConfigError, Custom, CustomType},
+    custom::{ConfigError, Custom, CustomType, LONGEST_CUSTOM, MOST_WORDS},
     entity::Entity,
     names::NameKind,
     scan::Plan,
@@ -17,6 +19,8 @@ pub struct Detector {
     /// The same for names, as probabilities, by kind.
     pub(crate) name_thresholds: [f32; 4],
     pub(crate) custom: Option<Custom>,
+    /// Values that are no findings, in small letters.
+    allowed: HashSet<String>,
     /// Literal placeholders are findings.
     literals: bool,
 }
@@ -26,6 +30,7 @@ pub struct Builder {
     on: Vec<bool>,
     thresholds: Vec<f32>,
     custom: Vec<CustomType>,
+    allowed: Vec<String>,
 }
 
 /// The threshold of a type that no other is set for.
@@ -51,6 +56,7 @@ impl Detector {
             on: Entity::all().map(Entity::on_by_default).collect(),
             thresholds: vec![DEFAULT_THRESHOLD; Entity::BUILT_IN],
             custom: Vec::new(),
+            allowed: Vec::new(),
         }
     }
 
@@ -68,6 +74,14 @@ impl Detector {
     pub fn looks_for(&self, entity: Entity) -> bool {
         let found = self.thresholds.get(entity.index()).is_some_and(|it| it.is_finite());
         found && self.reports(entity)
+    }
+
+    /// Whether a value of a type is known to be harmless. A placeholder of the text itself never is.
+    pub(crate) fn allows(&self, entity: Entity, value: &[u8]) -> bool {
+        !self.allowed.is_empty()
+            && entity != Entity::LITERAL
+            && value.len() <= LONGEST_CUSTOM
+            && self.allowed.contains(&String::from_utf8_lossy(value).to_lowercase())
     }
 
     /// Whether what is found of a type is reported.
@@ -116,9 +130,25 @@ impl Builder {
         self
     }
 
-    /// Compiles. Fails when a custom type is not valid.
+    /// Does not report this value, whatever its type: the address of one's own support desk, a number
+    /// used in examples. It has to be what would be found, in either case.
+    #[must_use]
+    pub fn allow(mut self, value: &str) -> Self {
+        self.allowed.push(value.to_lowercase());
+        self
+    }
+
+    /// Compiles. Fails when a custom type or an allowed value is not valid.
     pub fn build(self) -> Result<Detector, ConfigError> {
         let custom = if self.custom.is_empty() { None } else { Some(Custom::new(&self.custom)?) };
+        if self.allowed.len() > MOST_WORDS {
+            return Err(ConfigError::Words);
+        }
+        let wrong = |it: &String| it.trim().is_empty() || it.len() > LONGEST_CUSTOM;
+        if let Some(index) = self.allowed.iter().position(wrong) {
+            return Err(ConfigError::Allowed { number: index + 1 });
+        }
+        let allowed = self.allowed.into_iter().collect();
         // Literal placeholders are always looked for: whoever redacts has to know them.
         let looked_for = |it: &Entity| self.on[it.index()] || *it == Entity::LITERAL;
         let entities: Vec<Entity> = Entity::all().filter(looked_for).collect();
@@ -135,7 +165,7 @@ impl Builder {
         let names = name_thresholds.iter().any(|it| it.is_finite());
         let literals = self.on[Entity::LITERAL.index()];
         let plan = Plan::new(&entities);
-        Ok(Detector { plan, thresholds, names, name_thresholds, custom, literals })
+        Ok(Detector { plan, thresholds, names, name_thresholds, custom, allowed, literals })
     }
 
     fn switch(mut self, entity: Entity, to: bool) -> Self {

@@ -3,7 +3,7 @@
 use crate::{
     Entity,
     context::Key,
-    custom::Custom,
+    custom::Cursor,
     detector::Detector,
     finding::Finding,
     names::{Claim, Input, NameKind, NameSpan, Tagger},
@@ -17,7 +17,7 @@ pub(crate) struct Pipeline {
     engine: Engine,
     sink: Sink,
     key: Key,
-    custom_from: usize,
+    custom_at: Cursor,
     custom: Vec<Candidate>,
     /// No further candidate is taken that starts before this.
     taken: usize,
@@ -38,7 +38,7 @@ impl Pipeline {
         self.engine.clear();
         self.sink.begin(&detector.thresholds);
         self.key.set(key);
-        self.custom_from = 0;
+        self.custom_at = Cursor::default();
         self.custom.clear();
         self.taken = 0;
         self.tagged = 0;
@@ -63,10 +63,11 @@ impl Pipeline {
         let mut open =
             self.engine.advance(&detector.plan, &self.key, (text, base), end, &mut self.sink);
         if let Some(custom) = &detector.custom {
-            open = open.min(self.advance_custom(custom, (text, base), end));
+            custom.offer((text, base), &mut self.custom_at, end, &mut self.custom);
+            open = open.min(self.custom_at.open());
         }
         let ready = if end { base + text.len() } else { open.max(self.tagged) };
-        self.take_candidates((text, base));
+        self.take_candidates(detector, (text, base), ready);
         let done =
             if detector.names { self.tag(detector, (text, base), ready, end) } else { ready };
         self.give_out(done, out);
@@ -78,7 +79,7 @@ impl Pipeline {
         let mut from = self.engine.at().saturating_sub(BACK);
         if detector.custom.is_some() {
             // A look at the character before.
-            from = from.min(self.custom_from.saturating_sub(4));
+            from = from.min(self.custom_at.open().saturating_sub(4));
         }
         if detector.names { from.min(self.tagged) } else { from }
     }
@@ -89,17 +90,14 @@ impl Pipeline {
         self.engine.work() + self.tagger.work() + self.work
     }
 
-    fn advance_custom(&mut self, custom: &Custom, text: (&[u8], usize), end: bool) -> usize {
-        self.custom_from = custom.offer(text, self.custom_from, end, &mut self.custom);
-        self.custom_from
-    }
-
-    /// Candidates of both kinds become claims and findings. Of two that overlap the earlier stands,
-    /// and of two that start together the custom one.
-    fn take_candidates(&mut self, (text, base): (&[u8], usize)) {
+    /// Candidates of both kinds that start before `ready` become claims and findings. Of two that
+    /// overlap the earlier stands, and of two that start together the custom one: so none is taken
+    /// while one of the other kind may still come before it.
+    fn take_candidates(&mut self, detector: &Detector, (text, base): (&[u8], usize), ready: usize) {
         self.sink.done.append(&mut self.custom);
         self.sink.done.sort_by_key(|it| (it.start, it.entity.index() < Entity::BUILT_IN));
-        for mut candidate in self.sink.done.drain(..) {
+        let count = self.sink.done.partition_point(|it| it.start < ready);
+        for mut candidate in self.sink.done.drain(..count) {
             // Spans end where characters do; what is not UTF-8 has bytes that belong to none.
             let inside = |at: usize| text.get(at - base).is_some_and(|byte| byte & 0xc0 == 0x80);
             for _ in 0..3 {
@@ -110,7 +108,9 @@ impl Pipeline {
             if start >= self.taken {
                 self.taken = end;
                 self.claims.push(Claim { start, end, entity });
-                self.found.push(candidate.into());
+                if !detector.allows(entity, &text[start - base..(end - base).min(text.len())]) {
+                    self.found.push(candidate.into());
+                }
             }
         }
     }
@@ -153,6 +153,7 @@ impl Pipeline {
             if free
                 && !(span.kind == NameKind::Person && is_code((text, base), &span))
                 && span.score >= detector.name_thresholds[span.kind as usize]
+                && !detector.allows(entity, &text[span.start - base..span.end - base])
             {
                 named_to = span.end;
                 self.found.push(Finding::of_name(span, entity));

@@ -23,7 +23,7 @@ pub struct StreamRedactor {
     layered: Layered<Reading<Arc<Detector>>>,
     held: Held,
     /// Where the last value that was replaced ended.
-    replaced: usize,
+    replaced: Option<usize>,
     found: Vec<Found<Finding>>,
     waiting: VecDeque<Found<Finding>>,
     findings: Vec<Finding>,
@@ -46,7 +46,7 @@ impl StreamRedactor {
             ledger,
             layered,
             held: Held::default(),
-            replaced: 0,
+            replaced: None,
             found: Vec::new(),
             waiting: VecDeque::new(),
             findings: Vec::new(),
@@ -135,13 +135,13 @@ impl StreamRedactor {
             let value = layers::decode(written, found.wrap);
             let behind = &behind[..behind.len().min(BESIDE)];
             let fits = |place: &str| {
-                found.start > self.replaced
+                self.replaced != Some(found.start)
                     && border::stands_apart(place, self.held.before(), behind, found.wrap)
             };
             let place = self.ledger.place(&self.detector, &self.policy, entity, &value, fits);
             out.extend_from_slice(layers::encode(&place, found.wrap).as_bytes());
             self.held.drop_before(found.end);
-            self.replaced = found.end;
+            self.replaced = Some(found.end);
         }
         self.held.let_go(released, out);
         self.held.compact();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_pii::{CustomType, Detector, Entity, Format, Scanner, StreamScanner};
+use portcullis_pii::{Detector, Entity, Format, Scanner, StreamScanner};
 use proptest::prelude::*;
 
 use crate::{checks::survive, texts};
@@ -208,61 +208,6 @@ fn prose_with_capitals_waits_for_six_words_at_most() {
         asked why. \"It was the dam,\" said the miller. What can be done about it in July? ",
     );
     assert!(words <= 6, "{held:?}");
-}
-
-#[test]
-fn custom_types_that_are_wrong_are_refused_by_name() {
-    let custom = |patterns: &[&str], words: &[&str]| CustomType {
-        id: "PROJECT".to_owned(),
-        patterns: patterns.iter().map(|it| (*it).to_owned()).collect(),
-        words: words.iter().map(|it| (*it).to_owned()).collect(),
-        allow: Vec::new(),
-    };
-    let error = |custom: CustomType| match Detector::builder().custom(custom).build() {
-        Ok(_) => panic!("accepted"),
-        Err(error) => error.to_string(),
-    };
-    assert!(error(custom(&["a("], &[])).contains("pattern 1 does not parse"));
-    assert!(error(custom(&["a", "b*"], &[])).contains("pattern 2 matches the empty text"));
-    assert!(error(custom(&["x+"], &[])).contains("bound its repetitions"));
-    assert!(error(custom(&["^x"], &[])).contains("anchor"));
-    assert!(error(custom(&[], &[])).contains("neither patterns nor words"));
-    assert!(error(custom(&[], &["a", " "])).contains("word 2"));
-    assert!(error(CustomType { id: "email".to_owned(), ..custom(&["a"], &[]) }).contains("id"));
-    assert!(
-        error(CustomType { id: "EMAIL".to_owned(), ..custom(&["a"], &[]) })
-            .contains("another type")
-    );
-}
-
-#[test]
-fn custom_types_are_found_with_the_rest() {
-    let custom = CustomType {
-        id: "PROJECT".to_owned(),
-        patterns: vec![r"\bPRJ-\d{4}\b".to_owned()],
-        words: vec!["Operation Heron".to_owned()],
-        allow: vec!["prj-0000".to_owned()],
-    };
-    let detector = Detector::builder().custom(custom).build().expect("valid");
-    let text = "PRJ-1234 and PRJ-0000 of operation heron, a@b.com, PRJ-12345, operation herons";
-    let mut scanner = Scanner::new();
-    let found: Vec<(&str, &str)> = scanner
-        .scan(&detector, text)
-        .iter()
-        .map(|it| (detector.id(it.entity), &text[it.start..it.end]))
-        .collect();
-    assert_eq!(
-        found,
-        [("PROJECT", "PRJ-1234"), ("PROJECT", "operation heron"), ("EMAIL", "a@b.com")]
-    );
-    let detector = Arc::new(detector);
-    let mut stream = StreamScanner::new(Arc::clone(&detector), Format::Text, "");
-    let mut streamed = Vec::new();
-    for byte in text.as_bytes().chunks(1) {
-        stream.push(byte, &mut streamed);
-    }
-    stream.finish(&mut streamed);
-    assert_eq!(streamed, Scanner::new().scan(&detector, text));
 }
 
 proptest! {

@@ -42,8 +42,18 @@ pub(crate) fn survive(bytes: &[u8], format: Format) {
 
 /// A stream's findings are those of the whole, and none starts before what was let go.
 pub(crate) fn streams_as_whole(text: &str, format: Format, cuts: &[usize]) {
-    let whole = Scanner::new().scan_as(detector(), format, text).to_vec();
-    let mut stream = StreamScanner::new(Arc::clone(detector()), format, "");
+    detector_streams_as_whole(detector(), text, format, cuts);
+}
+
+/// The same with another detector.
+pub(crate) fn detector_streams_as_whole(
+    detector: &Arc<Detector>,
+    text: &str,
+    format: Format,
+    cuts: &[usize],
+) {
+    let whole = Scanner::new().scan_as(detector, format, text).to_vec();
+    let mut stream = StreamScanner::new(Arc::clone(detector), format, "");
     let (mut found, mut released): (Vec<Finding>, usize) = (Vec::new(), 0);
     let mut from = 0;
     let mut take = |piece: Option<&[u8]>| {

@@ -8,14 +8,14 @@ use serde_json::Value;
 /// The fewest hits and near misses of a fixture.
 const LEAST: usize = 12;
 
-/// Types that are not recognized by patterns: names.
-const NAMES: [Entity; 4] =
-    [Entity::PERSON, Entity::LOCATION, Entity::ORGANIZATION, Entity::LITERAL];
+/// Persons have prompts of their own, `fixtures/names/prompts.txt`; literal placeholders are checked
+/// where texts are redacted.
+const ELSEWHERE: [Entity; 2] = [Entity::PERSON, Entity::LITERAL];
 
 #[test]
 fn fixtures_hold() {
     let mut complaints = String::new();
-    for entity in Entity::all().filter(|it| !NAMES.contains(it)) {
+    for entity in Entity::all().filter(|it| !ELSEWHERE.contains(it)) {
         let detector = Detector::builder().with(entity).build().expect("valid");
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("fixtures")

@@ -3,6 +3,7 @@
 mod allocation;
 mod bounds;
 mod checks;
+mod custom;
 mod fixtures;
 mod growth;
 mod json;

@@ -118,6 +118,8 @@ fn a_substitute_that_stands_in_the_text_is_not_used() {
 fn what_is_short_or_glued_gets_a_hash() {
     let (short, _) = redacted(Mode::Substitute, Format::Text, "I am 46 years old.");
     assert!(short.contains("{{AGE#"), "{short}");
+    let (alone, _) = redacted(Mode::Substitute, Format::Text, "jane.doe@corp.com");
+    assert!(alone.ends_with("@example.com"), "{alone}");
     let text = "{\"a\":\"\\nx@example.org\\nx@example.org\"}";
     let (json, ledger) = redacted(Mode::Substitute, Format::Json, text);
     assert!(!json.contains('#') && !json.contains("example.org"), "{json}");
