@@ -189,3 +189,53 @@ fn a_low_threshold_lets_unlikely_addresses_through() {
         assert_eq!(found.len(), 1, "{text}");
     }
 }
+
+#[test]
+fn numbers_are_found_whatever_parts_their_groups() {
+    for ssn in [
+        "536—90—4399",
+        "536 — 90 — 4399",
+        "536·90·4399",
+        "536•90•4399",
+        "536&ndash;90&ndash;4399",
+        "536--90--4399",
+        "536*90*4399",
+        "536~90~4399",
+    ] {
+        check(&[(&format!("SSN {ssn} is mine"), &[("US_SSN", ssn)])]);
+    }
+    check(&[
+        ("call 415·555·0132 now", &[("PHONE", "415·555·0132")]),
+        ("call 415—555—0133 now", &[("PHONE", "415—555—0133")]),
+        ("call 415*555*0134 now", &[("PHONE", "415*555*0134")]),
+        ("from 1990—1995 and 3·4·5; he said — 5 people — no", &[]),
+        ("pages 12345--67890, 123*456*789", &[]),
+    ]);
+}
+
+#[test]
+fn e_mail_is_found_as_people_spell_it() {
+    for email in [
+        "jane -at- example -dot- com",
+        "jane.doe *at* example *dot* com",
+        "jane*at*example*dot*com",
+        "jane(a)example.com",
+        "jane@ example.com",
+        "jane.doe @example.com",
+        "jane arobase example point com",
+        "jane klammeraffe example punkt com",
+        "jane apenstaartje example punt nl",
+        "jane arobase example.com",
+        "jane.doe at mail.uni-bonn.de",
+        "jane\\u{40}example.com",
+    ] {
+        check(&[(&format!("write to {email} for more"), &[("EMAIL", email)])]);
+        check(&[(email, &[("EMAIL", email)])]);
+    }
+    check(&[
+        ("Section 2(a) of the act, f(a)b, (a) first (b) second. foo(a) bar.com", &[]),
+        ("look at mail.com or meet me @noon", &[]),
+        ("the point of it, to the point. Point com is nice", &[]),
+        ("an a -dot- in it -at- all", &[]),
+    ]);
+}
