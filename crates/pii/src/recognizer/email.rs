@@ -290,10 +290,10 @@ fn spoken_at(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
 
 /// `e-mail: jane at example.com`, `jane.doe at mail.example.com`.
 fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
-    if cx.at(at + 4) == b'.' {
-        if let Some(end) = domain::end(cx, at) {
-            said(cx, at, end, -0.5, sink);
-        }
+    if cx.at(at + 4) == b'.'
+        && let Some(end) = domain::end(cx, at)
+    {
+        said(cx, at, end, -0.5, sink);
         return;
     }
     let text = cx.ahead(at, 80);
