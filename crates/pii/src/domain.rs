@@ -18,7 +18,8 @@ pub(crate) fn is_top_level(label: &[u8]) -> bool {
     for (to, from) in lower.iter_mut().zip(label) {
         *to = from.to_ascii_lowercase();
     }
-    std::str::from_utf8(lower).is_ok_and(|label| TOP_LEVEL.contains(label))
+    // Reserved for examples (RFC 2606), which people fill with real names.
+    std::str::from_utf8(lower).is_ok_and(|label| label == "example" || TOP_LEVEL.contains(label))
 }
 
 /// The domain name at `start`: where it ends. It has two labels at least, and the last is a

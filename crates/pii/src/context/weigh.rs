@@ -108,7 +108,8 @@ const FILLERS: &str = "is are was be n no nr num number numbers numero nummer no
     valid full complete registered tel eq like it file should below recorded listed shown given entered stated \
     provided attached follows currently still now noted saved stored ingevuld angegeben als comme como come american british german french spanish \
     italian dutch portuguese brazilian polish swedish norwegian danish finnish indian australian canadian irish \
-    swiss austrian belgian";
+    swiss austrian belgian bien figura risulta registado registada registrado registrada registrato registrata \
+    enregistre enregistree esta consta aparece staat geregistreerd registriert hinterlegt";
 
 fn is_filler(hash: Hash) -> bool {
     static ALL: LazyLock<Vec<Hash>> = LazyLock::new(|| {

@@ -23,7 +23,11 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     cues: "i, he, she, we, my, his, her, i m, am, who is, mother, father, brother, sister, son, \
         daughter, wife, husband, patient, man, woman, boy, girl, child, kid, baby, uncle, aunt, \
         grandmother, grandfather, grandma, grandpa, mr, mrs, ms, male, female, ich, er, sie, bin, \
-        tiene, tengo, ha, ho, tem, tenho, j ai, elle, il, hij, zij, ik, ben, born",
+        tiene, tengo, ha, ho, tem, tenho, j ai, elle, il, hij, zij, ik, ben, born, \
+        homme, femme, garcon, fille, fils, monsieur, madame, patiente, mujer, hombre, nino, nina, hijo, hija, \
+        senor, senora, paciente, homem, mulher, menino, menina, filho, filha, uomo, donna, ragazzo, ragazza, \
+        bambino, bambina, figlio, figlia, paziente, signora, mann, frau, sohn, tochter, mutter, vater, \
+        patientin, vrouw, jongen, meisje, zoon, dochter, moeder, vader, mere, pere, madre, padre",
     against: "il y a, hace, há, desde hace, depuis, durante, pendant, vor, geleden, da oltre, fa, \
         years ago, percent, degrees, experience, temperature, minutes, hours, days, weeks, km, \
         stone age, ice age, bronze age, level, version, building, house, company, tree, car, account, \
@@ -160,6 +164,11 @@ fn is_person(cx: &Cx<'_>, at: usize) -> bool {
         "homme",
         "femme",
     ];
+    // `46 yo F`.
+    let gap = at + usize::from(cx.at(at) == b' ');
+    if matches!(cx.at(gap), b'F' | b'M') && !cx.at(gap + 1).is_ascii_alphanumeric() {
+        return true;
+    }
     let end = cx.run(at, 28, |byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-'));
     words::words(cx.slice(at, end), at).take(2).any(|word| {
         PEOPLE.iter().any(|it| cx.slice(word.start, word.end).eq_ignore_ascii_case(it.as_bytes()))

@@ -25,7 +25,8 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     ..Recognizer::BLANK
 };
 
-const BITCOIN: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+/// The alphabet of base58 as Bitcoin has it.
+pub(super) const BITCOIN: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const RIPPLE: &[u8; 58] = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz";
 
 /// The remainder that marks bech32m.

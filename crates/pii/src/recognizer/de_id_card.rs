@@ -12,7 +12,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     forms: &[Form::new("*********9", -4.0), Form::new("*********", -6.6)],
     check,
     proof: ONE_IN_10,
-    labels: "personalausweis, personalausweisnummer, personalausweisnr, personalausweis nr, \
+    labels: "personalausweises, personalausweis, personalausweisnummer, personalausweisnr, personalausweis nr, \
         ausweisnummer, ausweisnr, ausweis nr, ausweis, id card, id card number, identity card, \
         identity card number, perso, german id card",
     cues: "ausgestellt, bundesrepublik, behörde, german, deutsch",

@@ -6,7 +6,7 @@ use crate::{
     entity::Group,
     scan::{
         Cx, Sink,
-        hold::{is_spoken_at, is_spoken_dot},
+        hold::{is_spoken_at, is_spoken_dot, is_spoken_mark, unmarked},
     },
 };
 
@@ -19,7 +19,14 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     hold: 512,
     sites: &[
         Site::At(at_sign),
-        Site::Literal(&["dot", "DOT", "Dot", "punkt", "punto", "ponto"], spoken),
+        Site::Literal(
+            &["dot", "DOT", "Dot", "punkt", "Punkt", "point", "Point", "punt", "punto", "ponto"],
+            spoken,
+        ),
+        Site::Literal(
+            &["arroba", "chiocciola", "apenstaartje", "arobase", "klammeraffe", "Klammeraffe"],
+            spoken_at,
+        ),
         Site::Literal(
             &["gmail.", "Gmail.", "yahoo.", "hotmail.", "outlook.", "icloud.", "protonmail."],
             provider,
@@ -58,6 +65,10 @@ fn at_sign(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     match domain::end(cx, at + 1) {
         Some(end) => {
             cx.offer(sink, (start, end), Entity::EMAIL, 3.0, true);
+        }
+        // `jane@ example.com`.
+        None if cx.at(at + 1) == b' ' && domain::end(cx, at + 2).is_some() => {
+            apart(cx, (start, at), at + 2, 0.5, sink);
         }
         None if half_spoken(cx, start, at, sink) => {}
         None => letter_by_letter(cx, at, sink),
@@ -108,23 +119,34 @@ fn local_start(cx: &Cx<'_>, at: usize) -> usize {
     start
 }
 
-/// `name @ example.com`.
+/// `name @ example.com`, `name @example.com`.
 fn spaced(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
-    if cx.before(at) != b' ' || cx.at(at + 1) != b' ' {
+    if cx.before(at) != b' ' {
         return;
     }
+    let both = cx.at(at + 1) == b' ';
     let start = local_start(cx, at - 1);
-    if start == at - 1 {
-        return;
-    }
-    if let Some(end) = domain::end(cx, at + 2) {
-        let known = domain::is_mail_provider(cx.slice(at + 2, end));
-        let odd = cx.slice(start, at - 1).iter().any(|byte| !byte.is_ascii_alphabetic());
-        let surely = if known { 2.0 } else { -1.0 } + if odd { 1.5 } else { 0.0 };
-        cx.offer(sink, (start, end), Entity::EMAIL, surely, true);
-    } else {
+    let domain = at + 1 + usize::from(both);
+    if start < at - 1 && domain::end(cx, domain).is_some() {
+        apart(cx, (start, at - 1), domain, if both { -1.0 } else { -1.5 }, sink);
+    } else if both && start < at - 1 {
         letter_by_letter(cx, at, sink);
     }
+}
+
+/// A name and a domain that a space parts.
+fn apart(
+    cx: &Cx<'_>,
+    (start, name_end): (usize, usize),
+    domain: usize,
+    prior: f32,
+    sink: &mut Sink,
+) {
+    let Some(end) = domain::end(cx, domain) else { return };
+    let known = domain::is_mail_provider(cx.slice(domain, end));
+    let odd = cx.slice(start, name_end).iter().any(|byte| !byte.is_ascii_alphabetic());
+    let surely = if known { 2.0 } else { prior } + if odd { 1.5 } else { 0.0 };
+    cx.offer(sink, (start, end), Entity::EMAIL, surely, true);
 }
 
 /// `j a n e @ e x a m p l e . c o m`: single characters with a space between each.
@@ -168,17 +190,26 @@ fn letter_by_letter(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
 
 /// At a word for a dot: `jane at example dot com`, `jane_at_example_dot_com`.
 fn spoken(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
-    let glue = cx.before(at);
-    if !matches!(glue, b' ' | b'_' | b'-' | b'.') {
-        return;
-    }
+    let mut glue = cx.before(at);
     let after = cx.run(at, 6, |byte| byte.is_ascii_alphabetic());
     if cx.at(after) != glue || !is_spoken_dot(cx.slice(at, after)) {
         return;
     }
+    // `jane -at- example -dot- com`.
+    let marked = is_spoken_mark(glue) && cx.before(at - 1) == b' ' && cx.at(after + 1) == b' ';
+    let (at, after) = if marked { (at - 1, after + 1) } else { (at, after) };
+    glue = if marked { b' ' } else { glue };
+    if !matches!(glue, b' ' | b'_' | b'-' | b'.' | b'*' | b'|') {
+        return;
+    }
+    let is_at = |word: &[u8]| is_spoken_at(unmarked(word));
+    let is_dot = |word: &[u8]| is_spoken_dot(unmarked(word));
     // Back over `name dot name at`.
     let word_before = |end: usize| {
-        let is = |byte: u8| byte.is_ascii_alphanumeric() || byte != glue && b"._-".contains(&byte);
+        let is = |byte: u8| {
+            byte.is_ascii_alphanumeric()
+                || byte != glue && (b"._-".contains(&byte) || marked && is_spoken_mark(byte))
+        };
         (cx.run_back(end, LOCAL, is), end)
     };
     let mut start = at;
@@ -192,16 +223,16 @@ fn spoken(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
         if word.is_empty() {
             break;
         }
-        let joins = is_spoken_at(word) || is_spoken_dot(word);
+        let joins = is_at(word) || is_dot(word);
         let next_joins = {
             let stop = cx.run(start, 14, |byte| byte.is_ascii_graphic() && byte != glue);
             let next = cx.slice(start, stop);
-            is_spoken_at(next) || is_spoken_dot(next)
+            is_at(next) || is_dot(next)
         };
         if !joins && !next_joins {
             break;
         }
-        seen_at |= is_spoken_at(word);
+        seen_at |= is_at(word);
         start = from;
     }
     // On over `dot name dot com`.
@@ -224,12 +255,14 @@ fn spoken(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
             stop = Some(to);
         }
         let next = cx.run(to, 1, |byte| byte == glue);
-        let more = cx.run(next, 12, |byte| byte.is_ascii_alphabetic() || byte == b'@');
+        let more = cx.run(next, 14, |byte| {
+            byte.is_ascii_alphabetic() || byte == b'@' || marked && is_spoken_mark(byte)
+        });
         let joiner = cx.slice(next, more);
-        if next == to || !(is_spoken_dot(joiner) || is_spoken_at(joiner)) {
+        if next == to || !(is_dot(joiner) || is_at(joiner)) {
             break;
         }
-        seen_at |= is_spoken_at(joiner);
+        seen_at |= is_at(joiner);
         end = more;
     }
     let (Some(end), true) = (stop, seen_at) else { return };
@@ -245,8 +278,24 @@ fn provider(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     }
 }
 
-/// `e-mail: jane at example.com`.
+/// `jane arobase example.com`: a word that means nothing else.
+fn spoken_at(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
+    let after = cx.run(at, 13, |byte| byte.is_ascii_alphabetic());
+    if cx.at(after) == b' '
+        && let Some(end) = domain::end(cx, after + 1)
+    {
+        said(cx, after + 1, end, 2.0, sink);
+    }
+}
+
+/// `e-mail: jane at example.com`, `jane.doe at mail.example.com`.
 fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
+    if cx.at(at + 4) == b'.'
+        && let Some(end) = domain::end(cx, at)
+    {
+        said(cx, at, end, -0.5, sink);
+        return;
+    }
     let text = cx.ahead(at, 80);
     let line = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
     let mut words = text[..line].windows(4);

@@ -15,7 +15,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     example: "52.5200, 13.4050",
     hold: 256,
     sites: &[Site::Number(number)],
-    labels: "gps, coordinates, coordinate, coords, geo, geolocation, location, lat, latitude, lon, lng, \
+    labels: "live at, lives at, located at, gps, coordinates, coordinate, coords, geo, geolocation, location, lat, latitude, lon, lng, \
         long, longitude, lat long, lat lng, lat lon, latlng, position, koordinaten, standort, \
         breitengrad, längengrad, coordonnees, coordonnees gps, localisation, coordenadas, ubicacion, \
         latitud, longitud, coordinaten, locatie, breedtegraad, localizacao, coordinate gps, posizione, \
@@ -73,6 +73,10 @@ fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
         _ => -3.2,
     };
     let start = if cx.before(first) == b'-' { first - 1 } else { first };
+    // `.../maps/@51.5074,-0.1278,15z`, `maps...?q=51.5074,-0.1278`.
+    let link = matches!(cx.before(start), b'@' | b'=')
+        && cx.behind(start, 48).windows(3).any(|it| it == b"map");
+    let prior = if link { prior + 4.0 } else { prior };
     cx.offer(sink, (start, two.end), Entity::GEO_COORDINATE, prior, true);
 }
 

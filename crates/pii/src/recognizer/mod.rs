@@ -184,7 +184,7 @@ pub(crate) enum Site {
     Colon(Matcher),
     /// Where one of these stands. They hold no white space and start with no digit, `@` or `:`.
     Literal(&'static [&'static str], Matcher),
-    /// At the beginning of a text that a key names from outside. What is asked about is the whole text.
+    /// At the beginning of a text that a key names from outside: about the text as a whole.
     Named(Matcher),
 }
 

@@ -10,7 +10,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     id: "PASSPORT",
     group: Group::Identity,
     title: "passport number",
-    validator: "label; shapes of the numbers of some eighty countries",
+    validator: "label; the shapes that the numbers of passports have",
     example: "X1234567",
     value: Some(Value {
         least: 6,
@@ -20,7 +20,6 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         prior: -4.2,
         spaced: Spaced::Grouped,
         shapes: SHAPES,
-        ..Value::PLAIN
     }),
     labels: "passport, passport number, passport no, passport nr, passport id, passport num, \
         travel document, travel document number, visa number, reisepass, reisepassnummer, \

@@ -16,7 +16,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     forms: &[Form::new("999999999", -6.3), Form::new("9999~9999~9", -4.0)],
     check,
     proof: ONE_IN_10,
-    labels: "routing, routing number, routing no, aba, aba number, aba routing, aba routing \
+    labels: "numero de ruta, routing, routing number, routing no, aba, aba number, aba routing, aba routing \
         number, bank routing, bank routing number, rtn, routing transit number, routing code, \
         transit number, ach routing",
     cues: "bank, account, wire, ach, checking, savings, deposit",

@@ -30,6 +30,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
                 "LOGIN",
                 "enutzer",
                 "tilisateur",
+                "tilizador",
                 "dentifiant",
                 "suario",
                 "ebruiker",
@@ -331,7 +332,7 @@ fn in_url(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     }
 }
 
-/// `'jdoe'@'10.0.0.1'` in SQL, `ssh jdoe@10.0.0.1` in a shell.
+/// `'jdoe'@'10.0.0.1'` in SQL, `ssh jdoe@10.0.0.1` and `ssh jdoe@server1` in a shell.
 fn at_host(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     let quote = cx.before(at);
     let is = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
@@ -349,7 +350,30 @@ fn at_host(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     }
     let host = cx.run(next, 16, |byte| byte.is_ascii_digit() || byte == b'.');
     let dots = cx.slice(next, host).iter().filter(|byte| **byte == b'.').count();
-    if dots == 3 && !cx.at(host).is_ascii_alphanumeric() {
+    let address = dots == 3 && !cx.at(host).is_ascii_alphanumeric();
+    if address || cx.at(next).is_ascii_alphanumeric() && is_in_shell(cx, start) {
         cx.claim(sink, (start, end), Entity::USERNAME, 1.0, false);
     }
+}
+
+/// Whether a command that goes to another host stands before, with nothing but options between.
+fn is_in_shell(cx: &Cx<'_>, start: usize) -> bool {
+    let before = cx.behind(start, 48);
+    let line = before.iter().rposition(|byte| matches!(byte, b'\n' | b'`' | b'"'));
+    let mut words = before[line.map_or(0, |at| at + 1)..].split(|byte| *byte == b' ').rev();
+    // The text ends with a space.
+    if words.next() != Some(b"") {
+        return false;
+    }
+    let mut argument = false;
+    for word in words {
+        match word {
+            b"ssh" | b"scp" | b"sftp" | b"rsync" => return !argument,
+            [b'-', ..] => argument = false,
+            // `-p 2222`: what an option takes.
+            _ if argument || word.is_empty() => return false,
+            _ => argument = true,
+        }
+    }
+    false
 }

@@ -42,8 +42,13 @@ fn chain(cx: &Cx<'_>, mut start: usize, mut end: usize, from: usize, mut words: 
         let word = cx.slice(previous, previous_end);
         // `j a n e`: letters apart belong to letters apart.
         let apart = word.len() == 1 && end == start + 1;
-        let joins =
-            apart || is_linkable(word) || is_spoken(word) || is_spoken(cx.slice(start, end));
+        // `jane @example.com`.
+        let host = cx.at(start) == b'@';
+        let joins = apart
+            || host
+            || is_linkable(word)
+            || is_spoken(word)
+            || is_spoken(cx.slice(start, end));
         if word.len() > 1 {
             words -= 1;
         }
@@ -140,13 +145,28 @@ fn is_particle(word: &[u8]) -> bool {
     word.len() <= 10 && PARTICLES.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(word))
 }
 
-/// A word that stands for `@` or `.`.
+/// A word that stands for `@` or `.`, with a mark on both sides perhaps.
 pub(crate) fn is_spoken(word: &[u8]) -> bool {
+    let word = unmarked(word);
     is_spoken_at(word) || is_spoken_dot(word)
 }
 
+/// The word between two marks: `-at-`, `*dot*`.
+pub(crate) fn unmarked(word: &[u8]) -> &[u8] {
+    match word {
+        [first, inner @ .., last] if first == last && is_spoken_mark(*first) => inner,
+        _ => word,
+    }
+}
+
+/// A mark that people write on both sides of a spoken one.
+pub(crate) fn is_spoken_mark(byte: u8) -> bool {
+    matches!(byte, b'-' | b'*' | b'_' | b'|' | b'~' | b'\'' | b'"')
+}
+
 pub(crate) fn is_spoken_at(word: &[u8]) -> bool {
-    const AT: &[&str] = &["at", "@", "arroba", "chiocciola", "apenstaartje", "arobase", "ät"];
+    const AT: &[&str] =
+        &["at", "@", "arroba", "chiocciola", "apenstaartje", "arobase", "ät", "klammeraffe"];
     AT.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(word))
 }
 

@@ -16,7 +16,7 @@ const REACH: usize = 96;
 pub(crate) enum Separator {
     /// One of space, `-`, `.`, `/`.
     One(u8),
-    /// `_`, or a mark between spaces: what people write to hide a number.
+    /// `_`, `*`, `~`, `--`, or a mark between spaces: what people write to hide a number.
     Odd,
 }
 
@@ -181,6 +181,13 @@ fn separator_after(cx: &Cx<'_>, end: usize) -> Option<(Separator, usize)> {
             Some((Separator::One(b'('), end + 1))
         }
         b'_' if second.is_ascii_digit() => Some((Separator::Odd, end + 1)),
+        b'*' | b'~' if second.is_ascii_digit() && cx.before(end).is_ascii_digit() => {
+            let stop = cx.run(end + 1, LONGEST, |byte| byte.is_ascii_digit());
+            (!cx.at(stop).is_ascii_alphabetic()).then_some((Separator::Odd, end + 1))
+        }
+        b'-' if second == b'-' && cx.at(end + 2).is_ascii_digit() => {
+            Some((Separator::Odd, end + 2))
+        }
         b' ' if matches!(second, b'-' | b'.' | b'/' | b'_' | b'|')
             && cx.at(end + 2) == b' '
             && cx.at(end + 3).is_ascii_digit() =>

@@ -11,8 +11,10 @@ pub(super) enum Meaning {
     Ascii(u8),
     /// A letter of ASCII that it looks like, if ASCII stands beside it.
     LooksLike(u8),
+    /// A character of ASCII, if digits stand on both sides, a space away perhaps.
+    AmongDigits(u8),
 }
-use Meaning::{Ascii, Itself, LooksLike, Nothing};
+use Meaning::{AmongDigits, Ascii, Itself, LooksLike, Nothing};
 
 /// Where the ten digits of other scripts start.
 const DIGITS: &[u32] = &[
@@ -88,8 +90,10 @@ pub(super) fn meaning(c: char) -> Meaning {
     let code = c as u32;
     let digit = |start: u32| Ascii(b'0' + ((code - start) % 10) as u8);
     match code {
-        // Soft hyphen, joiners, directions, variation selectors, tags, byte order mark, key caps.
-        0xad
+        // Strokes through or under a character, soft hyphen, joiners, directions, variation selectors, tags, byte order mark, key caps.
+        0x332
+        | 0x335..=0x338
+        | 0xad
         | 0x34f
         | 0x61c
         | 0x180b..=0x180f
@@ -101,7 +105,9 @@ pub(super) fn meaning(c: char) -> Meaning {
         | 0xfeff
         | 0xe0000..=0xe01ef => Nothing,
         0xa0 | 0x1680 | 0x2000..=0x200a | 0x202f | 0x205f | 0x3000 => Ascii(b' '),
-        // Dashes but the long ones, which part sentences.
+        // Long dashes, which part sentences, and points and bullets.
+        0x2014 | 0x2015 | 0xb7 | 0x2022 | 0x2027 | 0x22c5 => AmongDigits(b'-'),
+        // Other dashes.
         0x2010..=0x2013 | 0x2212 | 0xfe58 | 0xfe63 => Ascii(b'-'),
         0x2024 | 0xfe52 | 0xff61 => Ascii(b'.'),
         0xfe6b => Ascii(b'@'),
@@ -168,7 +174,7 @@ mod tests {
         assert_eq!(meaning('\u{202e}'), Nothing);
         assert_eq!(meaning('𝐚'), Ascii(b'a'));
         assert_eq!(meaning('\u{2011}'), Ascii(b'-'));
-        assert_eq!(meaning('—'), Itself);
+        assert_eq!(meaning('—'), AmongDigits(b'-'));
         assert_eq!(meaning('é'), Itself);
         assert_eq!(meaning('а'), LooksLike(b'a'));
         assert_eq!(meaning('ж'), Itself);

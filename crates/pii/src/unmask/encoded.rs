@@ -47,6 +47,20 @@ fn percent(text: &[u8]) -> Option<Encoded> {
 }
 
 fn escape(text: &[u8]) -> Option<Encoded> {
+    // `\u{40}`.
+    if text[1..].starts_with(b"u{") || text.len() == 2 && text[1] == b'u' {
+        let digits = text.iter().skip(3).take_while(|byte| byte.is_ascii_hexdigit()).count();
+        return match text.get(3 + digits) {
+            Some(b'}') if (1..=6).contains(&digits) => {
+                let code = std::str::from_utf8(&text[3..3 + digits]).ok();
+                let code = code.and_then(|it| u32::from_str_radix(it, 16).ok());
+                Some(code.map_or(Plain, |code| character(code, 4 + digits)))
+            }
+            Some(_) => Some(Plain),
+            None if digits > 6 => Some(Plain),
+            None => None,
+        };
+    }
     let width = match text.get(1)? {
         b'u' => 4,
         b'x' => 2,
@@ -63,6 +77,8 @@ fn entity(text: &[u8]) -> Option<Encoded> {
         ("lowbar", '_'),
         ("hyphen", '-'),
         ("dash", '-'),
+        ("ndash", '-'),
+        ("minus", '-'),
         ("nbsp", ' '),
         ("ensp", ' '),
         ("emsp", ' '),
@@ -121,6 +137,7 @@ fn bracket(text: &[u8]) -> Option<Encoded> {
     const WORDS: &[(&str, u8)] = &[
         ("at", b'@'),
         ("@", b'@'),
+        ("a", b'@'),
         ("arroba", b'@'),
         ("arobase", b'@'),
         ("chiocciola", b'@'),

@@ -60,7 +60,7 @@ impl Unmasked {
             if at == raw.len() {
                 break;
             }
-            match self.step(&raw[at..], end) {
+            match step(&self.text, &raw[at..], end) {
                 Step::Plain(length) => {
                     self.text.extend_from_slice(&raw[at..at + length]);
                     at += length;
@@ -113,52 +113,80 @@ impl Unmasked {
         self.text.extend_from_slice(bytes);
         self.trail.edit((from, source), (at, bytes.len()));
     }
+}
 
-    /// What stands at the head of `raw`, which is a mark.
-    fn step(&self, raw: &[u8], end: bool) -> Step {
-        if raw[0] < 0x80 {
-            return match encoded::read(raw, end) {
-                Encoded::For(length, byte) if is_bracket(raw[0]) => Step::Joins(length, byte),
-                Encoded::For(length, byte) => Step::Means(length, byte),
-                Encoded::Nothing(length) => Step::Nothing(length),
-                Encoded::Plain => Step::Plain(1),
-                Encoded::Cut => Step::Cut,
-            };
-        }
-        let length = match raw[0] {
-            0xc2..=0xdf => 2,
-            0xe0..=0xef => 3,
-            _ => 4,
+/// What stands at the head of `raw`, which is a mark, behind `before`.
+fn step(before: &[u8], raw: &[u8], end: bool) -> Step {
+    if raw[0] < 0x80 {
+        return match encoded::read(raw, end) {
+            Encoded::For(length, byte) if is_bracket(raw[0]) => {
+                let letters = raw[..length].iter().filter(|it| it.is_ascii_alphabetic()).count();
+                if letters == 1 { lone(before, raw, end) } else { Step::Joins(length, byte) }
+            }
+            Encoded::For(length, byte) => Step::Means(length, byte),
+            Encoded::Nothing(length) => Step::Nothing(length),
+            Encoded::Plain => Step::Plain(1),
+            Encoded::Cut => Step::Cut,
         };
-        if raw.len() < length && !end {
-            return Step::Cut;
+    }
+    let length = match raw[0] {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        _ => 4,
+    };
+    if raw.len() < length && !end {
+        return Step::Cut;
+    }
+    let (c, length) = decode(raw);
+    match meaning(c) {
+        Meaning::Itself => Step::Plain(length),
+        Meaning::Nothing => Step::Nothing(length),
+        Meaning::Ascii(byte) => Step::Means(length, byte),
+        Meaning::LooksLike(byte) => {
+            let beside =
+                before.last().is_some_and(|it| it.is_ascii_alphanumeric() || b".@_-".contains(it));
+            match raw.get(length) {
+                _ if beside => Step::Means(length, byte),
+                None if !end => Step::Cut,
+                Some(next) if next.is_ascii_alphanumeric() => Step::Means(length, byte),
+                _ => Step::Plain(length),
+            }
         }
-        let (c, length) = decode(raw);
-        match meaning(c) {
-            Meaning::Itself => Step::Plain(length),
-            Meaning::Nothing => Step::Nothing(length),
-            Meaning::Ascii(byte) => Step::Means(length, byte),
-            Meaning::LooksLike(byte) => {
-                let before = self
-                    .text
-                    .last()
-                    .is_some_and(|it| it.is_ascii_alphanumeric() || b".@_-".contains(it));
-                match raw.get(length) {
-                    _ if before => Step::Means(length, byte),
-                    None if !end => Step::Cut,
-                    Some(next) if next.is_ascii_alphanumeric() => Step::Means(length, byte),
-                    _ => Step::Plain(length),
-                }
+        Meaning::AmongDigits(_) if !is_behind_digit(before) => Step::Plain(length),
+        Meaning::AmongDigits(byte) => {
+            let space = usize::from(raw.get(length) == Some(&b' '));
+            match raw.get(length + space) {
+                None if !end => Step::Cut,
+                Some(next) if next.is_ascii_digit() => Step::Means(length, byte),
+                _ => Step::Plain(length),
             }
         }
     }
+}
+
+/// `jane(a)example.com`, but no `(a)` of a list.
+fn lone(before: &[u8], raw: &[u8], end: bool) -> Step {
+    let glued = before.last().is_some_and(u8::is_ascii_alphanumeric);
+    match (raw, raw.get(3)) {
+        ([b'(', _, b')', ..], None) if glued && !end => Step::Cut,
+        ([b'(', _, b')', ..], Some(next)) if glued && next.is_ascii_alphanumeric() => {
+            Step::Means(3, b'@')
+        }
+        _ => Step::Plain(1),
+    }
+}
+
+/// Whether a text ends with a digit, and a space perhaps.
+fn is_behind_digit(text: &[u8]) -> bool {
+    let text = text.strip_suffix(b" ").unwrap_or(text);
+    text.last().is_some_and(u8::is_ascii_digit)
 }
 
 /// Whether a text may read differently.
 pub(crate) fn is_masked(text: &[u8]) -> bool {
     let mut at = 0;
     while let Some(mark) = first_mark(text, at) {
-        match Unmasked::default().step(&text[mark..], true) {
+        match step(&text[..mark], &text[mark..], true) {
             Step::Plain(length) => at = mark + length,
             _ => return true,
         }
@@ -212,13 +240,19 @@ fn is_mark(text: &[u8], at: usize) -> bool {
                 || matches!(next, b'@' | b'.' | 0xc3)
         }),
         0..0x80 => false,
-        0xc2 => next.is_none_or(|next| matches!(next, 0xa0 | 0xad | 0xb2 | 0xb3 | 0xb9)),
+        0xc2 => next.is_none_or(|next| match next {
+            0xb7 => at < 2 || is_behind_digit(&text[..at]),
+            next => matches!(next, 0xa0 | 0xad | 0xb2 | 0xb3 | 0xb9),
+        }),
+        0xcc => next.is_none_or(|next| matches!(next, 0xb2 | 0xb5..=0xb8)),
         0xe2 => next.is_none_or(|next| match next {
-            // Quotation marks and long dashes are common and mean themselves.
-            0x80 => text
-                .get(at + 2)
-                .is_none_or(|third| !matches!(third, 0x94..=0xa3 | 0xa5..=0xa9 | 0xb0..)),
-            0x81..=0x83 | 0x88 | 0x91..=0x93 | 0x9d | 0x9e => true,
+            // Quotation marks and long dashes are common and mean themselves, but for those among
+            // digits.
+            0x80 => text.get(at + 2).is_none_or(|third| match third {
+                0x94 | 0x95 | 0xa2 | 0xa7 => at < 2 || is_behind_digit(&text[..at]),
+                third => !matches!(third, 0x94..=0xa3 | 0xa5..=0xa9 | 0xb0..),
+            }),
+            0x81..=0x83 | 0x88 | 0x8b | 0x91..=0x93 | 0x9d | 0x9e => true,
             _ => false,
         }),
         0xc9
@@ -262,6 +296,11 @@ mod tests {
             ("jаnе@ехаmple.соm", "jane@example.com"),
             ("٥٥٥–١٢٣", "555-123"),
             ("1️⃣2️⃣", "12"),
+            ("536—90 · 4399", "536-90 - 4399"),
+            ("5̶3̸6", "536"),
+            ("jane(a)example.com", "jane@example.com"),
+            ("jane\\u{40}example.com", "jane@example.com"),
+            ("536&ndash;90", "536-90"),
         ] {
             assert_eq!(unmasked(masked), plain, "{masked}");
             assert!(is_masked(masked.as_bytes()), "{masked}");
@@ -274,6 +313,7 @@ mod tests {
             "50% of all (a) <div> & more",
             "“quoted” — and é, ß, ж",
             "f(at, dot) [1]",
+            "2 (a) b, or (a)b and x(a) — 5 — no • 7 · x",
             "C:\\dir",
             "слово",
             "",
@@ -285,7 +325,8 @@ mod tests {
 
     #[test]
     fn cuts_change_nothing_and_the_way_back_is_known() {
-        let text = "x jane [at] example%2Ecom, ٥٥\u{200b}٥ &commat; (dot ж [ at ]";
+        let text =
+            "x jane [at] example%2Ecom, ٥٥\u{200b}٥ &commat; (dot ж [ at ] 5—6 — 7 • x j(a)b 8·9·";
         let whole = unmasked(text);
         for cut in 0..text.len() {
             let mut all = Unmasked::default();

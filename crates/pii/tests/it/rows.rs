@@ -189,3 +189,119 @@ fn a_low_threshold_lets_unlikely_addresses_through() {
         assert_eq!(found.len(), 1, "{text}");
     }
 }
+
+#[test]
+fn numbers_are_found_whatever_parts_their_groups() {
+    for ssn in [
+        "536—90—4399",
+        "536 — 90 — 4399",
+        "536·90·4399",
+        "536•90•4399",
+        "536&ndash;90&ndash;4399",
+        "536--90--4399",
+        "536*90*4399",
+        "536~90~4399",
+    ] {
+        check(&[(&format!("SSN {ssn} is mine"), &[("US_SSN", ssn)])]);
+    }
+    check(&[
+        ("call 415·555·0132 now", &[("PHONE", "415·555·0132")]),
+        ("call 415—555—0133 now", &[("PHONE", "415—555—0133")]),
+        ("call 415*555*0134 now", &[("PHONE", "415*555*0134")]),
+        ("from 1990—1995 and 3·4·5; he said — 5 people — no", &[]),
+        ("pages 12345--67890, 123*456*789", &[]),
+    ]);
+}
+
+#[test]
+fn e_mail_is_found_as_people_spell_it() {
+    for email in [
+        "jane -at- example -dot- com",
+        "jane.doe *at* example *dot* com",
+        "jane*at*example*dot*com",
+        "jane(a)example.com",
+        "jane@ example.com",
+        "jane.doe @example.com",
+        "jane arobase example point com",
+        "jane klammeraffe example punkt com",
+        "jane apenstaartje example punt nl",
+        "jane arobase example.com",
+        "jane.doe at mail.uni-bonn.de",
+        "jane\\u{40}example.com",
+    ] {
+        check(&[(&format!("write to {email} for more"), &[("EMAIL", email)])]);
+        check(&[(email, &[("EMAIL", email)])]);
+    }
+    check(&[
+        ("Section 2(a) of the act, f(a)b, (a) first (b) second. foo(a) bar.com", &[]),
+        ("look at mail.com or meet me @noon", &[]),
+        ("the point of it, to the point. Point com is nice", &[]),
+        ("an a -dot- in it -at- all", &[]),
+    ]);
+}
+
+#[test]
+fn labels_behind_and_persons_before_name_values() {
+    check(&[
+        ("Pouvez-vous vérifier que 732829320 est bien mon SIREN ?", &[("FR_SIREN", "732829320")]),
+        ("O número 501442600 está registado como meu NIF?", &[("PT_NIF", "501442600")]),
+        ("20-17254359-7 figura como mi CUIT", &[("AR_CUIT", "20-17254359-7")]),
+        ("00743110157 risulta come P.IVA", &[("IT_VAT", "00743110157")]),
+        ("un homme de 46 ans", &[("AGE", "46 ans")]),
+        ("una mujer de 46 años", &[("AGE", "46 años")]),
+        ("uma mulher de 46 anos", &[("AGE", "46 anos")]),
+        ("una donna di 46 anni", &[("AGE", "46 anni")]),
+        ("46 yo F with cough", &[("AGE", "46 yo")]),
+        ("une entreprise de 46 ans", &[]),
+        ("un contrat de 46 mois, il y a 46 ans", &[]),
+        ("nome de utilizador: jdoe42", &[("USERNAME", "jdoe42")]),
+        ("número de ruta 021000021", &[("US_BANK_ROUTING", "021000021")]),
+        ("die Nummer meines Personalausweises ist L01X00T471", &[("DE_ID_CARD", "L01X00T471")]),
+        ("I live at 51.5074, -0.1278", &[("GEO_COORDINATE", "51.5074, -0.1278")]),
+        (
+            "https://www.google.com/maps/@51.5074,-0.1278,15z",
+            &[("GEO_COORDINATE", "51.5074,-0.1278")],
+        ),
+        ("https://maps.google.com/?q=51.5074,-0.1278", &[("GEO_COORDINATE", "51.5074,-0.1278")]),
+        ("write to jane@corp.example", &[("EMAIL", "jane@corp.example")]),
+        ("ssh jdoe@server1", &[("USERNAME", "jdoe")]),
+        ("ssh -A -p 2222 jdoe@server1 uptime", &[("USERNAME", "jdoe")]),
+        ("ssh is used, so mail ops4@server1", &[]),
+        ("my password is sunshine", &[("PASSWORD", "sunshine")]),
+        ("my password is expired.", &[]),
+        ("my password is too weak, her password is secure.", &[]),
+        ("the password is sunshine and rain", &[]),
+    ]);
+}
+
+#[test]
+fn keys_of_more_makers_are_found() {
+    let random = "4f9aQ2m7Xw1bT8kL0cVd9eRt";
+    let hex = "4f9a2b7c1d8e3f60a5b4c9d2e7f81a3b";
+    let webhook = format!("T04ABCD12/B05EFGH34/{random}");
+    let django = format!("django-insecure-{hex}#$n%b^v&c*m!k8=x2w");
+    for (text, key) in [
+        (format!("https://hooks.slack.com/services/{webhook}"), webhook.as_str()),
+        (format!("DSN=https://{hex}@o123.ingest.sentry.io/456"), hex),
+        (format!("sk-None-{random}"), &format!("sk-None-{random}")),
+        (format!("{hex}-us12"), &format!("{hex}-us12")),
+        (format!("SECRET_KEY = '{django}'"), &django),
+        ("HF_ADMIN_KEY=9fK2mQ7xW1bT8kL0cVd4".to_owned(), "9fK2mQ7xW1bT8kL0cVd4"),
+        // Wallets of an invented key, in both spellings.
+        (
+            "import 5Kb8HXv6Jg1ifHscUiwAkVkvubDkvFdDCsu2hWKS7Ra5KxhHztG now".to_owned(),
+            "5Kb8HXv6Jg1ifHscUiwAkVkvubDkvFdDCsu2hWKS7Ra5KxhHztG",
+        ),
+        (
+            "import L53d9yTLR1CAt1UPbN662yvtw83Jr3YpsReeVnQMqMSz6EUR2GWx now".to_owned(),
+            "L53d9yTLR1CAt1UPbN662yvtw83Jr3YpsReeVnQMqMSz6EUR2GWx",
+        ),
+    ] {
+        check(&[(&text, &[("API_KEY", key)])]);
+    }
+    check(&[
+        ("https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX", &[]),
+        ("L53d9yTLR1CAt1UPbN662yvtw83Jr3YpsReeVnQMqMSz6EUR2GWy", &[]),
+        ("https://d41d8cd98f00b204e9800998ecf8427e@cdn.example.com/1", &[]),
+    ]);
+}

@@ -18,7 +18,13 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     validator: "prefix, alphabet and length by maker; CRC-32 tails; else label and entropy",
     example: "sk-proj-4f9aQ2m7Xw1bT8kL0cVd",
     hold: 1024,
-    sites: &[Site::Word(word), Site::Literal(&["sk-"], prefix), Site::Colon(telegram)],
+    sites: &[
+        Site::Word(word),
+        Site::Literal(&["sk-"], prefix),
+        Site::Literal(&["hooks.slack.com/services/", "django-insecure-"], written_out),
+        Site::Colon(telegram),
+        Site::At(sentry),
+    ],
     labels: "api key, apikey, api token, apitoken, api secret, access token, auth token, authentication \
         token, authorization, bearer, bearer token, client secret, app secret, application secret, \
         secret key, secret token, access key, account key, private token, personal access token, \
@@ -27,7 +33,8 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         token, secret, sig, shared access signature, api schlüssel, zugriffsschlüssel, \
         geheimschlüssel, cle api, cle d api, jeton, jeton d acces, clave api, clave de api, token de \
         acceso, api sleutel, toegangstoken, chave api, chave de api, token de acesso, chiave api, \
-        token di accesso, aws secret access key, secret access key",
+        token di accesso, aws secret access key, secret access key, admin key, master key, \
+        root key, session cookie, sessionid, phpsessid, jsessionid",
     cues: "key, credential, credentials, auth, password, login, export, header, env",
     against: "public key, publishable, fingerprint, etag, digest, integrity, cache key, primary key, \
         foreign key, next page token, page token, object id, commit, sha, tokens, tokenizer, nonce, key id",
@@ -86,6 +93,35 @@ fn is_key(text: &[u8]) -> bool {
         })
         .count();
     digits > 1 && letters > 3 && marks * 6 <= text.len() && changes > 4 && is_random(text)
+}
+
+/// The path of a webhook of Slack, a key that Django made for development.
+fn written_out(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
+    let webhook = cx.at(at) == b'h';
+    let start = if webhook { at + "hooks.slack.com/services/".len() } else { at };
+    let end = cx.run(start, 96, |byte| {
+        byte.is_ascii_alphanumeric()
+            || if webhook { byte == b'/' } else { b"!@#$%^&*(-_=+)".contains(&byte) }
+    });
+    let text = cx.slice(start, end);
+    let parts = text.iter().filter(|byte| **byte == b'/').count();
+    let formed = if webhook { parts == 2 && text.len() > 40 } else { text.len() > 60 };
+    if formed && is_random(text) {
+        cx.offer(sink, (start, end), Entity::API_KEY, 4.0, true);
+    }
+}
+
+/// `https://<key>@o123.ingest.sentry.io/456`: where a program reports to Sentry.
+fn sentry(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
+    let start = cx.run_back(at, 33, |byte| byte.is_ascii_hexdigit());
+    if at - start != 32 || cx.before(start) != b'/' {
+        return;
+    }
+    let host = cx.run(at + 1, 64, |byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let sentry = cx.slice(at + 1, host).windows(6).any(|it| it == b"sentry");
+    if sentry && is_random(cx.slice(start, at)) {
+        cx.offer(sink, (start, at), Entity::API_KEY, 4.0, true);
+    }
 }
 
 /// `123456789:AAE...`: a bot of Telegram.

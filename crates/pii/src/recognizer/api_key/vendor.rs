@@ -1,6 +1,9 @@
 //! Keys whose makers gave them a form: a prefix, an alphabet, a length, sometimes a checksum.
 
-use crate::check::crc32;
+use crate::{
+    check::{base58check, crc32},
+    recognizer::crypto_address::BITCOIN,
+};
 
 /// The characters of a key behind its prefix.
 #[derive(Clone, Copy)]
@@ -22,6 +25,7 @@ const RULES: &[(&str, Alphabet, usize, usize)] = &[
     ("sk-proj-", Url, 20, 200),
     ("sk-svcacct-", Url, 20, 200),
     ("sk-admin-", Url, 20, 200),
+    ("sk-None-", Url, 20, 200),
     ("sk-or-v1-", Hex, 32, 64),
     ("sk-lf-", Parts, 30, 40),
     ("sk_live_", Alphanumeric, 10, 120),
@@ -125,9 +129,14 @@ const RULES: &[(&str, Alphabet, usize, usize)] = &[
 
 /// Whether a word is such a key: the log odds, and whether a checksum agreed. `None` if it is none.
 pub(super) fn known(word: &[u8]) -> Option<(f32, bool)> {
-    let at_sign = discord(word);
-    if at_sign {
+    if discord(word) {
         return Some((1.5, false));
+    }
+    if mailchimp(word) {
+        return Some((3.5, false));
+    }
+    if is_wallet_key(word) {
+        return Some((6.0, true));
     }
     let (prefix, ..) = RULES.iter().find_map(|(prefix, alphabet, least, most)| {
         let rest = word.strip_prefix(prefix.as_bytes())?;
@@ -173,6 +182,22 @@ fn discord(word: &[u8]) -> bool {
         && (27..=38).contains(&sign.len())
         && is_random(id)
         && is_random(sign)
+}
+
+/// A key of Mailchimp: 32 hexadecimal digits and where its data lie, `-us12`.
+fn mailchimp(word: &[u8]) -> bool {
+    let place = word.get(32..).and_then(|it| it.strip_prefix(b"-us")).unwrap_or_default();
+    (1..=2).contains(&place.len())
+        && place.iter().all(u8::is_ascii_digit)
+        && word[..32].iter().all(u8::is_ascii_hexdigit)
+        && is_random(&word[..32])
+}
+
+/// The private key of a wallet of Bitcoin, for import: base58check, version 128.
+fn is_wallet_key(word: &[u8]) -> bool {
+    matches!((word.first(), word.len()), (Some(b'5'), 51) | (Some(b'K' | b'L'), 52))
+        && base58check(word, BITCOIN)
+            .is_some_and(|(payload, length)| payload[0] == 128 && matches!(length, 33 | 34))
 }
 
 /// Whether a text looks drawn by lot: a placeholder repeats itself, a name has no digits.

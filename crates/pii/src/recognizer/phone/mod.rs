@@ -40,6 +40,9 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     ..Recognizer::BLANK
 };
 
+/// Numbers behind a first one that are read with it.
+const MOST_BEHIND: usize = 3;
+
 fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     let first = run.groups()[index];
     // Digits only, from the first group on: `A123` is no telephone number.
@@ -57,7 +60,8 @@ fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     };
     let mut found = offer(cx, &reading, doubt, sink);
     // `030 1234567/0171 1234567`: two numbers.
-    while let Some(end) = found.filter(|end| cx.at(*end) == b'/') {
+    for _ in 0..MOST_BEHIND {
+        let Some(end) = found.filter(|end| cx.at(*end) == b'/') else { return };
         found = Reading::at(cx, end + 1, true).and_then(|it| offer(cx, &it, 0.0, sink));
     }
 }

@@ -322,7 +322,7 @@ fn separator_at(cx: &Cx<'_>, end: usize) -> Option<(usize, u8, bool)> {
             b'0'..=b'9' if at > end => return Some((at, found, bracket)),
             b'0'..=b'9' => return (cx.before(end) == b')').then_some((at, b')', false)),
             b'(' if !bracket => bracket = true,
-            b' ' | b'-' | b'.' | b'/' | b'_' => {
+            b' ' | b'-' | b'.' | b'/' | b'_' | b'*' | b'~' => {
                 found = if found == 0 || found == b' ' { byte } else { found };
             }
             _ => return None,
