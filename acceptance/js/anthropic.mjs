@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import Anthropic from "@anthropic-ai/sdk";
 import { Portkey } from "portkey-ai";
 
-import { KEY, PROVIDER_KEY, UPSTREAM, URL, WEATHER, calls, failsWith, finish, step } from "./common.mjs";
+import { KEY, PROVIDER_KEY, UPSTREAM, URL, WEATHER, all, calls, failsWith, finish, step } from "./common.mjs";
 
 const model = "@claude-node/claude-sonnet-4-20250514";
 const messages = [{ role: "user", content: "hello" }];
@@ -35,6 +35,9 @@ calls();
 step("token counts");
 assert.equal((await client.messages.countTokens({ model, messages })).input_tokens, 2);
 calls();
+
+step("models");
+assert.ok((await all(client.models.list())).some(({ id }) => id === model));
 
 step("errors");
 await failsWith(429, () =>

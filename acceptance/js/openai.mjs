@@ -53,7 +53,7 @@ assert.equal(events.at(-1).type, "response.completed");
 calls(2);
 
 step("models");
-await client.models.list();
+assert.ok((await all(client.models.list())).some(({ id }) => id === MODEL));
 
 step("errors");
 await failsWith(429, () =>

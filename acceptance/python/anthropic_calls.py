@@ -55,6 +55,9 @@ step("token counts")
 assert client.messages.count_tokens(model=MODEL, messages=hello).input_tokens == 2
 calls()
 
+step("models")
+assert MODEL in [model.id for model in client.models.list()]
+
 step("an OpenAI provider behind the same client")
 other = "@gpt-for-claude/gpt-4o-mini"
 answer = client.messages.create(model=other, max_tokens=100, messages=hello)

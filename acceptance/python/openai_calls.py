@@ -59,7 +59,7 @@ assert call.type == "function_call" and json.loads(call.arguments)["city"] == "L
 calls(3)
 
 step("models")
-client.models.list()
+assert MODEL in [model.id for model in client.models.list()]
 
 step("a provider's 429 arrives as one, once")
 error = fails_with(

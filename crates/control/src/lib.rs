@@ -93,6 +93,7 @@ pub use organisation::{OrganisationChange, Organisations};
 pub use password::Passwords;
 pub use personal_key::{NewPersonalKey, PersonalKeys};
 pub use portcullis_providers::credential::{AzureDeployment, Settings as ProviderSettings};
+pub use portcullis_record::{content::Message as StoredMessage, head::lines as header_lines};
 pub use portcullis_store::{
     AuditFilter, List, LogFilter, MemberFilter, Page, WorkspaceMemberFilter,
 };

@@ -1,7 +1,7 @@
 //! Logs.
 
 use portcullis_domain::{AuditAction, AuditResource, CallId, Log, Reach, Scope, Sealed};
-use portcullis_record::content;
+use portcullis_record::content::{self, Content};
 use portcullis_store::{LogCursor, LogFilter, LogReach, Note};
 use portcullis_vault::Vault;
 
@@ -26,10 +26,8 @@ pub(crate) const MOST_COUNTED: u32 = 10_000;
 pub struct LogDetail {
     /// The log.
     pub log: Log,
-    /// The request body.
-    pub request: Option<Vec<u8>>,
-    /// The response body.
-    pub response: Option<Vec<u8>>,
+    /// Headers and bodies.
+    pub content: Content,
 }
 
 impl Logs<'_> {
@@ -80,16 +78,16 @@ impl Logs<'_> {
         let log = log.filter(|log| scopes.iter().any(|scope| self.sees(*scope, log)));
         let log = log.ok_or(ControlError::NotFound("log"))?;
         if !self.sees(Scope::LogsView, &log) {
-            return Ok(LogDetail { log, request: None, response: None });
+            return Ok(LogDetail { log, content: Content::default() });
         }
         let content = tenant.logs().content(id).await?;
         drop(reader);
         self.0.note(read_content(&log)).await?;
-        let [request, response] = match content {
-            None => [None, None],
+        let content = match content {
+            None => Content::default(),
             Some(sealed) => open(&self.0.parts.vault, &log, &sealed).await?,
         };
-        Ok(LogDetail { log, request, response })
+        Ok(LogDetail { log, content })
     }
 
     fn sees(&self, scope: Scope, log: &Log) -> bool {
@@ -122,8 +120,8 @@ fn read_content(log: &Log) -> Note {
     }
 }
 
-async fn open(vault: &Vault, log: &Log, sealed: &Sealed) -> Result<content::Bodies> {
+async fn open(vault: &Vault, log: &Log, sealed: &Sealed) -> Result<Content> {
     let opened = vault.open(&log.content_place(), sealed).await?;
-    let bodies = content::read(opened.danger_expose());
-    bodies.map_err(|error| ControlError::Internal(error.to_string()))
+    let content = content::read(opened.danger_expose());
+    content.map_err(|error| ControlError::Internal(error.to_string()))
 }

@@ -67,6 +67,8 @@ pub enum FaultKind {
     ClientTooSlow,
     /// The caller went away.
     ClientGone,
+    /// A call says itself where it goes, on an instance that serves saved targets only.
+    InlineBlocked(Inline),
     /// The custom host is not one we may call.
     HostRefused,
     /// No connection to the provider could be made.
@@ -85,6 +87,21 @@ pub enum FaultKind {
     RecordUnavailable,
     /// A bug of ours.
     Internal,
+}
+
+/// What a call may say of its target itself (data-plane reference §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Inline {
+    /// A config, written out.
+    Config,
+    /// A provider of the catalogue, with a credential of the caller's.
+    Provider,
+    /// A custom host.
+    CustomHost,
+    /// A provider's own setting of an address.
+    ProviderUrl,
+    /// Headers to forward.
+    ForwardHeaders,
 }
 
 impl Fault {
@@ -124,7 +141,7 @@ impl FaultKind {
     /// The HTTP status (data-plane reference §2, §7, §12).
     pub const fn status(self) -> u16 {
         match self {
-            Self::BadRequest | Self::HostRefused => 400,
+            Self::BadRequest | Self::InlineBlocked(_) | Self::HostRefused => 400,
             Self::KeyUnknown | Self::KeyExpired | Self::VirtualKeyExpired => 401,
             Self::ScopeMissing | Self::AddressRefused => 403,
             Self::RouteUnknown | Self::OutputMissing => 404,
@@ -157,6 +174,7 @@ impl FaultKind {
             Self::BodyTooLarge => "body_too_large",
             Self::ClientTooSlow => "client_too_slow",
             Self::ClientGone => "client_gone",
+            Self::InlineBlocked(inline) => inline.code(),
             Self::HostRefused => "host_refused",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -166,6 +184,19 @@ impl FaultKind {
             Self::KmsRefused => "kms_refused",
             Self::RecordUnavailable => "record_unavailable",
             Self::Internal => "internal",
+        }
+    }
+}
+
+impl Inline {
+    /// The error code of the contract.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Config => "inline_config_blocked",
+            Self::Provider => "inline_provider_blocked",
+            Self::CustomHost => "inline_custom_host_blocked",
+            Self::ProviderUrl => "inline_provider_url_blocked",
+            Self::ForwardHeaders => "inline_forward_headers_blocked",
         }
     }
 }

@@ -43,7 +43,7 @@ pub use audit::{
     AuditOutcome, AuditProof, AuditRecord, AuditResource, AuditSigner, AuditTrail,
     AuditTrailFuture, AuditUnavailable, ChainCheck, ChainHead, Tampering, canonical,
 };
-pub use fault::{Fault, FaultKind, Origin, Retry};
+pub use fault::{Fault, FaultKind, Inline, Origin, Retry};
 pub use feature::{Feature, Level, MalformedPermissions, Permissions};
 pub use id::{
     ApiKeyId, CallId, DataKeyId, EnvironmentId, Id, IntegrationId, InviteId, KmsConnectionId,

@@ -3,11 +3,12 @@
 use std::{borrow::Cow, future::poll_fn, sync::Arc};
 
 use bytes::Bytes;
-use http::{Method, StatusCode, Uri, header::USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header::USER_AGENT};
 use portcullis_domain::{
     Clock, Fault, FaultKind, Log, LogState, NanoDollars, Recorder, StoredContent, Timestamp, Usage,
 };
-use portcullis_providers::{Endpoint, adapter::Observed};
+use portcullis_providers::{Endpoint, adapter::Observed, credential::Credential};
+use portcullis_runtime::{egress::OutboundBody, server::ResponseBody};
 
 use crate::{
     Parts,
@@ -15,7 +16,7 @@ use crate::{
     header, metadata,
     settle::{Facts, settle},
     stage::{
-        identify::Identified,
+        identify::{Credentials, Identified},
         plan::Planned,
         receive::{Received, ReceivedBody},
         upload::Progress,
@@ -48,20 +49,30 @@ struct State {
     status: Option<StatusCode>,
     /// How often a request was sent again.
     retries: u8,
+    /// Whether the provider asked to wait for too long before a retry.
+    gave_up: bool,
     ended: bool,
 }
 
 impl Closing {
-    pub(crate) fn begin(parts: &Parts, identified: &mut Identified) -> Self {
+    pub(crate) fn begin(
+        parts: &Parts,
+        identified: &mut Identified,
+        credentials: &Credentials,
+    ) -> Self {
         let keeps = header::flag(&identified.accepted.headers, header::DEBUG) != Some(false)
             && parts.settings.max_kept_bytes > 0;
+        let kept = keeps.then(|| {
+            let limit = parts.settings.max_kept_bytes;
+            Kept::new(limit, &identified.accepted.headers, credentials.iter())
+        });
         Self(Box::new(State {
             recorder: Arc::clone(&parts.recorder),
             clock: Arc::clone(&parts.clock),
             endpoint: identified.accepted.endpoint,
             manages: identified.accepted.endpoint.is_managed_path(identified.accepted.path()),
             log: first_log(parts, identified),
-            kept: keeps.then(|| Kept::new(parts.settings.max_kept_bytes)),
+            kept,
             request: None,
             upload: None,
             first_sent_at: None,
@@ -69,6 +80,7 @@ impl Closing {
             answered_at: None,
             status: None,
             retries: 0,
+            gave_up: false,
             ended: false,
         }))
     }
@@ -147,6 +159,16 @@ impl Closing {
         poll_fn(|cx| recorder.poll_opened(opened, cx)).await.map_err(unrecorded)
     }
 
+    /// The call is translated, to this request.
+    pub(crate) fn translated(&mut self, request: &Request<OutboundBody>, credential: &Credential) {
+        let Some(kept) = &mut self.0.kept else { return };
+        let body = match request.body() {
+            OutboundBody::Full(bytes) => Some(bytes),
+            OutboundBody::Empty | OutboundBody::Stream(_) => None,
+        };
+        kept.sent((request.method(), request.uri(), request.headers()), body, credential);
+    }
+
     /// For egress to set as soon as the provider may see anything of the request: until then the
     /// call costs nothing, also when its client leaves while the provider is being dialled.
     pub(crate) fn sent_mark(&mut self) -> &mut bool {
@@ -161,13 +183,18 @@ impl Closing {
         state.log.response_status = None;
     }
 
+    /// The provider is not tried again, because it asks to wait for too long.
+    pub(crate) fn give_up(&mut self) {
+        self.0.gave_up = true;
+    }
+
     /// How often the provider was tried again.
     pub(crate) fn retries(&self) -> u8 {
         self.0.retries
     }
 
     /// What `x-portkey-retry-attempt-count` says: 0 where nothing was tried again, else how many
-    /// retries it took, or -1 when they were of no use (data-plane reference §6).
+    /// retries it took, or -1 when they were of no use or out of reach (data-plane reference §6).
     pub(crate) fn retry_count(&self) -> i32 {
         self.0.retry_count()
     }
@@ -220,6 +247,32 @@ impl Closing {
         state.log.response_status = Some(status.as_u16());
     }
 
+    /// The headers of the provider's answer, before anything is done to them.
+    pub(crate) fn original_head(&mut self, headers: &HeaderMap, credential: &Credential) {
+        if let Some(kept) = &mut self.0.kept {
+            kept.original_head(headers, credential);
+        }
+    }
+
+    /// A piece of the provider's answer has come, and may be translated.
+    pub(crate) fn original(&mut self, piece: &Bytes) {
+        if let Some(kept) = &mut self.0.kept {
+            kept.original(piece);
+        }
+    }
+
+    /// Whether anybody wants to know of [`original`](Self::original) pieces.
+    pub(crate) fn keeps_original(&self) -> bool {
+        self.0.kept.as_ref().is_some_and(Kept::keeps_original)
+    }
+
+    /// The headers that the client gets.
+    pub(crate) fn sent_head(&mut self, headers: &HeaderMap) {
+        if let Some(kept) = &mut self.0.kept {
+            kept.response_head(headers);
+        }
+    }
+
     /// A piece of body goes to the client.
     pub(crate) fn sent(&mut self, piece: &Bytes) {
         let state = &mut *self.0;
@@ -232,6 +285,14 @@ impl Closing {
         if let Some(kept) = &mut state.kept {
             kept.response(piece);
         }
+    }
+
+    /// The gateway itself has the answer.
+    pub(crate) fn answer(mut self, response: Response<Bytes>) -> Response<ResponseBody> {
+        self.sent_head(response.headers());
+        self.sent(response.body());
+        self.finish(response.status(), &mut Observed::default());
+        response.map(ResponseBody::from)
     }
 
     /// The client got the whole answer, be it the provider's error.
@@ -279,7 +340,7 @@ impl State {
 
     fn retry_count(&self) -> i32 {
         match self.retries {
-            0 => 0,
+            0 if !self.gave_up => 0,
             retries if self.status.is_some_and(|status| status.is_success()) => retries.into(),
             _ => -1,
         }
@@ -334,6 +395,7 @@ fn first_log(parts: &Parts, identified: &mut Identified) -> Log {
     let text = |name| header::text(&accepted.headers, name).map(bounded);
     let metadata = metadata::collect(
         &accepted.headers,
+        &parts.settings.headers_to_metadata,
         &identified.key,
         &identified.workspace,
         identified.member.as_deref(),
@@ -421,6 +483,12 @@ fn recording_millis(text: &str) -> Option<u64> {
 fn masked_url(path: &str, query: Option<&str>) -> String {
     let mut url = plain(path, 1021);
     url.insert_str(0, "/v1");
+    masked_query(&mut url, query);
+    url
+}
+
+/// Appends the query with the values masked that could be secrets or content.
+pub(crate) fn masked_query(url: &mut String, query: Option<&str>) {
     let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     for (index, (name, value)) in pairs.enumerate().take(32) {
         let open = matches!(name, "model" | "limit" | "order" | "after" | "before" | "purpose");
@@ -429,7 +497,6 @@ fn masked_url(path: &str, query: Option<&str>) -> String {
         url.push('=');
         url.push_str(&plain(if open { value } else { "********" }, 128));
     }
-    url
 }
 
 #[cfg(test)]

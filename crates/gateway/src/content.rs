@@ -3,30 +3,62 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use portcullis_domain::{Log, Sealed, StoredContent};
+use portcullis_providers::credential::Credential;
 use portcullis_record::content;
 use portcullis_vault::KeyRing;
 
-/// What is kept of a call's bodies. It holds on to what passes by and copies nothing.
+use crate::{client_headers::ClientHeaders, head::Mask, header};
+
+/// Bytes that the headers of most calls take, both ways.
+const USUAL_HEADS: usize = 1 << 10;
+
+/// What is kept of a call. It holds on to the bodies that pass by and copies nothing of them; of
+/// headers, it writes what will be sealed.
 pub(crate) struct Kept {
     key_ring: Option<Arc<KeyRing>>,
     /// Bytes of each body.
     limit: usize,
+    mask: Mask,
+    heads: Vec<u8>,
     request: Option<Bytes>,
-    response: Vec<Bytes>,
-    response_len: usize,
+    response: Pieces,
+    translated: Option<Box<Translated>>,
     truncated: bool,
 }
 
+/// The provider's side of a call that is translated.
+struct Translated {
+    sent: Option<Bytes>,
+    original: Pieces,
+}
+
+/// A body's beginning, in the pieces in which it comes.
+#[derive(Default)]
+struct Pieces {
+    pieces: Vec<Bytes>,
+    len: usize,
+}
+
 impl Kept {
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new<'a>(
+        limit: usize,
+        client: &ClientHeaders,
+        credentials: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+    ) -> Self {
+        let mask = Mask::of(client.get(&header::SENSITIVE_HEADERS));
+        let mut heads = Vec::with_capacity(USUAL_HEADS);
+        let is_whole = mask.client(client, credentials, &mut heads);
         Self {
             key_ring: None,
             limit,
+            mask,
+            heads,
             request: None,
-            response: Vec::new(),
-            response_len: 0,
-            truncated: false,
+            response: Pieces::default(),
+            translated: None,
+            truncated: !is_whole,
         }
     }
 
@@ -41,8 +73,7 @@ impl Kept {
     }
 
     pub(crate) fn request(&mut self, body: &Bytes) {
-        self.truncated |= body.len() > self.limit;
-        self.request = Some(body.slice(..body.len().min(self.limit)));
+        self.request = Some(self.beginning(body));
     }
 
     /// The request streams by and is not kept.
@@ -51,29 +82,76 @@ impl Kept {
     }
 
     pub(crate) fn response(&mut self, piece: &Bytes) {
-        let part = piece.len().min(self.limit - self.response_len);
-        self.truncated |= part < piece.len();
-        if part > 0 {
-            self.response.push(piece.slice(..part));
-            self.response_len += part;
+        self.truncated |= !self.response.push(piece, self.limit);
+    }
+
+    pub(crate) fn response_head(&mut self, headers: &HeaderMap) {
+        self.truncated |= !self.mask.answer(headers, &mut self.heads);
+    }
+
+    /// The call is translated, to this request.
+    pub(crate) fn sent(
+        &mut self,
+        head: (&Method, &Uri, &HeaderMap),
+        body: Option<&Bytes>,
+        credential: &Credential,
+    ) {
+        self.truncated |= !self.mask.sent(head, credential, &mut self.heads);
+        let sent = body.map(|body| self.beginning(body));
+        self.translated = Some(Box::new(Translated { sent, original: Pieces::default() }));
+    }
+
+    /// Whether the provider's own answer is to be kept beside what the client gets.
+    pub(crate) fn keeps_original(&self) -> bool {
+        self.translated.is_some()
+    }
+
+    pub(crate) fn original_head(&mut self, headers: &HeaderMap, credential: &Credential) {
+        if self.keeps_original() {
+            self.truncated |= !self.mask.original(headers, credential, &mut self.heads);
         }
     }
 
-    /// Seals both bodies and says in the log how much there is.
-    pub(crate) fn seal(self, log: &mut Log) -> Option<Sealed> {
-        let (request, response) = (self.request.as_ref(), &*self.response);
-        if request.is_none() && response.is_empty() {
-            return None;
+    pub(crate) fn original(&mut self, piece: &Bytes) {
+        if let Some(translated) = &mut self.translated {
+            self.truncated |= !translated.original.push(piece, self.limit);
         }
-        let most = content::most(request, response);
-        let sealed = self.key_ring?.seal_written(&log.content_place(), most, |out| {
-            content::write(request, response, out);
-        });
+    }
+
+    /// Seals all of it and says in the log how much there is.
+    pub(crate) fn seal(self, log: &mut Log) -> Option<Sealed> {
+        let translated = self.translated.as_deref();
+        let kept = content::Kept {
+            request: self.request.as_ref(),
+            response: &self.response.pieces,
+            heads: &self.heads,
+            sent: translated.and_then(|translated| translated.sent.as_ref()),
+            original: translated.map_or(&[], |translated| &translated.original.pieces),
+        };
+        let write = |out: &mut Vec<u8>| kept.write(out);
+        let sealed = self.key_ring?.seal_written(&log.content_place(), kept.most(), write);
         let sealed = sealed
             .inspect_err(|error| tracing::error!(%error, "content could not be sealed"))
             .ok()?;
         log.stored_content =
             if self.truncated { StoredContent::Truncated } else { StoredContent::Full };
         Some(sealed)
+    }
+
+    fn beginning(&mut self, body: &Bytes) -> Bytes {
+        self.truncated |= body.len() > self.limit;
+        body.slice(..body.len().min(self.limit))
+    }
+}
+
+impl Pieces {
+    /// Says whether there was room for all of it.
+    fn push(&mut self, piece: &Bytes, limit: usize) -> bool {
+        let part = piece.len().min(limit - self.len);
+        if part > 0 {
+            self.pieces.push(piece.slice(..part));
+            self.len += part;
+        }
+        part == piece.len()
     }
 }

@@ -22,6 +22,8 @@ pub(crate) const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-portke
 pub(crate) const RETRY_COUNT: HeaderName = HeaderName::from_static("x-portkey-retry-count");
 pub(crate) const CUSTOM_HOST: HeaderName = HeaderName::from_static("x-portkey-custom-host");
 pub(crate) const FORWARD_HEADERS: HeaderName = HeaderName::from_static("x-portkey-forward-headers");
+pub(crate) const SENSITIVE_HEADERS: HeaderName =
+    HeaderName::from_static("x-portkey-sensitive-headers");
 pub(crate) const DEBUG: HeaderName = HeaderName::from_static("x-portkey-debug");
 pub(crate) const STRICT: HeaderName =
     HeaderName::from_static("x-portkey-strict-open-ai-compliance");
@@ -226,7 +228,8 @@ pub(crate) fn for_client(provider: HeaderMap, credential: &Credential) -> Header
     headers
 }
 
-fn repeats(value: &HeaderValue, credential: &Credential) -> bool {
+/// Whether a header of a provider holds a secret of the credential.
+pub(crate) fn repeats(value: &HeaderValue, credential: &Credential) -> bool {
     let finds = |secret: &str| memchr::memmem::find(value.as_bytes(), secret.as_bytes()).is_some();
     credential.secrets().any(finds)
 }

@@ -11,6 +11,7 @@
 mod client_headers;
 mod closing;
 mod content;
+mod head;
 mod header;
 mod idle;
 mod masking;
@@ -41,7 +42,7 @@ use portcullis_domain::{Clock, Dice, Live, NodeId, Recorder};
 use portcullis_runtime::{egress::Egress, server::ResponseBody};
 use portcullis_vault::{Pepper, Vault};
 
-pub use settings::GatewaySettings;
+pub use settings::{GatewaySettings, MetadataHeaders};
 pub use sign_in::SignIns;
 
 /// The data plane. Cheap to clone; every clone is the same gateway.

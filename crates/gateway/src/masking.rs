@@ -1,11 +1,23 @@
 //! Keeping credentials out of what a provider says went wrong: some repeat the key they refuse.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::LazyLock};
 
 use bytes::{Bytes, BytesMut};
-use memchr::memmem;
-use portcullis_domain::mask;
+use memchr::memmem::{self, Finder};
+use portcullis_domain::{Secret, mask};
 use portcullis_providers::{credential::Credential, request::quoted};
+
+static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"error\""));
+
+/// Whether a JSON document has an `error` that is not `null`, or something of the type `error`. In a
+/// text its quotation marks would be escaped.
+pub(crate) fn tells_an_error(document: &[u8]) -> bool {
+    ERROR.find_iter(document).any(|at| {
+        let rest = document[at + ERROR.needle().len()..].trim_ascii_start();
+        let value = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        value.is_none_or(|value| !value.starts_with(b"null"))
+    })
+}
 
 /// The body with every secret of the credential masked, as it is and as JSON may spell it.
 pub(crate) fn masked(mut body: Bytes, credential: &Credential) -> Bytes {
@@ -13,10 +25,17 @@ pub(crate) fn masked(mut body: Bytes, credential: &Credential) -> Bytes {
     // One that holds another must not be torn apart first.
     secrets.sort_by_key(|secret| Reverse(secret.len()));
     for secret in secrets {
-        let json = quoted(secret);
-        let json = &json[1..json.len() - 1];
-        for spelling in [secret, json, &json.replace('/', "\\/")] {
-            body = replaced(body, spelling.as_bytes(), mask(secret).as_bytes());
+        let by = mask(secret);
+        body = replaced(body, secret.as_bytes(), by.as_bytes());
+        // Most are spelled in one way only.
+        if secret.contains(|c: char| c.is_control() || matches!(c, '"' | '\\' | '/')) {
+            let json = Secret::new(quoted(secret));
+            let json = json.danger_expose();
+            let json = &json[1..json.len() - 1];
+            let slashed = Secret::new(json.replace('/', "\\/"));
+            for spelling in [json, slashed.danger_expose()] {
+                body = replaced(body, spelling.as_bytes(), by.as_bytes());
+            }
         }
     }
     body
@@ -42,7 +61,29 @@ mod tests {
     use bytes::Bytes;
     use portcullis_providers::credential::Credential;
 
-    use super::masked;
+    use super::{masked, tells_an_error};
+
+    #[test]
+    fn an_error_is_told_from_the_word() {
+        for json in [
+            r#"{"error":{"message":"no"}}"#,
+            r#"{"error" : "no"}"#,
+            r#"[{"error":null},{"error":1}]"#,
+            r#"{"type":"error","message":"no"}"#,
+            r#"{"object": "error"}"#,
+        ] {
+            assert!(tells_an_error(json.as_bytes()), "{json}");
+        }
+        for json in [
+            r#"{"id":"a","error":null}"#,
+            r#"{"error" : null }"#,
+            r#"{"content":"{\"error\":1}"}"#,
+            r#"{"errors":[]}"#,
+            "",
+        ] {
+            assert!(!tells_an_error(json.as_bytes()), "{json}");
+        }
+    }
 
     #[test]
     fn every_spelling_of_every_secret_is_masked() {

@@ -3,20 +3,26 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use portcullis_domain::Fault;
-use portcullis_providers::price;
-use portcullis_runtime::server::ResponseBody;
+use portcullis_providers::{Endpoint, price};
 use serde_json::{Value, json};
 
 use crate::{
-    header,
-    stage::{identify::Identified, inline_config::InlineConfig},
+    Parts, header,
+    stage::{identify::Identified, inline_config::InlineConfig, saved_only},
 };
 
-/// The models of the workspace's virtual keys, as `@slug/model`; none when the caller asks for one
-/// provider's own list.
-pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<ResponseBody>>, Fault> {
+/// The models of the workspace's virtual keys, as `@slug/model`, to a call that asks for them; none to
+/// others, nor when the caller asks for one provider's own list.
+pub(crate) fn integrated(
+    parts: &Parts,
+    identified: &Identified,
+) -> Result<Option<Response<Bytes>>, Fault> {
     let accepted = &identified.accepted;
+    if accepted.endpoint != Endpoint::ListModels {
+        return Ok(None);
+    }
     let headers = &accepted.headers;
+    saved_only::check(&parts.settings, headers)?;
     let config = InlineConfig::of(headers)?;
     let provider = config.provider.as_deref().or_else(|| header::provider(headers));
     let virtual_key =
@@ -31,9 +37,11 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<Resp
         .or(virtual_key)
         .map(|slug| slug.trim_start_matches('@'))
         .map(|slug| slug.split('/').next().unwrap_or(slug));
+    let service = provider.filter(|provider| !provider.starts_with('@'));
     let mut models: Vec<(String, String, i64)> = Vec::new();
     for (key, integration) in accepted.snapshot.virtual_keys_of(identified.workspace.id) {
         let wanted = only.is_none_or(|only| key.slug.as_str() == only)
+            && service.is_none_or(|service| service == integration.provider)
             && query
                 .provider
                 .as_deref()
@@ -75,7 +83,7 @@ pub(crate) fn integrated(identified: &Identified) -> Result<Option<Response<Resp
         })
         .collect();
     let body = json!({"object": "list", "total": total, "data": data}).to_string();
-    let mut response = Response::new(ResponseBody::from(Bytes::from(body)));
+    let mut response = Response::new(Bytes::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::TRACE_ID, accepted.trace.echo.clone());

@@ -6,13 +6,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use portcullis_domain::Fault;
-use portcullis_providers::Endpoint;
 use portcullis_runtime::server::ResponseBody;
 
 use crate::{
-    BoxError, Parts,
-    closing::Closing,
-    models, refusal,
+    BoxError, Parts, models, refusal,
     stage::{accept::accept, attempt::attempt, identify, plan, receive::receive, relay::relay},
 };
 
@@ -31,16 +28,20 @@ where
     let served = async {
         accepted.check_path()?;
         // The key first: without one, nobody makes us read a body.
-        let mut identified = identify::identify(parts, accepted)?;
-        if identified.accepted.endpoint == Endpoint::ListModels
-            && let Some(response) = models::integrated(&identified)?
-        {
-            return Ok(response);
-        }
+        let mut known = identify::identify(parts, accepted)?;
         // From here on, the call is recorded whatever becomes of it.
-        let mut closing = Closing::begin(parts, &mut identified);
+        let mut closing = known.begin(parts);
+        let admitted = known.admit().and_then(|identified| {
+            let list = models::integrated(parts, &identified)?;
+            Ok((identified, list))
+        });
+        let admitted = match admitted {
+            Ok((_, Some(list))) => return Ok(closing.answer(list)),
+            Ok((identified, None)) => Ok(identified),
+            Err(fault) => Err(fault),
+        };
         let answered = async {
-            let received = receive(parts, identified, body).await?;
+            let received = receive(parts, admitted?, body).await?;
             closing.received(&received);
             let planned = plan::plan(parts, received).await?;
             closing.planned(&planned);

@@ -6,7 +6,7 @@ use portcullis_domain::{Fault, FaultKind, Origin};
 use portcullis_runtime::server::ResponseBody;
 use serde_json::json;
 
-use crate::header;
+use crate::{header, stage::saved_only};
 
 /// The answer to a call that cannot be served. One body serves every client: `error` for the OpenAI
 /// SDKs, `type` for Anthropic's, `status` and `message` for Portkey's. `retry_count` is what
@@ -21,7 +21,7 @@ pub(crate) fn respond(
         Some(code) => format!("Portkey Error: {}. Error Code: {code}", fault.public),
         None => fault.public.to_string(),
     };
-    let body = json!({
+    let mut body = json!({
         "status": "failure",
         "type": "error",
         "message": message,
@@ -32,6 +32,10 @@ pub(crate) fn respond(
             "code": code,
         },
     });
+    if let FaultKind::InlineBlocked(inline) = fault.kind {
+        body["error"]["code"] = inline.code().into();
+        body["error"]["field"] = saved_only::field(inline).into();
+    }
     let mut response = Response::new(ResponseBody::from(Bytes::from(body.to_string())));
     *response.status_mut() = StatusCode::from_u16(fault.kind.status())
         .expect("every fault's status is between 400 and 599");
@@ -60,9 +64,10 @@ const fn code(kind: FaultKind) -> Option<&'static str> {
 
 const fn error_type(kind: FaultKind) -> &'static str {
     match kind {
-        FaultKind::BadRequest | FaultKind::HostRefused | FaultKind::BodyTooLarge => {
-            "invalid_request_error"
-        }
+        FaultKind::BadRequest
+        | FaultKind::InlineBlocked(_)
+        | FaultKind::HostRefused
+        | FaultKind::BodyTooLarge => "invalid_request_error",
         FaultKind::KeyUnknown | FaultKind::KeyExpired => "authentication_error",
         FaultKind::ScopeMissing | FaultKind::AddressRefused => "permission_error",
         FaultKind::RouteUnknown | FaultKind::OutputMissing => "not_found_error",

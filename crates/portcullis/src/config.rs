@@ -156,6 +156,8 @@ impl Config {
             ("vault.rotate_days", settings.vault.rotate_days, 3_650),
             // Beyond it a data key seals no more.
             ("vault.rotate_uses", settings.vault.rotate_uses, 1 << 31),
+            // Four such bodies, and headers, are one entry of the record, of 64 MiB at most.
+            ("record.max_kept_kib", settings.record.max_kept_kib as u64, 15 << 10),
         ] {
             if value > most {
                 return Err(wrong(place, format!("must be at most {most}")));
@@ -189,6 +191,11 @@ impl Config {
             ca_file: (!settings.egress.ca_file.is_empty())
                 .then(|| PathBuf::from(&settings.egress.ca_file)),
             gateway: GatewaySettings {
+                block_inline: gateway.block_inline,
+                headers_to_metadata: gateway
+                    .headers_to_metadata
+                    .parse()
+                    .map_err(|error| wrong("gateway.headers_to_metadata", error))?,
                 max_json_bytes: gateway.max_json_mib << 20,
                 max_upload_bytes: gateway.max_upload_mib << 20,
                 body_idle_timeout: Duration::from_secs(gateway.body_idle_s),
@@ -445,7 +452,18 @@ fn address(place: &str, text: &str) -> Result<SocketAddr, SettingsError> {
 
 #[cfg(test)]
 mod tests {
-    use super::shown_url;
+    use super::{Config, Settings, shown_url};
+
+    #[test]
+    fn a_header_that_must_not_become_metadata_is_refused_by_name() {
+        let mut settings = Settings::default();
+        settings.gateway.headers_to_metadata = "X-Team, x-cost-center".to_owned();
+        assert!(Config::resolve(&settings).is_ok());
+        settings.gateway.headers_to_metadata.push_str(", Cookie");
+        let error = Config::resolve(&settings).err().unwrap().to_string();
+        assert!(error.contains("gateway.headers_to_metadata"), "{error}");
+        assert!(error.contains("'cookie' may hold a credential"), "{error}");
+    }
 
     #[test]
     fn a_database_is_shown_without_what_may_be_a_password() {

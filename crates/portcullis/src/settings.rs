@@ -126,10 +126,14 @@ pub(crate) struct Egress {
     pub(crate) ca_file: String,
 }
 
-/// Bounds of the data plane.
+/// Bounds and rules of the data plane.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Gateway {
+    /// Whether calls may name saved targets only.
+    pub(crate) block_inline: bool,
+    /// The client's headers that become metadata of their calls, comma-separated.
+    pub(crate) headers_to_metadata: String,
     /// MiB of a JSON body.
     pub(crate) max_json_mib: usize,
     /// MiB of an upload.
@@ -146,7 +150,7 @@ pub(crate) struct Gateway {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Record {
-    /// KiB kept of a request body and of a response body, each; 0 keeps no content.
+    /// KiB kept of each body of a call; 0 keeps no content.
     pub(crate) max_kept_kib: usize,
     /// Milliseconds between two flushes to the disk: what a power loss may cost.
     pub(crate) fsync_ms: u64,
@@ -225,6 +229,8 @@ impl Default for Egress {
 impl Default for Gateway {
     fn default() -> Self {
         Self {
+            block_inline: false,
+            headers_to_metadata: String::new(),
             max_json_mib: 32,
             max_upload_mib: 512,
             body_idle_s: 30,
@@ -317,8 +323,9 @@ impl Settings {
             let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
             let mut one = Table::new();
             // A number is a number where one is expected, and text where text is.
-            let readings = text.parse::<i64>().ok().map(Value::Integer);
-            let readings = readings.into_iter().chain([Value::String(text.clone())]);
+            let number = text.parse::<i64>().ok().map(Value::Integer);
+            let flag = text.parse::<bool>().ok().map(Value::Boolean);
+            let readings = number.into_iter().chain(flag).chain([Value::String(text.clone())]);
             let mut outcome = Ok(());
             for value in readings {
                 one.clear();
@@ -373,11 +380,14 @@ mod tests {
             ("PORTCULLIS_LISTEN", "127.0.0.1:2"),
             ("PORTCULLIS_SERVER__WORKERS", "3"),
             ("PORTCULLIS_LOG__FILTER", "7"),
+            ("PORTCULLIS_LOG__FORMAT", "true"),
+            ("PORTCULLIS_GATEWAY__BLOCK_INLINE", "true"),
             ("HOME", "x"),
         ]);
         let settings = Settings::load(Some(&file), &overlay).unwrap();
         assert_eq!((&*settings.server.listen, settings.server.workers), ("127.0.0.1:2", 3));
-        assert_eq!(settings.log.filter, "7");
+        assert_eq!((&*settings.log.filter, &*settings.log.format), ("7", "true"));
+        assert!(settings.gateway.block_inline);
     }
 
     #[test]
@@ -395,7 +405,11 @@ mod tests {
             let error = Settings::load(None, &env(&[(name, "1")])).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
-        let error = Settings::load(None, &env(&[("PORTCULLIS_SERVER__WORKERS", "many")]));
-        assert!(error.unwrap_err().to_string().contains("PORTCULLIS_SERVER__WORKERS"));
+        for (name, value) in
+            [("PORTCULLIS_SERVER__WORKERS", "many"), ("PORTCULLIS_GATEWAY__BLOCK_INLINE", "yes")]
+        {
+            let error = Settings::load(None, &env(&[(name, value)])).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
     }
 }

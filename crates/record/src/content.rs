@@ -1,13 +1,18 @@
-//! A call's content as one value to be sealed: what the client sent, then what it got, each packed
-//! where that costs next to nothing.
+//! A call's content as one value to be sealed: the body that the client sent, then the one it got,
+//! then any further parts, each with its number before it (see [`Part`]), until the end. Content of
+//! before there were such parts ends with the two bodies.
 //!
 //! ```text
+//! body | body | (part u8 | body)*
+//!
+//! body:
 //! kind u8 = 0                                        there is none
 //! kind u8 = 1 | length u64 | bytes                   as it came
 //! kind u8 = 2 | length u64 | unpacked u64 | bytes    an LZ4 block
 //! ```
 //!
-//! Numbers are little-endian. Packing ordinary text takes longer than writing it. But conversations
+//! Numbers are little-endian. Heads are parts that come as they are, see `head.rs`. A body is packed
+//! where that costs next to nothing. Packing ordinary text takes longer than writing it. But conversations
 //! repeat themselves, some so much that packing them takes less time than anything else that is
 //! done with them; a look at a part tells which.
 
@@ -34,26 +39,127 @@ const MAX: usize = 512 << 20;
 #[error("the stored content is not of a form that this version reads")]
 pub struct Malformed;
 
-/// What the client sent and what it got, in this order, where they were kept.
-pub type Bodies = [Option<Vec<u8>>; 2];
-
-/// How many bytes [`write()`] adds at most.
-pub fn most(request: Option<&Bytes>, response: &[Bytes]) -> usize {
-    let response: usize = response.iter().map(Bytes::len).sum();
-    2 * (1 + 8 + 8) + request.map_or(0, Bytes::len) + response
+/// A part of content besides the two bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The headers of the client's request.
+    RequestHead = 1,
+    /// The headers of the answer that the client got.
+    ResponseHead = 2,
+    /// Method, URL and headers of a translated request.
+    SentHead = 3,
+    /// The body of a translated request.
+    SentBody = 4,
+    /// The headers of an answer before it was translated.
+    OriginalHead = 5,
+    /// The body of an answer before it was translated.
+    OriginalBody = 6,
 }
 
-/// Appends content: what the client sent, and what it got in the pieces in which it got it.
-pub fn write(request: Option<&Bytes>, response: &[Bytes], out: &mut Vec<u8>) {
-    write_body(request.map_or(&[], std::slice::from_ref), out);
-    write_body(response, out);
+impl Part {
+    /// What comes before a part that is stored as it is.
+    pub(crate) fn opening(self) -> [u8; 10] {
+        let mut opening = [0; 10];
+        (opening[0], opening[1]) = (self as u8, PLAIN);
+        opening
+    }
+
+    /// Puts the length into the opening that `before` ends with.
+    pub(crate) fn close(before: &mut [u8], len: usize) {
+        if let Some(at) = before.last_chunk_mut() {
+            *at = (len as u64).to_le_bytes();
+        }
+    }
+}
+
+/// What is kept of a call, as it lies there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kept<'a> {
+    /// The body that the client sent.
+    pub request: Option<&'a Bytes>,
+    /// The body that it got, in the pieces in which it got it.
+    pub response: &'a [Bytes],
+    /// All heads, each as a [`HeadWriter`](crate::head::HeadWriter) wrote it.
+    pub heads: &'a [u8],
+    /// The body that the provider was sent, where the call was translated.
+    pub sent: Option<&'a Bytes>,
+    /// The body with which the provider answered then.
+    pub original: &'a [Bytes],
+}
+
+/// Content that was stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// What the client sent.
+    pub request: Message,
+    /// What it got.
+    pub response: Message,
+    /// What the provider was sent, where the call was translated.
+    pub sent: Message,
+    /// What the provider answered then.
+    pub original: Message,
+}
+
+/// A request or an answer, as far as it was kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// The headers, see [`lines`](crate::head::lines).
+    pub head: Option<Vec<u8>>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Kept<'_> {
+    /// How many bytes [`write`](Self::write) adds at most.
+    pub fn most(&self) -> usize {
+        let len = |pieces: &[Bytes]| -> usize { pieces.iter().map(Bytes::len).sum() };
+        let single = [self.request, self.sent].into_iter().flatten();
+        4 * (1 + 1 + 8 + 8)
+            + single.map(Bytes::len).sum::<usize>()
+            + len(self.response)
+            + len(self.original)
+            + self.heads.len()
+    }
+
+    /// Appends it.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        write_body(self.request.map_or(&[], std::slice::from_ref), out);
+        write_body(self.response, out);
+        out.extend_from_slice(self.heads);
+        if let Some(sent) = self.sent {
+            out.push(Part::SentBody as u8);
+            write_body(std::slice::from_ref(sent), out);
+        }
+        if !self.original.is_empty() {
+            out.push(Part::OriginalBody as u8);
+            write_body(self.original, out);
+        }
+    }
 }
 
 /// Reads content that was stored whole.
-pub fn read(stored: &[u8]) -> Result<Bodies, Malformed> {
-    let (request, rest) = read_body(stored)?;
-    let (response, rest) = read_body(rest)?;
-    if rest.is_empty() { Ok([request, response]) } else { Err(Malformed) }
+pub fn read(stored: &[u8]) -> Result<Content, Malformed> {
+    let mut content = Content::default();
+    let mut rest = stored;
+    for body in [&mut content.request.body, &mut content.response.body] {
+        (*body, rest) = read_body(rest)?;
+    }
+    while let Some((part, after)) = rest.split_first() {
+        let part = match part {
+            1 => &mut content.request.head,
+            2 => &mut content.response.head,
+            3 => &mut content.sent.head,
+            4 => &mut content.sent.body,
+            5 => &mut content.original.head,
+            6 => &mut content.original.body,
+            _ => return Err(Malformed),
+        };
+        if part.is_some() {
+            return Err(Malformed);
+        }
+        (*part, rest) = read_body(after)?;
+    }
+    Ok(content)
 }
 
 fn write_body(pieces: &[Bytes], out: &mut Vec<u8>) {
@@ -152,13 +258,78 @@ mod tests {
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    use super::{MAX, MIN, Malformed, NONE, PACKED, PLAIN, most, read, write};
+    use super::{
+        Content, Kept, MAX, MIN, Malformed, Message, NONE, PACKED, PLAIN, Part, read as read_whole,
+    };
+    use crate::head::HeadWriter;
+
+    type Bodies = [Option<Vec<u8>>; 2];
 
     fn written(request: Option<&Bytes>, response: &[Bytes]) -> Vec<u8> {
+        all(&Kept { request, response, ..Kept::default() })
+    }
+
+    fn all(kept: &Kept<'_>) -> Vec<u8> {
         let mut out = Vec::new();
-        write(request, response, &mut out);
-        assert!(out.len() <= most(request, response));
+        kept.write(&mut out);
+        assert!(out.len() <= kept.most());
         out
+    }
+
+    fn read(stored: &[u8]) -> Result<Bodies, Malformed> {
+        read_whole(stored).map(|content| [content.request.body, content.response.body])
+    }
+
+    fn head(part: Part, name: &str, out: &mut Vec<u8>) {
+        let mut head = HeadWriter::begin(part, out);
+        head.line(name, &[b"1"]);
+        assert!(head.end());
+    }
+
+    #[test]
+    fn every_part_comes_back_as_what_it_was() {
+        let mut heads = Vec::new();
+        head(Part::RequestHead, "x-asked", &mut heads);
+        head(Part::SentHead, "x-sent", &mut heads);
+        head(Part::OriginalHead, "x-original", &mut heads);
+        head(Part::ResponseHead, "x-got", &mut heads);
+        let bytes = Bytes::from_static;
+        let (asked, sent) = (bytes(b"asked"), bytes(b"sent"));
+        let (got, original) = ([bytes(b"g"), bytes(b"ot")], [bytes(b"origi"), bytes(b"nal")]);
+        let whole = all(&Kept {
+            request: Some(&asked),
+            response: &got,
+            heads: &heads,
+            sent: Some(&sent),
+            original: &original,
+        });
+        let message = |name: &str| Message {
+            head: Some(format!("x-{name}: 1\n").into_bytes()),
+            body: Some(name.as_bytes().to_vec()),
+        };
+        let expected = Content {
+            request: message("asked"),
+            response: message("got"),
+            sent: message("sent"),
+            original: message("original"),
+        };
+        assert_eq!(read_whole(&whole), Ok(expected));
+        // No part twice, and none that nobody knows.
+        let twice = [&whole[..], &heads].concat();
+        assert_eq!(read_whole(&twice), Err(Malformed));
+        assert_eq!(read_whole(&[&whole[..], &[7, NONE]].concat()), Err(Malformed));
+        let ends = (0..whole.len()).filter(|cut| read_whole(&whole[..*cut]).is_ok()).count();
+        assert_eq!(ends, 6, "only where a part ends");
+    }
+
+    /// As versions wrote it that kept the bodies only.
+    #[test]
+    fn content_of_before_is_read() {
+        let before = b"\x01\x02\0\0\0\0\0\0\0in\x01\x03\0\0\0\0\0\0\0out";
+        let body = |text: &str| Message { head: None, body: Some(text.as_bytes().to_vec()) };
+        let expected = Content { request: body("in"), response: body("out"), ..Content::default() };
+        assert_eq!(read_whole(before), Ok(expected));
+        assert_eq!(read_whole(&[NONE, NONE]), Ok(Content::default()));
     }
 
     #[test]

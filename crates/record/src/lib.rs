@@ -26,6 +26,7 @@ mod cursor;
 mod dead_letter;
 mod delivery;
 mod entry;
+pub mod head;
 mod lane;
 mod lanes;
 mod node;

@@ -1,7 +1,7 @@
 //! A plain HTTP/1.1 client for tests: one connection per call, no retries, no redirects, no headers
 //! but those asked for (and `host`, `content-length`).
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{future::pending, io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
@@ -203,16 +203,29 @@ impl Drop for Driver {
 }
 
 /// Sends exactly `bytes` and returns what came back until the other side closed or `patience` ran
-/// out: for requests that no client library would send.
+/// out: for requests that no client library would send. Reads while it writes: a server that
+/// refuses early may not take all of it, and its answer counts.
 ///
 /// # Errors
 /// When the connection cannot be made.
 pub async fn raw(address: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
     let mut stream = connect(address).await?;
-    // A server that refuses early may close while we are still writing; its answer counts.
-    let _may_be_cut = stream.write_all(bytes).await;
+    let (mut reader, mut writer) = stream.split();
     let mut answer = Vec::new();
-    let _may_be_reset = tokio::time::timeout(patience, stream.read_to_end(&mut answer)).await;
+    let write = async {
+        let _may_be_cut = writer.write_all(bytes).await;
+        pending::<()>().await;
+    };
+    let read = async {
+        let _may_be_reset = reader.read_to_end(&mut answer).await;
+    };
+    let _whatever_came_until_then = tokio::time::timeout(patience, async {
+        tokio::select! {
+            () = read => {}
+            () = write => {}
+        }
+    })
+    .await;
     Ok(answer)
 }
 

@@ -20,6 +20,7 @@ use crate::{
         CURRENT_PAGE, CURRENT_PAGE_CAMEL, Kind, PAGE_SIZE, PAGE_SIZE_CAMEL, Param, Query,
         WORKSPACE_ID,
     },
+    resource::log_content,
     route::{Route, admin},
 };
 
@@ -339,37 +340,14 @@ fn object(value: Value) -> Map<String, Value> {
 
 fn shown(detail: &LogDetail) -> Map<String, Value> {
     let log = &detail.log;
-    object(json!({
+    let mut shown = object(json!({
         "_id": log.id,
         "id": log.id,
         "object": "log",
         "organisation_id": log.organisation_id,
         "created_at": log.created_at.to_string(),
-        "request": {
-            "url": log.request_url,
-            "method": log.request_method,
-            "headers": {},
-            "body": detail.request.as_deref().map(content),
-            "portkeyHeaders": {},
-        },
-        "response": {
-            "status": log.response_status,
-            "headers": {},
-            "body": detail.response.as_deref().map(content),
-            "responseTime": log.timings.total / 1000,
-            "lastUsedOptionJsonPath": log.last_used_option,
-        },
         "metrics": metrics(log),
-    }))
-}
-
-/// Content as JSON where it is JSON, as text where it is text, and by its size otherwise.
-fn content(bytes: &[u8]) -> Value {
-    if let Ok(value) = serde_json::from_slice(bytes) {
-        return value;
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Value::from(text),
-        Err(_) => json!({"binary": true, "bytes": bytes.len()}),
-    }
+    }));
+    log_content::put(detail, &mut shown);
+    shown
 }

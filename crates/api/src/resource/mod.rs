@@ -7,6 +7,7 @@ pub(crate) mod integration;
 pub(crate) mod invite;
 pub(crate) mod kms;
 pub(crate) mod log;
+mod log_content;
 pub(crate) mod openapi;
 pub(crate) mod organisation;
 pub(crate) mod provider;

@@ -48,8 +48,26 @@ pub(crate) struct Session {
 impl Session {
     /// The answer that opens the session; `headers` are what else the client is told. From here on
     /// the call ends with the session.
-    pub(crate) fn respond(self, headers: HeaderMap, closing: Closing) -> Response<ResponseBody> {
-        let (accept, protocol) = (self.accept.clone(), self.protocol.clone());
+    pub(crate) fn respond(
+        self,
+        mut headers: HeaderMap,
+        mut closing: Closing,
+    ) -> Response<ResponseBody> {
+        // The provider's are of another handshake.
+        let theirs: Vec<_> = headers
+            .keys()
+            .filter(|name| name.as_str().starts_with("sec-websocket-"))
+            .cloned()
+            .collect();
+        for name in theirs {
+            headers.remove(name);
+        }
+        let accept = HeaderValue::try_from(&*self.accept).expect("base64 is plain text");
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        if let Some(protocol) = self.protocol.clone() {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        closing.sent_head(&headers);
         let ledger = Ledger::new(closing, self.title, self.integration);
         let upgrade = Upgrade::new("websocket", move |client, draining| async move {
             let mut mask = [0; 4];
@@ -60,21 +78,6 @@ impl Session {
         let mut response = Response::new(ResponseBody::Upgrade(upgrade));
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         *response.headers_mut() = headers;
-        let headers = response.headers_mut();
-        // The provider's are of another handshake.
-        let theirs: Vec<_> = headers
-            .keys()
-            .filter(|name| name.as_str().starts_with("sec-websocket-"))
-            .cloned()
-            .collect();
-        for name in theirs {
-            headers.remove(name);
-        }
-        let accept = HeaderValue::try_from(accept).expect("base64 is plain text");
-        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-        if let Some(protocol) = protocol {
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-        }
         response
     }
 }

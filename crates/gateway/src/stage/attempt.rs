@@ -27,7 +27,7 @@ use crate::{
         plan::{Planned, Target},
         realtime,
         receive::{Received, ReceivedBody},
-        retry::{self, Retries},
+        retry::{self, Next, Retries},
         upload::{Progress, Upload},
     },
 };
@@ -132,7 +132,7 @@ where
         ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
     };
     let prepared = prepare(parts, accepted, target, step, ask)?;
-    let Prepared { method, url, headers, body: prepared, reply } = prepared;
+    let Prepared { method, url, headers, body: prepared, reply, translates } = prepared;
     let mut upload: Option<Arc<Progress>> = None;
     let mut request = Request::new(match prepared {
         PreparedBody::Empty => OutboundBody::Empty,
@@ -160,7 +160,10 @@ where
         header::for_proxy(&accepted.headers)
     };
     request.headers_mut().extend(headers);
-    let mut retries = Retries::new(target.retries.saturating_sub(closing.retries()), &request);
+    if translates {
+        closing.translated(&request, &target.credential);
+    }
+    let mut retries = Retries::new(&target.retry, closing.retries(), &request);
     let response = loop {
         closing.open(request.uri(), upload.clone()).await?;
         let sent = parts.egress.send_marking(request, target.timeout, closing.sent_mark()).await;
@@ -172,9 +175,16 @@ where
         if let Ok(response) = &outcome {
             closing.answered(response.status());
         }
-        let Some(again) = retries.next(&outcome) else { break outcome? };
-        drop(outcome);
         let wait = retry::wait(parts.settings.retry_wait, closing.retries());
+        let (again, wait) = match retries.next(&outcome, wait, parts.clock.now()) {
+            Next::Again(again, wait) => (again, wait),
+            Next::Stand => break outcome?,
+            Next::GiveUp => {
+                closing.give_up();
+                break outcome?;
+            }
+        };
+        drop(outcome);
         closing.retry();
         tokio::time::sleep(wait).await;
         request = *again;

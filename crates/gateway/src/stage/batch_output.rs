@@ -58,7 +58,8 @@ pub(crate) async fn attempt(
         return Err(unreadable(provider, "it is compressed, which it was not asked to be"));
     }
     answered.reply.head(head.status, &head.headers);
-    let batch = hold(parts, body, &mut *answered.reply, provider, MAX_BATCH_BYTES).await?;
+    let nobody = |_: &Bytes| {};
+    let batch = hold(parts, body, &mut *answered.reply, provider, MAX_BATCH_BYTES, nobody).await?;
     let batch = read(&batch, provider)?;
     let path = format!("/files/{}/content", output_file(&batch, provider)?);
     let step = Step { endpoint: Endpoint::RetrieveFileContent, path: &path };

@@ -12,7 +12,17 @@ use portcullis_domain::{
 use portcullis_identity::{TokenRefused, key_of_token, resembles_signed_token};
 use portcullis_providers::Endpoint;
 
-use crate::{Parts, client_headers::ClientHeaders, header, stage::accept::Accepted};
+use crate::{
+    Parts, client_headers::ClientHeaders, closing::Closing, header, stage::accept::Accepted,
+};
+
+/// A call of a known key, which is recorded whatever becomes of it. Whether it may be made from where
+/// it comes, and with what it names, is not known yet.
+pub(crate) struct Known {
+    identified: Identified,
+    /// What was taken out of the headers, for the record to tell of; it masks them.
+    credentials: Credentials,
+}
 
 /// A call of a known key that may make it. The key itself is no longer among the headers.
 pub(crate) struct Identified {
@@ -30,9 +40,9 @@ pub(crate) struct Identified {
 /// The text that the Python SDK sends when it has no provider key (clients reference).
 const PLACEHOLDER: &str = "OPENAI_API_KEY";
 
-pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Identified, Fault> {
+pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Known, Fault> {
     let presented = take_credentials(&mut accepted.headers);
-    let Some(token) = presented.key.as_ref().map(text) else {
+    let Some(token) = presented.key() else {
         let text = "No API key. Send it as 'x-portkey-api-key' or as 'Authorization: Bearer'";
         return Err(Fault::client(FaultKind::KeyUnknown, text));
     };
@@ -40,10 +50,6 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
     let snapshot = &accepted.snapshot;
     if key.is_expired(accepted.at) {
         return Err(Fault::client(FaultKind::KeyExpired, "API Key expired"));
-    }
-    if !key.allows_address(accepted.peer) {
-        let text = "The API Key may not be used from this address";
-        return Err(Fault::client(FaultKind::AddressRefused, text));
     }
     // A person's key does what the person may do now.
     let (scopes, _) = snapshot.scopes_of(&key);
@@ -61,9 +67,8 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         let fault = Fault::client(FaultKind::KeyUnknown, "Invalid API Key");
         return Err(fault.with_detail("the key's organisation or workspace is gone"));
     };
-    refuse_unsaved(&key, workspace, &accepted.headers)?;
     let member = key.user_id.and_then(|user| snapshot.member(key.organisation_id, user));
-    Ok(Identified {
+    let identified = Identified {
         member: member.cloned(),
         key,
         organisation: Arc::clone(organisation),
@@ -71,7 +76,27 @@ pub(crate) fn identify(parts: &Parts, mut accepted: Box<Accepted>) -> Result<Ide
         provider_secret: presented.provider_secret,
         accepted,
         _proof: (),
-    })
+    };
+    Ok(Known { identified, credentials: presented.credentials })
+}
+
+impl Known {
+    /// Begins what is recorded of the call.
+    pub(crate) fn begin(&mut self, parts: &Parts) -> Closing {
+        Closing::begin(parts, &mut self.identified, &self.credentials)
+    }
+
+    /// Checks that the key may be used from where the call comes, and with the configs it names.
+    pub(crate) fn admit(self) -> Result<Identified, Fault> {
+        let identified = self.identified;
+        let Identified { key, workspace, accepted, .. } = &identified;
+        if !key.allows_address(accepted.peer) {
+            let text = "The API Key may not be used from this address";
+            return Err(Fault::client(FaultKind::AddressRefused, text));
+        }
+        refuse_unsaved(key, workspace, &accepted.headers)?;
+        Ok(identified)
+    }
 }
 
 /// The key that is presented: one of ours, or a token that stands for one.
@@ -133,21 +158,39 @@ fn refuse_unsaved(
     Ok(())
 }
 
+/// The headers that may hold a credential.
+static CREDENTIALS: [HeaderName; 3] = [header::API_KEY, AUTHORIZATION, header::ANTHROPIC_KEY];
+
+/// Credentials as a call brought them, in the order of the headers' names.
+pub(crate) struct Credentials([Option<HeaderValue>; 3]);
+
+impl Credentials {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let named = CREDENTIALS.iter().zip(&self.0);
+        named.filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+}
+
 struct Presented {
-    /// Not copied out of the header: it is looked at once.
-    key: Option<HeaderValue>,
+    credentials: Credentials,
+    /// Which of them is ours.
+    key: Option<usize>,
     provider_secret: Option<Secret<String>>,
+}
+
+impl Presented {
+    fn key(&self) -> Option<&str> {
+        self.credentials.0[self.key?].as_ref().map(text)
+    }
 }
 
 /// Takes every credential out of the headers, so that none can be passed on by accident, and tells
 /// our key from the provider's.
 fn take_credentials(headers: &mut ClientHeaders) -> Presented {
-    let own = take(headers, header::API_KEY);
-    let authorization =
-        take(headers, AUTHORIZATION).filter(|authorization| text(authorization) != PLACEHOLDER);
-    let anthropic = take(headers, header::ANTHROPIC_KEY);
-    let mut candidates = [own, authorization, anthropic];
-    let [own, authorization, anthropic] = &candidates;
+    let [own, authorization, anthropic] = CREDENTIALS.each_ref().map(|name| take(headers, name));
+    let authorization = authorization.filter(|authorization| text(authorization) != PLACEHOLDER);
+    let credentials = Credentials([own, authorization, anthropic]);
+    let [own, authorization, anthropic] = &credentials.0;
     // `x-api-key` is ours only when it looks so: Anthropic's SDK needs no extra header then.
     let resembles = |value: &Option<HeaderValue>| {
         value.as_ref().is_some_and(|value| ApiKeyToken::resembles(text(value)))
@@ -159,23 +202,24 @@ fn take_credentials(headers: &mut ClientHeaders) -> Presented {
     } else if resembles(anthropic) {
         2
     } else {
-        return Presented { key: None, provider_secret: None };
+        return Presented { credentials, key: None, provider_secret: None };
     };
-    let key = candidates[which].take();
+    let key = credentials.0[which].as_ref().map(text);
     // One of our keys never travels to a provider, wherever the caller put it.
-    let provider_secret = candidates
+    let provider_secret = credentials
+        .0
         .iter()
         .flatten()
         .map(text)
-        .filter(|rest| !ApiKeyToken::resembles(rest) && Some(*rest) != key.as_ref().map(text))
+        .filter(|rest| !ApiKeyToken::resembles(rest) && Some(*rest) != key)
         .map(|rest| Secret::new(rest.to_owned()))
         .next();
-    Presented { key, provider_secret }
+    Presented { credentials, key: Some(which), provider_secret }
 }
 
 /// Takes a header that says something.
-fn take(headers: &mut ClientHeaders, name: HeaderName) -> Option<HeaderValue> {
-    headers.remove(&name).filter(|value| !text(value).is_empty())
+fn take(headers: &mut ClientHeaders, name: &HeaderName) -> Option<HeaderValue> {
+    headers.remove(name).filter(|value| !text(value).is_empty())
 }
 
 /// What a credential's header says: `Bearer x` or plain `x`, since one SDK sends the value without
@@ -202,7 +246,7 @@ mod tests {
         let mut headers = ClientHeaders::new(headers);
         let presented = take_credentials(&mut headers);
         assert!(headers.is_empty(), "credentials left behind: {:?}", *headers);
-        let key = presented.key.as_ref().map(|key| super::text(key).to_owned());
+        let key = presented.key().map(str::to_owned);
         (key, presented.provider_secret.map(|secret| secret.danger_expose().clone()))
     }
 

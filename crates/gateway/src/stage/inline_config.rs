@@ -1,12 +1,11 @@
 //! `x-portkey-config` as far as it names one target. A routing or caching rule is refused by name
-//! rather than dropped: one that is silently not followed would be worse. `retry` is passed over,
-//! for a call that is not repeated does no harm (a header asks for it, `retry.rs`); so are keys that
-//! nobody knows.
+//! rather than dropped: one that is silently not followed would be worse. Keys that nobody knows are
+//! passed over.
 
 use portcullis_domain::{Fault, FaultKind};
 use serde_json::Value;
 
-use crate::{client_headers::ClientHeaders, header, metadata};
+use crate::{client_headers::ClientHeaders, header, metadata, stage::retry};
 
 /// One target of an inline config.
 #[derive(Default)]
@@ -17,6 +16,8 @@ pub(crate) struct InlineConfig {
     pub(crate) custom_host: Option<String>,
     /// Milliseconds.
     pub(crate) request_timeout: Option<u64>,
+    /// When the target is to be tried again.
+    pub(crate) retry: Option<retry::Rule>,
     pub(crate) strict: Option<bool>,
     /// Whether the workspace's own models are to be listed rather than the provider's.
     pub(crate) integrated_models: Option<bool>,
@@ -78,6 +79,10 @@ impl InlineConfig {
             "api_key" => self.api_key = string(value)?,
             "custom_host" => self.custom_host = string(value)?,
             "request_timeout" => self.request_timeout = Some(value.as_u64().ok_or_else(wrong)?),
+            "retry" => {
+                let rule = retry::Rule::read(&value);
+                self.retry = Some(rule.map_err(|wrong| refused(format!("the config's {wrong}")))?);
+            }
             "strict_open_ai_compliance" => self.strict = Some(value.as_bool().ok_or_else(wrong)?),
             "fetch_integrated_models" => {
                 self.integrated_models = Some(value.as_bool().ok_or_else(wrong)?);
@@ -112,7 +117,7 @@ fn is_refused(name: &str) -> bool {
 }
 
 /// Keys come as `virtual_key` or as `virtualKey`.
-fn snake_case(key: &str) -> String {
+pub(crate) fn snake_case(key: &str) -> String {
     let mut name = String::with_capacity(key.len() + 4);
     for character in key.chars() {
         if character.is_ascii_uppercase() {
@@ -164,7 +169,7 @@ mod tests {
             assert!(message.contains(&format!("'{key}' is not served")), "{message}");
             assert!(read(&format!(r#"{{"{key}":null}}"#)).is_ok());
         }
-        let config = read(r#"{"retry":{"attempts":3},"invented":1,"virtualKey":"a"}"#).unwrap();
+        let config = read(r#"{"retry":null,"invented":1,"virtualKey":"a"}"#).unwrap();
         assert_eq!(config.virtual_key.as_deref(), Some("a"));
     }
 

@@ -13,4 +13,5 @@ pub(crate) mod realtime;
 pub(crate) mod receive;
 pub(crate) mod relay;
 pub(crate) mod retry;
+pub(crate) mod saved_only;
 pub(crate) mod upload;

@@ -23,7 +23,7 @@ use crate::{
         inline_config::InlineConfig,
         named::{AskedModel, Named},
         receive::{Received, ReceivedBody},
-        retry,
+        retry, saved_only,
     },
 };
 
@@ -46,8 +46,8 @@ pub(crate) struct Target {
     /// Seals what is kept of the call.
     pub(crate) key_ring: Arc<KeyRing>,
     pub(crate) timeout: Duration,
-    /// How often the target may be tried again.
-    pub(crate) retries: u8,
+    /// When the target may be tried again.
+    pub(crate) retry: retry::Rule,
     pub(crate) strict: bool,
     /// What the config says of the call.
     pub(crate) metadata: Vec<(String, String)>,
@@ -57,6 +57,7 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
     let identified = &received.identified;
     let accepted = &identified.accepted;
     let headers = &accepted.headers;
+    saved_only::check(&parts.settings, headers)?;
     let config = InlineConfig::of(headers)?;
     let query_models = query_models(accepted.query());
     let asked_model = received.model().or(query_models.first().map(String::as_str));
@@ -110,7 +111,7 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
         query: accepted.query().zip(model.filter(|_| is_prefixed)).map(bare_query),
         key_ring,
         timeout: timeout(parts, identified, &config)?,
-        retries: retry::asked(headers)?,
+        retry: retry::asked(headers, config.retry)?,
         strict: header::flag(headers, header::STRICT).or(config.strict).unwrap_or(true),
         metadata: config.metadata,
         credential,

@@ -5,6 +5,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,25 +19,29 @@ use http::{
 use http_body::{Body, Frame};
 use portcullis_domain::{Fault, FaultKind, Retry};
 use portcullis_providers::{adapter::Reply, catalog::Provider, credential::Credential};
-use portcullis_runtime::{egress::InboundBody, server::ResponseBody};
+use portcullis_runtime::{
+    egress::InboundBody,
+    server::{Delivery, ResponseBody},
+};
 
 use crate::{
     BoxError, Parts,
     closing::Closing,
     header,
     idle::Idle,
-    masking::masked,
+    masking::{masked, tells_an_error},
     refusal,
     stage::attempt::{Answered, fault},
 };
 
-/// The largest error that is held to mask the credential in it, bytes.
+/// The largest error that is held to mask the credential in it, bytes. A document of a path that is
+/// not understood is held up to this length too, where it states its length: it may be an error.
 const MAX_ERROR_BYTES: usize = 1 << 20;
 
 pub(crate) async fn relay(
     parts: &Parts,
     answered: Answered,
-    closing: Closing,
+    mut closing: Closing,
 ) -> Result<Response<ResponseBody>, Fault> {
     let Answered { endpoint, provider, trace_id, credential, response, mut reply, session } =
         answered;
@@ -46,6 +51,7 @@ pub(crate) async fn relay(
         header::set_retry_count(&mut head.headers, closing.retry_count());
         return Ok(session.respond(head.headers, closing));
     }
+    closing.original_head(&head.headers, &credential);
     let is_read = endpoint.is_understood() && endpoint.uses_model() && head.status.is_success();
     let is_error = head.status.as_u16() >= 400;
     if (is_read || is_error) && header::is_encoded(&head.headers) {
@@ -62,16 +68,29 @@ pub(crate) async fn relay(
     let content_type = reply.head(head.status, &head.headers);
     let mut head = client_head(head, content_type, provider, &trace_id, &credential);
     header::set_retry_count(&mut head.headers, closing.retry_count());
+    closing.sent_head(&head.headers);
     // The server never asks for a body that is not there: such a call would not seem to end.
-    let held =
-        body.is_end_stream() || is_error || (endpoint.is_understood() && is_json(&head.headers));
+    let held = body.is_end_stream()
+        || is_error
+        || (is_json(&head.headers) && (endpoint.is_understood() || is_short(&body)));
     if held {
-        let mut closing = closing;
         let most = parts.settings.max_answer_bytes;
         let most = if is_error { most.min(MAX_ERROR_BYTES) } else { most };
-        match hold(parts, body, &mut *reply, provider, most).await {
+        // An error is masked whole before anything of it is cut off.
+        let mut error = Vec::new();
+        let seen = |piece: &Bytes| match is_error {
+            true if closing.keeps_original() => error.push(piece.clone()),
+            true => {}
+            false => closing.original(piece),
+        };
+        let held = hold(parts, body, &mut *reply, provider, most, seen).await;
+        if !error.is_empty() {
+            closing.original(&masked(joined(error), &credential));
+        }
+        match held {
             Ok(mut bytes) => {
-                if is_error {
+                // Some errors come with a status of success.
+                if is_error || tells_an_error(&bytes) {
                     bytes = masked(bytes, &credential);
                 }
                 closing.sent(&bytes);
@@ -97,14 +116,17 @@ pub(crate) async fn relay(
         let is_event_stream = head
             .headers
             .get(CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+            .is_some_and(|value| begins(value.as_bytes(), b"text/event-stream"));
         let idle = parts.settings.upstream_idle_timeout;
+        let delivery = Delivery::default();
         let body = RelayBody {
             body,
             reply,
             closing: Some(closing),
+            delivery: delivery.clone(),
             status,
             provider,
+            credential,
             out: VecDeque::new(),
             scratch: Vec::new(),
             ended: false,
@@ -113,17 +135,19 @@ pub(crate) async fn relay(
             within: idle,
             idle: Idle::new(idle),
         };
-        Ok(Response::from_parts(head, ResponseBody::stream(body)))
+        Ok(Response::from_parts(head, ResponseBody::followed(body, delivery)))
     }
 }
 
-/// Reads a whole answer, of at most `most` bytes, through the adapter.
+/// Reads a whole answer, of at most `most` bytes, through the adapter. `seen` is shown each piece
+/// first.
 pub(crate) async fn hold(
     parts: &Parts,
     mut body: InboundBody,
     reply: &mut dyn Reply,
     provider: &Provider,
     most: usize,
+    mut seen: impl FnMut(&Bytes),
 ) -> Result<Bytes, Fault> {
     let within = parts.settings.upstream_idle_timeout;
     let mut idle = Idle::new(within);
@@ -145,6 +169,7 @@ pub(crate) async fn hold(
             let text = format!("{} sent a larger answer than can be held", provider.title);
             return Err(Fault::upstream(FaultKind::UpstreamBroken, Retry::Stop, text));
         }
+        seen(&chunk);
         reply.push(chunk, &mut pieces)?;
     }
     reply.finish(&mut pieces)?;
@@ -170,10 +195,20 @@ fn stalled(provider: &Provider, idle: Duration) -> Fault {
 fn is_json(headers: &HeaderMap) -> bool {
     const JSON: &[u8] = b"application/json";
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    kind.split_at_checked(JSON.len()).is_some_and(|(kind, rest)| {
-        // A file of lines, `application/jsonl`, is not held.
-        kind.eq_ignore_ascii_case(JSON) && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
-    }) && !headers.contains_key(CONTENT_ENCODING)
+    // A file of lines, `application/jsonl`, is not held.
+    let is_json =
+        begins(kind, JSON) && !kind.get(JSON.len()).is_some_and(u8::is_ascii_alphanumeric);
+    is_json && !headers.contains_key(CONTENT_ENCODING)
+}
+
+/// Whether a content type begins so, in whatever case.
+fn begins(kind: &[u8], beginning: &[u8]) -> bool {
+    kind.get(..beginning.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(beginning))
+}
+
+/// Whether a body states its length, and that it is short.
+fn is_short(body: &InboundBody) -> bool {
+    body.size_hint().exact().is_some_and(|length| length <= MAX_ERROR_BYTES as u64)
 }
 
 fn client_head(
@@ -205,8 +240,11 @@ struct RelayBody {
     reply: Box<dyn Reply>,
     /// Taken when the call has been recorded.
     closing: Option<Closing>,
+    delivery: Delivery,
     status: StatusCode,
     provider: &'static Provider,
+    /// To be masked where the stream tells an error.
+    credential: Arc<Credential>,
     out: VecDeque<Bytes>,
     scratch: Vec<Bytes>,
     ended: bool,
@@ -222,7 +260,12 @@ impl RelayBody {
     fn take(&mut self, event: Option<Result<Frame<Bytes>, Fault>>) {
         let result = match event {
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(chunk) => self.reply.push(chunk, &mut self.scratch),
+                Ok(chunk) => {
+                    if let Some(closing) = &mut self.closing {
+                        closing.original(&chunk);
+                    }
+                    self.reply.push(chunk, &mut self.scratch)
+                }
                 Err(_trailers) => Ok(()),
             },
             Some(Err(fault)) => Err(fault),
@@ -238,15 +281,13 @@ impl RelayBody {
                 self.failure = Some(fault);
             }
         }
-        self.out.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
-    }
-
-    fn record(&mut self) {
-        let Some(closing) = self.closing.take() else { return };
-        match &self.failure {
-            None => closing.finish(self.status, self.reply.observed()),
-            Some(fault) => closing.fail(fault, self.status.as_u16(), self.reply.observed()),
+        // Whole events are handed on, so no secret is cut in two here. Only a stream is asked while
+        // it runs: a document is looked at when it has ended.
+        if self.is_event_stream && self.reply.observed().error.is_some() {
+            let told = joined(std::mem::take(&mut self.scratch));
+            self.scratch.push(masked(told, &self.credential));
         }
+        self.out.extend(self.scratch.drain(..).filter(|piece| !piece.is_empty()));
     }
 }
 
@@ -264,17 +305,12 @@ impl Body for RelayBody {
                 if let Some(closing) = &mut this.closing {
                     closing.sent(&piece);
                 }
-                if this.ended && this.out.is_empty() {
-                    // Before the last piece leaves: whoever has the whole answer finds it recorded.
-                    this.record();
-                }
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if this.ended {
-                this.record();
                 // An answer that is no stream has no way to say that it broke off but to break off.
-                let broken = this.failure.take().filter(|_| !this.is_event_stream);
-                return Poll::Ready(broken.map(|fault| Err(fault.into())));
+                let broken = this.failure.as_ref().filter(|_| !this.is_event_stream);
+                return Poll::Ready(broken.map(|fault| Err(fault.clone().into())));
             }
             let polled = Pin::new(&mut this.body).poll_frame(context);
             let event = match ready!(this.idle.bound(polled, context)) {
@@ -288,18 +324,23 @@ impl Body for RelayBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended && self.out.is_empty() && self.closing.is_none()
+        self.ended && self.out.is_empty() && self.failure.is_none()
     }
 }
 
 impl Drop for RelayBody {
+    /// Records the call: now it shows whether the client has got what it was sent.
     fn drop(&mut self) {
         let Some(closing) = self.closing.take() else { return };
         // Many clients leave with the last event, without waiting for the end behind it.
-        if self.reply.is_complete() && self.out.is_empty() {
-            closing.finish(self.status, self.reply.observed());
-        } else {
-            closing.hung_up(self.reply.observed());
+        let is_whole = (self.ended || self.reply.is_complete()) && self.out.is_empty();
+        let observed = self.reply.observed();
+        match &self.failure {
+            Some(fault) if is_whole => closing.fail(fault, self.status.as_u16(), observed),
+            None if is_whole && !self.delivery.is_pending() => {
+                closing.finish(self.status, observed);
+            }
+            _ => closing.hung_up(observed),
         }
     }
 }

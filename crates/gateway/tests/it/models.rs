@@ -1,6 +1,7 @@
 //! `GET /v1/models`: the workspace's own catalogue, or one provider's list (data-plane reference
 //! §1.2).
 
+use portcullis_domain::{LogState, NanoDollars};
 use serde_json::Value;
 
 use crate::support::{Ask, World};
@@ -24,6 +25,10 @@ async fn the_workspaces_models_are_listed_by_virtual_key() {
     assert_eq!(first["object"], "model");
     assert!(first["created"].is_i64() && first["owned_by"].is_string());
     assert_eq!(world.upstream.count(), 0);
+    let log = world.only_log();
+    assert_eq!((log.state, log.response_status, log.attempts), (LogState::Finished, Some(200), 0));
+    assert_eq!((log.is_success, log.cost), (true, Some(NanoDollars(0))));
+    assert_eq!(log.response_bytes, answer.body.len() as u64);
 }
 
 #[tokio::test]
@@ -42,8 +47,16 @@ async fn the_list_can_be_narrowed_and_paged() {
     ] {
         assert_eq!(ids(&world.send(ask).await.json()), ["@strict/gpt-4o-mini"]);
     }
-    let claude = world.send(Ask::new("GET", "/v1/models?ai_service=anthropic")).await.json();
-    assert!(!ids(&claude).is_empty() && ids(&claude).iter().all(|id| id.starts_with("@claude/")));
+    for ask in [
+        Ask::new("GET", "/v1/models?ai_service=anthropic"),
+        Ask::new("GET", "/v1/models")
+            .header("x-portkey-provider", "anthropic")
+            .header("x-portkey-fetch-integrated-models", "true"),
+    ] {
+        let claude = world.send(ask).await.json();
+        let ids = ids(&claude);
+        assert!(!ids.is_empty() && ids.iter().all(|id| id.starts_with("@claude/")));
+    }
 }
 
 #[tokio::test]
@@ -55,7 +68,9 @@ async fn a_config_asks_for_a_providers_list_only_by_naming_it() {
     let config = r#"{"virtual_key":"strict","fetch_integrated_models":true}"#;
     assert_eq!(ids(&world.send(list(config)).await.json()), ["@strict/gpt-4o-mini"]);
     assert_eq!(world.upstream.count(), 0);
+    world.recorder.forget();
     world.send(list(r#"{"targets":[]}"#)).await.refused(400, None);
+    assert_eq!(world.only_log().state, LogState::Failed);
 }
 
 #[tokio::test]
@@ -74,5 +89,5 @@ async fn a_providers_own_list_names_the_provider() {
         world.upstream.forget();
     }
     let cost = world.recorder.closed().pop().unwrap().cost;
-    assert_eq!(cost, Some(portcullis_domain::NanoDollars(0)));
+    assert_eq!(cost, Some(NanoDollars(0)));
 }

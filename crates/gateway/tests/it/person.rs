@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use portcullis_domain::{
-    AddressRange, ApiKeyKind, Change, Feature, Level, Member, OrganisationRole, RolePreset, Scope,
-    Timestamp, UserId, Workspace, WorkspaceMember, WorkspaceRole,
+    AddressRange, ApiKeyKind, Change, Feature, Level, LogState, Member, OrganisationRole,
+    RolePreset, Scope, Timestamp, UserId, Workspace, WorkspaceMember, WorkspaceRole,
 };
+use portcullis_gateway::GatewaySettings;
 
 use crate::support::{Ask, START, World, id, scopes};
 
@@ -94,7 +95,11 @@ async fn a_key_is_used_from_where_it_may_be_only() {
     {
         let range = AddressRange::parse(range).unwrap();
         let key = world.api_key(|key| key.allowed_addresses = vec![range]);
+        world.recorder.forget();
         assert_eq!(world.send_with(&key, chat()).await.status, status, "{range}");
+        let log = world.only_log();
+        assert_eq!(log.response_status, Some(status));
+        assert_eq!(log.error.as_deref(), (status == 403).then_some("address_refused"));
     }
 }
 
@@ -105,6 +110,8 @@ async fn what_is_named_and_not_saved_is_not_left_out_silently() {
     let with_default = world.api_key(|key| key.defaults.config = Some("pc-routes".to_owned()));
     let message = world.send_with(&with_default, chat()).await.refused(400, None);
     assert!(message.contains("pc-routes"), "{message}");
+    let log = world.only_log();
+    assert_eq!((log.state, log.response_status), (LogState::Failed, Some(400)));
     // The call's own config takes its place, unless the key forbids that.
     let asked = Ask::chat("gpt-4o-mini").header("x-portkey-config", inline);
     assert_eq!(world.send_with(&with_default, asked.clone()).await.status, 200);
@@ -142,4 +149,33 @@ async fn metadata_is_the_workspaces_then_the_keys_then_the_calls() {
         log.metadata.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(metadata, ["_user=Ann Lee", "a=workspace", "b=workspace", "c=key", "d=call"]);
     assert_eq!((log.user.as_deref(), log.user_id), (Some("Ann Lee"), Some(id(77))));
+}
+
+#[tokio::test]
+async fn headers_that_the_settings_list_become_metadata() {
+    let listed = "X-Team, x-cost-center, x-absent, x-blank, x-own";
+    let settings =
+        GatewaySettings { headers_to_metadata: listed.parse().unwrap(), ..Default::default() };
+    let world = World::with(settings).await;
+    let key = world.api_key(|key| {
+        key.defaults.metadata = [("x-own".to_owned(), "key".to_owned())].into();
+    });
+    let ask = chat()
+        .header("x-team", "Zürich")
+        .header("x-cost-center", "9".repeat(200))
+        .header("x-blank", " ")
+        .header("x-own", "header")
+        .header("x-unlisted", "1")
+        .header("x-portkey-metadata", r#"{"x-team":"said","x-absent":"said","d":"said"}"#)
+        .header("baggage", "x-cost-center=bag,e=bag");
+    let answer = world.send_with(&key, ask).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let log = world.only_log();
+    let metadata: Vec<_> =
+        log.metadata.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let nines = format!("x-cost-center={}", "9".repeat(128));
+    assert_eq!(
+        metadata,
+        ["d=said", "e=bag", "x-absent=said", &nines, "x-own=key", "x-team=Zürich"]
+    );
 }

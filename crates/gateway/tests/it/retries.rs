@@ -1,4 +1,5 @@
-//! `x-portkey-retry-count`: the same target, tried again (data-plane reference §6).
+//! `x-portkey-retry-count` and a config's `retry`: the same target, tried again (data-plane
+//! reference §6).
 
 use std::{
     net::SocketAddr,
@@ -8,7 +9,7 @@ use std::{
 
 use portcullis_domain::{IntegrationModels, Log, LogState, NanoDollars};
 use portcullis_gateway::GatewaySettings;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -53,7 +54,7 @@ impl Turns {
                 };
                 let head = format!(
                     "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\
-                     \r\nconnection: close\r\n\r\n{answer}",
+                     \r\nretry-after-ms: 2\r\nconnection: close\r\n\r\n{answer}",
                     answer.len()
                 );
                 if status > 1 {
@@ -89,6 +90,11 @@ async fn read(stream: &mut tokio::net::TcpStream) -> String {
 
 fn chat(count: &str) -> Ask {
     Ask::chat("@turns/gpt-4o-mini").header("x-portkey-retry-count", count)
+}
+
+/// A call whose config has this rule.
+fn ruled(model: &str, retry: &Value) -> Ask {
+    Ask::chat(model).header("x-portkey-config", json!({ "retry": retry }).to_string())
 }
 
 #[track_caller]
@@ -252,4 +258,87 @@ async fn a_count_that_makes_no_sense_is_refused() {
         (answer.status.as_u16(), answer.header("x-portkey-retry-attempt-count")),
         (200, "0")
     );
+}
+
+#[tokio::test]
+async fn a_config_says_when_its_target_is_tried_again() {
+    let world = world().await;
+    let turns = Turns::take(&world, &[429, 500, 200]).await;
+    let answer = world.send(ruled("@turns/gpt-4o-mini", &json!({"attempts": 3}))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    counted(&answer, &world.only_log(), 3, 2);
+    assert_eq!(turns.count(), 3);
+    world.recorder.forget();
+    // Its statuses replace the others.
+    for (status, attempts, count) in [(404, 3, -1), (408, 3, -1), (429, 1, 0), (503, 1, 0)] {
+        let retry = json!({"attempts": 2, "on_status_codes": [404, 408]});
+        let answer = world.send(ruled(&format!("@open/status-{status}"), &retry)).await;
+        assert_eq!(answer.status.as_u16(), status);
+        counted(&answer, &world.only_log(), attempts, count);
+        world.recorder.forget();
+    }
+    // An answer that came too late is a 408, and a success stays one.
+    let _turns = Turns::take(&world, &[1, 200]).await;
+    let retry = json!({"attempts": 1, "onStatusCodes": [200, 408]});
+    let ask = ruled("@turns/gpt-4o-mini", &retry).header("x-portkey-request-timeout", "200");
+    let answer = world.send(ask).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    counted(&answer, &world.only_log(), 2, 1);
+}
+
+#[tokio::test]
+async fn a_configs_rule_counts_and_not_the_header() {
+    let world = world().await;
+    for (retry, attempts) in [
+        (json!({"attempts": 2}), 3),
+        (json!({"attempts": 0}), 1),
+        (json!({"attempts": 3, "on_status_codes": [500]}), 1),
+        (json!(null), 2),
+    ] {
+        let ask = ruled("@open/status-503", &retry).header("x-portkey-retry-count", "1");
+        let answer = world.send(ask).await;
+        counted(&answer, &world.only_log(), attempts, if attempts == 1 { 0 } else { -1 });
+        world.recorder.forget();
+    }
+    let ask = ruled("@open/status-503", &json!({"attempts": 1}));
+    world.send(ask.header("x-portkey-retry-count", "6")).await.refused(400, None);
+}
+
+#[tokio::test]
+async fn a_provider_with_too_much_to_do_says_how_long_to_wait() {
+    // Whoever waits by itself waits too long for this test.
+    let settings = GatewaySettings { retry_wait: Duration::from_secs(3600), ..Default::default() };
+    let world = World::with(settings).await;
+    let turns = Turns::take(&world, &[429, 429, 200]).await;
+    let retry = json!({"attempts": 5, "use_retry_after_header": true});
+    let answer = world.send(ruled("@turns/gpt-4o-mini", &retry)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    counted(&answer, &world.only_log(), 3, 2);
+    assert_eq!(turns.count(), 3);
+    world.recorder.forget();
+    // A minute is too long: the answer stands.
+    let answer = world.send(ruled("@open/status-429+retry-after-60", &retry)).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "60"));
+    counted(&answer, &world.only_log(), 1, -1);
+    world.recorder.forget();
+    // Another status's header says nothing.
+    let _turns = Turns::take(&world, &[503]).await;
+    let ask = world.send(ruled("@turns/gpt-4o-mini", &retry));
+    assert!(tokio::time::timeout(Duration::from_millis(100), ask).await.is_err());
+}
+
+#[tokio::test]
+async fn a_rule_that_makes_no_sense_is_refused() {
+    let world = world().await;
+    for (retry, wrong) in [
+        (json!({"attempts": 6}), "the config's 'retry.attempts' must"),
+        (json!({}), "the config's 'retry.attempts' must"),
+        (json!({"attempts": 1, "on_status_codes": [4290]}), "the config's 'retry.on_status_codes'"),
+        (json!({"attempts": 1, "use_retry_after_headers": 1}), "'retry.use_retry_after_header'"),
+        (json!(2), "the config's 'retry' must be an object"),
+    ] {
+        let message = world.send(ruled("@open/gpt-4o-mini", &retry)).await.refused(400, None);
+        assert!(message.contains(wrong), "{message}");
+    }
+    assert_eq!(world.upstream.count(), 0);
 }

@@ -24,7 +24,7 @@ use portcullis_domain::{
 };
 use portcullis_gateway::{Gateway, GatewaySettings, Parts, SignIns};
 use portcullis_providers::credential::{Credential, Settings};
-use portcullis_record::content::{self, Bodies};
+use portcullis_record::content::{self, Content};
 use portcullis_runtime::{
     egress::{Egress, EgressPolicy, EgressSettings},
     server::ResponseBody,
@@ -351,11 +351,17 @@ impl World {
         closed.into_iter().next().unwrap()
     }
 
-    /// What was kept of the one call there was: what the client sent, and what it got.
-    pub(crate) async fn content(&self) -> Bodies {
+    /// The bodies that were kept of the one call there was: what the client sent, and what it got.
+    pub(crate) async fn content(&self) -> [Option<Vec<u8>>; 2] {
+        let Content { request, response, .. } = self.whole_content().await;
+        [request.body, response.body]
+    }
+
+    /// All that was kept of the one call there was.
+    pub(crate) async fn whole_content(&self) -> Content {
         let log = self.only_log();
         let sealed = self.recorder.contents().pop().flatten();
-        let Some(sealed) = sealed else { return [None, None] };
+        let Some(sealed) = sealed else { return Content::default() };
         let opened = self.vault.open(&log.content_place(), &sealed).await.unwrap();
         content::read(opened.danger_expose()).unwrap()
     }

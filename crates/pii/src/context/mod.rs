@@ -17,7 +17,7 @@ pub(crate) use self::table::Table;
 use self::{
     lexicon::{LONGEST, Role, lexicon},
     weigh::{gap_between, weight_after, weight_before},
-    words::Word,
+    words::{Hash, Word},
 };
 use crate::{Entity, scan::Cx};
 
@@ -40,6 +40,16 @@ impl Key {
     pub(crate) fn set(&mut self, key: &str) {
         self.words.clear();
         self.words.extend(words::words(key.as_bytes(), 0).take(WORDS));
+    }
+
+    /// Nothing names the text.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Its words, in order.
+    pub(crate) fn hashes(&self) -> impl DoubleEndedIterator<Item = Hash> + '_ {
+        self.words.iter().map(|word| word.hash)
     }
 }
 

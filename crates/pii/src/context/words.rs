@@ -37,6 +37,11 @@ pub(crate) fn phrase(text: &str) -> (Hash, usize) {
     (hash, count)
 }
 
+/// Whether a word's hash is that of `text`.
+pub(crate) fn is(hash: Hash, text: &str) -> bool {
+    words(text.as_bytes(), 0).next().is_some_and(|word| word.hash == hash)
+}
+
 /// The words of some bytes that start at `base`. Words end at anything but letters and digits, where
 /// letters become digits, and where lower case becomes upper case, so that `dbUser` and `DB_USER`
 /// read as `db user`. An `'s` is dropped; a character outside every alphabet is a border.

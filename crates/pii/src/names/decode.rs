@@ -10,6 +10,7 @@ use super::{
     facts::{Chances, Facts, Gathered, Row},
     features::COUNT,
     front::{Judge, Word},
+    lift::lift,
     memory::Memory,
     model::{LABELS, LANES, Model, OUTSIDE},
     mood::Mood,
@@ -210,7 +211,11 @@ impl Judge for Decoder {
         let word = near[2];
         let sums = self.model.sum(keys);
         let scale = self.model.parameters.scale;
-        let scores: [f32; LANES] = std::array::from_fn(|lane| sums[lane] as f32 * scale);
+        let mut scores: [f32; LANES] = std::array::from_fn(|lane| sums[lane] as f32 * scale);
+        // Trees learn from what the field finds by itself: with the lift the ones of the model in the
+        // repository became a little worse.
+        let lift = if self.rows.is_none() { lift(near[1], word) } else { 0.0 };
+        scores[..2].iter_mut().for_each(|person| *person += lift);
         let best = scores.iter().copied().fold(0.0, f32::max);
         let mut weights = [0.0; LABELS];
         for (weight, score) in weights.iter_mut().zip(scores) {

@@ -14,6 +14,7 @@ pub mod fold;
 pub mod front;
 pub mod gap;
 pub mod lexicon;
+mod lift;
 mod memory;
 pub mod model;
 mod mood;

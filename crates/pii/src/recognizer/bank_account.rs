@@ -1,15 +1,25 @@
 //! Bank account number.
 
 use super::Recognizer;
-use crate::{entity::Group, scan::Value};
+use crate::{
+    entity::Group,
+    scan::{Spaced, Value},
+};
 
 pub(super) const RECOGNIZER: Recognizer = Recognizer {
     id: "BANK_ACCOUNT",
     group: Group::Financial,
     title: "bank account number",
-    validator: "label; 6 to 20 digits; United Kingdom sort codes",
+    validator: "label; 6 to 34 digits, grouped perhaps, as in sort codes",
     example: "12345678",
-    value: Some(Value { least: 6, most: 20, digits: 6, letters: 2, spaced: true, ..Value::PLAIN }),
+    value: Some(Value {
+        least: 6,
+        most: 34,
+        digits: 6,
+        letters: 2,
+        spaced: Spaced::Any,
+        ..Value::PLAIN
+    }),
     labels: "account, account number, account no, account nr, account num, acct, acct no, acct \
         number, acc no, acc number, a c no, bank account, bank account number, bank acct, \
         checking account, savings account, current account, sort code, beneficiary account, \

@@ -25,7 +25,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     ],
     check: |text| super::pass(text.iter().filter(|it| it.is_ascii_uppercase()).count() > 1),
     value: Some(Value { least: 4, most: 24, digits: 2, letters: 10, prior: -4.2, ..Value::PLAIN }),
-    sites: &[Site::Number(docket)],
+    sites: &[Site::Number(docket), Site::Number(register)],
     labels: "case number, case no, case nr, case id, docket, docket number, docket no, cause no, \
         cause number, file number, file no, claim number, claim no, matter number, matter no, court case, \
         court file, complaint number, police report, report number, incident number, case file, \
@@ -67,4 +67,33 @@ fn docket(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
         end = stop;
     }
     cx.offer(sink, (start, end), Entity::CASE_NUMBER, 2.5, true);
+}
+
+/// A number of a German court: `12 O 345/22`, `3 Ds 101 Js 1234/21`.
+fn register(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
+    let group = run.groups()[index];
+    let digits = |from: usize, most: usize| cx.run(from, most + 1, |byte| byte.is_ascii_digit());
+    let mut end = digits(group.start, 3);
+    if group.letters || end != group.end || end - group.start > 3 {
+        return;
+    }
+    for _ in 0..2 {
+        let kind = cx.run(end + 1, 4, |byte| byte.is_ascii_alphabetic());
+        let number = digits(kind + 1, 5);
+        if cx.at(end) != b' '
+            || !cx.at(end + 1).is_ascii_uppercase()
+            || cx.at(kind) != b' '
+            || !(2..=6).contains(&(number - kind))
+        {
+            return;
+        }
+        end = number;
+        if cx.at(end) == b'/' {
+            break;
+        }
+    }
+    let year = digits(end + 1, 2);
+    if cx.at(end) == b'/' && year == end + 3 && !cx.at(year).is_ascii_alphanumeric() {
+        cx.offer(sink, (group.start, year), Entity::CASE_NUMBER, -1.5, true);
+    }
 }

@@ -79,10 +79,28 @@ pub(super) fn value_behind(cx: &Cx<'_>, end: usize) -> Option<Named> {
         let ends = b"\"'`<>".contains(&byte) || query && matches!(byte, b'&' | b'#');
         !ends && (byte.is_ascii_graphic() || byte >= 0x80)
     });
-    while stop > at && b",;.)]}*".contains(&cx.before(stop)) {
+    let closes = |stop: usize| {
+        b",;.)]}*".contains(&cx.before(stop))
+            || cx.before(stop) == b':' && cx.before(stop - 1) == b')'
+    };
+    while stop > at && closes(stop) {
         stop -= 1;
     }
     (stop > at).then_some(Named { start: at, end: stop, joint, quoted: false })
+}
+
+/// All of a text that a key names, without the space around it.
+pub(super) fn whole_text(cx: &Cx<'_>) -> Option<Named> {
+    let start = cx.run(0, 4, |byte| byte.is_ascii_whitespace());
+    let stop = cx.run(start, LONGEST + 1, |byte| byte != b'\n' && byte != 0);
+    let end = cx.run_back(stop, 4, |byte| byte.is_ascii_whitespace()).max(start);
+    let rest = cx.run(stop, 2, |byte| byte == b'\n');
+    if cx.at(rest) != 0 || end == start || end - start > LONGEST {
+        return None;
+    }
+    // A number may stand there without quotes.
+    let quoted = !cx.slice(start, end).iter().all(u8::is_ascii_digit);
+    Some(Named { start, end, joint: Joint::Mark, quoted })
 }
 
 /// Behind a verb that says what something is, in seven languages.
@@ -245,7 +263,18 @@ pub(super) fn is_code(value: &[u8]) -> bool {
     // A type of Rust: `&[u8`, `[u8`.
     let slice = value.strip_prefix(b"&").unwrap_or(value).strip_prefix(b"[");
     let slice = slice.is_some_and(|it| !it.is_empty() && it.iter().all(u8::is_ascii_alphanumeric));
+    let number = value.strip_prefix(b"0x").is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit));
+    let cast = value[0] == b'('
+        && value.iter().position(|byte| *byte == b')').is_some_and(|at| {
+            at > 1
+                && value[1..at]
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_ *".contains(byte))
+                && value.get(at + 1).is_some_and(u8::is_ascii_alphabetic)
+        });
     call || member
+        || number
+        || cast
         || open
         || reference
         || slice

@@ -23,6 +23,8 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         Form::new("99999999999999", -2.0),
         Form::new("9999999999999", -4.5),
         Form::new("999999999999", -4.5),
+        Form::new("99999999999999999", -4.5),
+        Form::new("999999999999999999", -4.5),
         Form::new("9999999999999999999", -4.5),
     ],
     check,
@@ -56,7 +58,7 @@ fn check(text: &[u8]) -> Option<f32> {
         15 => matches!(head(2), 34 | 37) || matches!(head(4), 2131 | 1800),
         14 => matches!(head(2), 36 | 38 | 39) || matches!(head(3), 300..=305 | 309),
         13 => head(1) == 4 || matches!(head(2), 50 | 56..=69),
-        12 => matches!(head(2), 50 | 56..=69),
+        12 | 17 | 18 => matches!(head(2), 50 | 56..=69),
         _ => head(1) == 4 || matches!(head(2), 50 | 56..=69),
     };
     let repeated = text.iter().all(|byte| *byte == text[0]);

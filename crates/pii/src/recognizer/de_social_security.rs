@@ -11,7 +11,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     group: state("DE"),
     title: "German pension insurance number",
     validator: "area, date of birth, weights, mod 10",
-    example: "12 150885 K 123",
+    example: "12 150885 K 120",
     forms: &[
         Form::new("99999999A999", 0.0),
         Form::new("99 999999 A 999", 1.5),

@@ -1,6 +1,6 @@
 //! International bank account numbers.
 
-use super::{ONE_IN_97, Recognizer, Site};
+use super::{ONE_IN_97, Recognizer, Site, swift_bic};
 use crate::{
     Entity,
     check::mod97,
@@ -72,6 +72,7 @@ fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     let valid = mod97(rest.iter().chain(&text[..4]).copied()) == 1;
     if valid && !cx.at(at).is_ascii_alphanumeric() && gaps < 12 {
         cx.offer(sink, (start, at), Entity::IBAN, 1.0 + ONE_IN_97, true);
+        swift_bic::beside_iban(cx, at, sink);
     }
 }
 

@@ -8,7 +8,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     group: Group::Network,
     title: "SIM card number",
     validator: "89, Luhn",
-    example: "8991101200003204510",
+    example: "8991101200003204514",
     forms: &[
         Form::new("9999999999999999999", -2.6),
         Form::new("99999999999999999999", -2.6),

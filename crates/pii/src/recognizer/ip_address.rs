@@ -12,13 +12,14 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     id: "IP_ADDRESS",
     group: Group::Network,
     title: "IP address",
-    validator: "parser (RFC 791, 4291, 5952); not loopback, unspecified, or a mask",
+    validator: "parser (RFC 791, 4291, 5952); loopback, link-local, masks and public resolvers score near 0",
     example: "203.0.113.7",
     sites: &[Site::Number(four), Site::Colon(six)],
     labels: "ip, ip address, ip addr, ipaddress, ipv4, ipv6, client ip, remote ip, source ip, remote addr, \
         host, src, dst, ip adresse, adresse ip, direccion ip, ip adres, endereco ip, indirizzo ip",
     cues: "login, logged, address, from, server, connect, ssh, ping, request, client, visitor, subnet",
-    against: "version, ver, v, build, release, ec, section, firmware, oid, chapter, clause, dns server",
+    against: "version, ver, v, build, release, upgrade, upgraded, upgrading, upgrades, update, updated, \
+        downgrade, downgraded, bump, bumps, bumped, patch, migrate, install, installed, ec, section, firmware, oid, chapter, clause, dns server",
     ..Recognizer::BLANK
 };
 
@@ -61,7 +62,7 @@ fn four(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
         [8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [1, 0, 0, 1] | [9, 9, 9, 9] => true,
         _ => false,
     };
-    if longer || nobody {
+    if longer {
         return;
     }
     // A network is nobody's address, and between other decimals a path of a drawing goes on.
@@ -73,9 +74,27 @@ fn four(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
         return;
     }
     // Four small numbers are more often a version or a section.
-    let small = parts.iter().all(|part| *part < 20);
-    let prior = if small { -1.5 } else { 2.0 };
+    let tiny = parts.iter().filter(|part| **part < 10).count();
+    let small = parts.iter().all(|part| *part < if tiny > 1 { 100 } else { 20 });
+    if small && is_changed(cx, at) {
+        return;
+    }
+    let prior = match (nobody, small) {
+        // Only a threshold far below the usual lets it through.
+        (true, _) => -9.0,
+        (false, true) => -1.5,
+        (false, false) => 2.0,
+    };
     cx.offer(sink, (start, at), Entity::IP_ADDRESS, prior, true);
+}
+
+/// Whether another version follows: `1.2.3.4 to 1.3`, `1.2.3.4 -> 1.3`.
+fn is_changed(cx: &Cx<'_>, end: usize) -> bool {
+    let to = [" to ", " -> ", " => ", " → "].into_iter().find(|to| cx.goes_on(end, to));
+    to.is_some_and(|to| {
+        let next = end + to.len();
+        cx.at(next + usize::from(cx.at(next) == b'v')).is_ascii_digit()
+    })
 }
 
 /// An address of version 6 around a colon. Only the first colon of an address is asked.

@@ -1,15 +1,26 @@
 //! Vehicle registration.
 
 use super::Recognizer;
-use crate::{entity::Group, scan::Value};
+use crate::{
+    entity::Group,
+    scan::{Spaced, Value},
+};
 
 pub(super) const RECOGNIZER: Recognizer = Recognizer {
     id: "LICENSE_PLATE",
     group: Group::Identity,
     title: "vehicle registration",
-    validator: "label; forms of countries",
+    validator: "label and shape",
     example: "ABC 1234",
-    value: Some(Value { least: 4, most: 9, digits: 1, letters: 6, spaced: true, prior: -4.2 }),
+    value: Some(Value {
+        least: 4,
+        most: 9,
+        digits: 1,
+        letters: 6,
+        spaced: Spaced::Any,
+        prior: -4.2,
+        ..Value::PLAIN
+    }),
     labels: "license plate, licence plate, license plate number, licence plate number, plate \
         number, plate no, number plate, plate, plates, registration number, vehicle \
         registration, vehicle registration number, vrn, car registration, reg number, reg no, \

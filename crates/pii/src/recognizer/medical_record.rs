@@ -1,7 +1,10 @@
 //! Medical record number.
 
 use super::Recognizer;
-use crate::{entity::Group, scan::Value};
+use crate::{
+    entity::Group,
+    scan::{Spaced, Value},
+};
 
 pub(super) const RECOGNIZER: Recognizer = Recognizer {
     id: "MEDICAL_RECORD",
@@ -9,7 +12,15 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     title: "medical record number",
     validator: "label and shape",
     example: "MRN-1234567",
-    value: Some(Value { least: 4, most: 16, digits: 4, letters: 6, prior: -4.2, ..Value::PLAIN }),
+    value: Some(Value {
+        least: 4,
+        most: 16,
+        digits: 4,
+        letters: 6,
+        prior: -4.2,
+        spaced: Spaced::Grouped,
+        ..Value::PLAIN
+    }),
     labels: "mrn, mrn number, mrn no, medical record, medical record number, medical record no, \
         medical record id, med rec no, patient id, patient number, patient no, patient \
         identifier, hospital number, hospital id, chart number, chart no, health record number, \

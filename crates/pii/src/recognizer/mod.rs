@@ -184,6 +184,8 @@ pub(crate) enum Site {
     Colon(Matcher),
     /// Where one of these stands. They hold no white space and start with no digit, `@` or `:`.
     Literal(&'static [&'static str], Matcher),
+    /// At the beginning of a text that a key names from outside. What is asked about is the whole text.
+    Named(Matcher),
 }
 
 /// Looks at the trigger at an offset.

@@ -2,11 +2,11 @@
 
 use super::{
     Recognizer, Site,
-    credential::{Joint, Named, identifier, is_code, is_placeholder, value_behind},
+    credential::{Joint, Named, identifier, is_code, is_placeholder, value_behind, whole_text},
 };
 use crate::{
     Entity, base64,
-    context::words,
+    context::words::{self, Hash},
     entity::Group,
     scan::{Cx, Sink},
 };
@@ -49,6 +49,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         ),
         Site::Literal(&["Basic", "basic"], basic),
         Site::Colon(in_url),
+        Site::Named(named),
     ],
     ..Recognizer::BLANK
 };
@@ -59,8 +60,11 @@ const NAMES: &str = "password passwd pwd pass passwort passwords passphrase pass
     benutzerpasswort userpassword dbpassword dbpass rootpassword adminpassword loginpassword";
 
 fn is_name(text: &[u8]) -> bool {
-    let Some(last) = words::words(text, 0).last() else { return false };
-    words::words(NAMES.as_bytes(), 0).any(|word| word.hash == last.hash)
+    words::words(text, 0).last().is_some_and(|last| is_name_word(last.hash))
+}
+
+fn is_name_word(hash: Hash) -> bool {
+    words::words(NAMES.as_bytes(), 0).any(|word| word.hash == hash)
 }
 
 fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
@@ -86,6 +90,21 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
         return;
     }
     let log_odds = weigh(&named, value, pin);
+    cx.claim(sink, (named.start, named.end), Entity::PASSWORD, log_odds, false);
+}
+
+/// A text that a key calls a password.
+fn named(cx: &Cx<'_>, _: usize, sink: &mut Sink) {
+    let Some(name) = cx.key().hashes().next_back().filter(|name| is_name_word(*name)) else {
+        return;
+    };
+    let Some(named) = whole_text(cx) else { return };
+    let value = cx.slice(named.start, named.end);
+    // A form's own words: `"password": "Passwort"`.
+    if is_placeholder(value) || is_name(value) {
+        return;
+    }
+    let log_odds = weigh(&named, value, words::is(name, "pin"));
     cx.claim(sink, (named.start, named.end), Entity::PASSWORD, log_odds, false);
 }
 

@@ -11,10 +11,15 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     id: "URL",
     group: Group::Network,
     title: "web address of a person, or with personal data in it",
-    validator: "scheme and host; personal by its label, its host or what it holds",
+    validator: "scheme and host, or a profile's path; personal by its label, its host or what it holds",
+
     example: "https://www.linkedin.com/in/jane-doe",
     hold: 1024,
-    sites: &[Site::Colon(scheme), Site::Literal(&["www."], www)],
+    sites: &[
+        Site::Colon(scheme),
+        Site::Literal(&["www."], www),
+        Site::Literal(&["linkedin.com/", "facebook.com/", "instagram.com/"], profile),
+    ],
     labels: "website, web site, homepage, home page, personal website, personal site, my site, my website, \
         my blog, blog, portfolio, my page, my profile, profile, linkedin, linkedin profile, \
         facebook profile, instagram profile, webseite, meine webseite, internetseite, site web, \
@@ -51,6 +56,16 @@ fn www(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     address(cx, at, at, sink);
 }
 
+/// A profile without a scheme: `linkedin.com/in/jane-doe`.
+fn profile(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
+    let start = cx.run_back(at, 8, |byte| byte.is_ascii_alphabetic() || byte == b'.');
+    let before = cx.before(start);
+    let inside = before.is_ascii_alphanumeric() || matches!(before, b'/' | b'-' | b'@' | b'_');
+    if !inside && !cx.slice(start, at).starts_with(b"www.") {
+        address(cx, start, start, sink);
+    }
+}
+
 fn address(cx: &Cx<'_>, start: usize, host: usize, sink: &mut Sink) {
     let end = cx.run(host, LONGEST, |byte| {
         byte.is_ascii_graphic() && !b"\"<>`\\^{}|".contains(&byte) || byte >= 0x80
@@ -68,7 +83,39 @@ fn address(cx: &Cx<'_>, start: usize, host: usize, sink: &mut Sink) {
         return;
     }
     let rest = &text[host_end..];
-    cx.offer(sink, (start, end), Entity::URL, -3.4 + personal(name, rest), true);
+    // The field of a package: `homepage = "https://..."`.
+    let field = matches!(cx.before(start), b'"' | b'\'')
+        && cx.behind(start, 14).to_ascii_lowercase().windows(8).any(|it| it == b"homepage");
+    let log_odds = personal(name, rest) - if field { 3.0 } else { 0.0 };
+    cx.offer(sink, (start, end), Entity::URL, -3.4 + log_odds, true);
+}
+
+/// One part of a path that may be somebody's: `/jane.doe.5`.
+fn is_name(path: &[u8]) -> bool {
+    const PLACES: &[&str] = &[
+        "pages",
+        "groups",
+        "events",
+        "watch",
+        "help",
+        "policies",
+        "business",
+        "legal",
+        "login",
+        "share",
+        "sharer",
+        "marketplace",
+        "gaming",
+        "privacy",
+        "settings",
+        "plugins",
+        "tr",
+    ];
+    let name = path.strip_prefix(b"/").unwrap_or_default();
+    let name = name.strip_suffix(b"/").unwrap_or(name);
+    name.len() > 4
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
+        && !PLACES.iter().any(|place| place.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// What an address says about its being personal.
@@ -107,6 +154,7 @@ fn personal(host: &[u8], rest: &[u8]) -> f32 {
     let deep = rest.iter().filter(|byte| **byte == b'/').count() > 2;
     let is_profile = profile("linkedin.", "/in/")
         || profile("facebook.", "/profile")
+        || host.ends_with(b"facebook.com") && is_name(rest)
         || profile("instagram.", "/") && rest.iter().filter(|byte| **byte == b'/').count() < 3
         || profile("t.me", "/")
         || profile("wa.me", "/");
@@ -126,7 +174,7 @@ fn personal(host: &[u8], rest: &[u8]) -> f32 {
         .iter()
         .any(|it| holds(it));
     if is_profile {
-        6.0
+        9.0
     } else if in_query || rest.contains(&b'@') && query {
         // Just likely: where the value itself is found, that says more than the whole.
         3.9

@@ -11,7 +11,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     group: state("US"),
     title: "United States DEA registration number",
     validator: "check digit, registrant letter",
-    example: "BJ4305565",
+    example: "BJ4305567",
     forms: &[Form::new("AA9999999", -1.3), Form::new("A99999999", -3.5)],
     check,
     proof: ONE_IN_10,

@@ -2,12 +2,12 @@
 
 use super::{
     Recognizer, Site,
-    credential::{Joint, identifier, is_code, is_placeholder, value_behind},
+    credential::{Joint, Named, identifier, is_code, is_placeholder, value_behind, whole_text},
     password::user_info,
 };
 use crate::{
     Entity,
-    context::words,
+    context::words::{self, Hash},
     entity::Group,
     scan::{Cx, Sink},
 };
@@ -41,6 +41,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
         ),
         Site::Literal(&["/home/", "/Users/", "\\Users\\"], home),
         Site::Colon(in_url),
+        Site::Named(named),
         Site::At(at_host),
     ],
     ..Recognizer::BLANK
@@ -50,7 +51,7 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
 const SURE: &str = "username, user name, user id, userid, login id, login name, loginname, user login, db user, \
     dbuser, database user, benutzername, benutzerkennung, nutzername, nom d utilisateur, nom utilisateur, \
     identifiant, nombre de usuario, nombre usuario, gebruikersnaam, nome de usuario, nome de utilizador, \
-    nome utente, user handle, email handle, account name, account username, uid, user account, ssh user, os user, \
+    nome utente, user handle, email handle, account name, account username, user account, ssh user, os user, \
     admin user, mysql user, pg user, postgres user, smtp user, ftp user";
 
 /// Labels that also begin a sentence.
@@ -124,8 +125,8 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     let from = cx.run_back(start, 12, |byte| {
         byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'\'' | b'_')
     });
-    let sure = ends_with(cx.slice(from, end), SURE);
-    if !sure && !ends_with(cx.slice(start, end), UNSURE) {
+    let sure = ends_with(hashes(cx.slice(from, end)), SURE);
+    if !sure && !ends_with(hashes(cx.slice(start, end)), UNSURE) {
         return;
     }
     let Some(mut named) = value_behind(cx, end) else { return };
@@ -136,6 +137,23 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     if named.end == named.start {
         return;
     }
+    weigh(cx, &named, sure, sink);
+}
+
+/// A text that a key calls a user's name.
+fn named(cx: &Cx<'_>, _: usize, sink: &mut Sink) {
+    let words = || cx.key().hashes();
+    let sure = ends_with(words(), SURE);
+    if !sure && !ends_with(words(), UNSURE) {
+        return;
+    }
+    if let Some(named) = whole_text(cx) {
+        weigh(cx, &named, sure, sink);
+    }
+}
+
+/// Offers a value if it looks like an account's name.
+fn weigh(cx: &Cx<'_>, named: &Named, sure: bool, sink: &mut Sink) {
     let value = cx.slice(named.start, named.end);
     let is = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-+".contains(byte) || *byte >= 0x80;
     let odd = value.iter().any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.'));
@@ -152,7 +170,7 @@ fn label(cx: &Cx<'_>, at: usize, sink: &mut Sink) {
     let upper = value.iter().any(u8::is_ascii_uppercase);
     let log_odds = match (sure, named.joint, named.quoted) {
         // `UserId = UserName`: code that assigns.
-        (_, Joint::Mark, false) if upper && !marked && cx.at(named.start - 1) == b' ' => -3.0,
+        (_, Joint::Mark, false) if upper && !marked && cx.before(named.start) == b' ' => -3.0,
         (true, Joint::Mark, true) => 2.0,
         (true, Joint::Mark, false) => {
             if odd {
@@ -266,16 +284,20 @@ fn acts(cx: &Cx<'_>, end: usize) -> bool {
     to > from && ACTS.iter().any(|it| it.as_bytes() == cx.slice(from, to))
 }
 
-fn ends_with(text: &[u8], phrases: &str) -> bool {
+fn hashes(text: &[u8]) -> impl Iterator<Item = Hash> {
+    words::words(text, 0).map(|word| word.hash)
+}
+
+fn ends_with(words: impl Iterator<Item = Hash>, phrases: &str) -> bool {
     let mut last = [words::NOTHING; 3];
-    for word in words::words(text, 0) {
-        last = [last[1], last[2], word.hash];
+    for word in words {
+        last = [last[1], last[2], word];
     }
     phrases.split(',').any(|phrase| {
         let mut wanted = [words::NOTHING; 3];
         let mut count = 0;
-        for word in words::words(phrase.as_bytes(), 0) {
-            wanted = [wanted[1], wanted[2], word.hash];
+        for word in hashes(phrase.as_bytes()) {
+            wanted = [wanted[1], wanted[2], word];
             count += 1;
         }
         let count = count.min(3);

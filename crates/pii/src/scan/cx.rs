@@ -51,6 +51,11 @@ impl<'t> Cx<'t> {
         self.context.into_inner()
     }
 
+    /// The words of the key that names the text.
+    pub(crate) fn key(&self) -> &'t Key {
+        self.key
+    }
+
     /// Turns to the trigger at `at`.
     pub(crate) fn turn_to(&self, at: usize) {
         self.low.set(at.saturating_sub(BACK));

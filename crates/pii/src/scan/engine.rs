@@ -21,6 +21,7 @@ pub(crate) struct Plan {
     words: Vec<WordMatcher>,
     ats: Vec<Matcher>,
     colons: Vec<Matcher>,
+    named: Vec<Matcher>,
     literals: Literals,
     /// By literal: what to ask.
     behind_literals: Vec<Matcher>,
@@ -34,6 +35,7 @@ impl Plan {
             words: Vec::new(),
             ats: Vec::new(),
             colons: Vec::new(),
+            named: Vec::new(),
             literals: Literals::new(&[]),
             behind_literals: Vec::new(),
         };
@@ -46,6 +48,7 @@ impl Plan {
                     Site::Word(matcher) => plan.words.push(*matcher),
                     Site::At(matcher) => plan.ats.push(*matcher),
                     Site::Colon(matcher) => plan.colons.push(*matcher),
+                    Site::Named(matcher) => plan.named.push(*matcher),
                     Site::Literal(all, matcher) => {
                         for literal in *all {
                             literals.push(*literal);
@@ -69,6 +72,8 @@ pub(crate) struct Engine {
     digits_from: usize,
     /// Digits before this belong to a word that has been dealt with.
     words_from: usize,
+    /// The text as a whole has been asked about.
+    whole: bool,
     /// The next trigger byte and the next literal, once looked for.
     byte: Option<Option<(usize, Trigger)>>,
     literal: Option<Option<(usize, Trigger)>>,
@@ -120,7 +125,11 @@ impl Engine {
         let mut at = self.at - base;
         let mut pending = false;
         sink.rebase(base);
-        loop {
+        if !self.whole {
+            pending = !ask_of_whole(plan, &cx, key, sink);
+            self.whole = !pending;
+        }
+        while !pending {
             let Some((next, trigger)) = self.next(plan, text, at) else {
                 at = certain.max(at);
                 break;
@@ -218,6 +227,23 @@ impl Engine {
         }
         span.1
     }
+}
+
+/// Asks about all of a text that a key names; `false` if more of it is needed.
+fn ask_of_whole(plan: &Plan, cx: &Cx<'_>, key: &Key, sink: &mut Sink) -> bool {
+    if key.is_empty() {
+        return true;
+    }
+    cx.turn_to(0);
+    for matcher in &plan.named {
+        matcher(cx, 0, sink);
+    }
+    if cx.undecided() {
+        sink.discard();
+        return false;
+    }
+    sink.accept(0);
+    true
 }
 
 /// Asks about the number at a digit; returns where it ends.

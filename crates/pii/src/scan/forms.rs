@@ -70,7 +70,7 @@ impl Forms {
             return;
         }
         for first in 0..groups.len() {
-            if !starts_here(cx, groups, first) {
+            if !may_start(cx, groups, first) {
                 continue;
             }
             let mut number = Number { groups: &[], text: [0; LONGEST], length: 0 };
@@ -84,7 +84,7 @@ impl Forms {
                     number.length += 1;
                 }
                 length = length.max(number.length);
-                if last < run.first || number.length < 5 || !ends_here(cx, groups, last) {
+                if last < run.first || number.length < 5 || !is_whole(cx, groups, (first, last)) {
                     continue;
                 }
                 number.groups = &groups[first..=last];
@@ -108,7 +108,8 @@ impl Forms {
             let (first, last) = (number.groups[0], number.groups[number.groups.len() - 1]);
             let closes = last.joined == Some(Separator::One(b'('));
             let span = (first.start, last.end + usize::from(closes));
-            let log_odds = form.prior + doubt + fit + check + edges(cx, span.0, span.1);
+            let edges = edges(cx, span, number.length);
+            let log_odds = form.prior + doubt + fit + check + edges;
             let checked = form.recognizer.proof > 0.0;
             cx.offer(sink, span, form.entity, log_odds + form.recognizer.proof, checked);
         }
@@ -205,30 +206,90 @@ fn case(cx: &Cx<'_>, group: &Group) -> f32 {
 }
 
 /// Whether a number may start with this group: not in the middle of a word, unless behind letters.
-fn starts_here(cx: &Cx<'_>, groups: &[Group], index: usize) -> bool {
+fn may_start(cx: &Cx<'_>, groups: &[Group], index: usize) -> bool {
     let group = &groups[index];
     match group.joined {
+        Some(SLASH) => true,
         Some(separator) if separator.is_tight() => !groups[index - 1].digits,
         Some(_) => true,
         None => match cx.before(group.start) {
             b'_' => false,
             // `1.234`, `a-12`: the part before was too long or too odd to be in the run.
-            b'.' | b'-' | b'/' | b',' => !cx.before(group.start - 1).is_ascii_digit(),
+            b'.' | b'-' | b'/' => !cx.before(group.start - 1).is_ascii_digit(),
             byte => byte < 0x80 || !is_letter_before(cx, group.start),
         },
     }
 }
 
-fn ends_here(cx: &Cx<'_>, groups: &[Group], index: usize) -> bool {
-    if let Some(next) = groups.get(index + 1) {
-        return !next.joined.is_some_and(Separator::is_tight) || !next.digits;
+const SLASH: Separator = Separator::One(b'/');
+
+/// Whether the groups from `first` to `last`, of which the first may start a number, are no part of
+/// a longer one.
+fn is_whole(cx: &Cx<'_>, groups: &[Group], (first, last): (usize, usize)) -> bool {
+    let number = &groups[first..=last];
+    let starts = match number[0].joined {
+        Some(SLASH) if groups[first - 1].digits => {
+            first.checked_sub(number.len()).is_some_and(|at| alike(&groups[at..first], number))
+        }
+        Some(_) => true,
+        None => {
+            let start = number[0].start;
+            cx.before(start) != b','
+                || !cx.before(start - 1).is_ascii_digit()
+                || !is_amount(number) && !is_zero(cx, start - 1)
+        }
+    };
+    starts && ends_here(cx, groups, (first, last))
+}
+
+fn ends_here(cx: &Cx<'_>, groups: &[Group], (first, last): (usize, usize)) -> bool {
+    let number = &groups[first..=last];
+    if let Some(next) = groups.get(last + 1) {
+        let other = || {
+            let more = groups.get(last + 1..=last + number.len());
+            next.joined == Some(SLASH) && more.is_some_and(|more| alike(number, more))
+        };
+        return !next.joined.is_some_and(Separator::is_tight) || !next.digits || other();
     }
-    let end = groups[index].end;
+    let end = groups[last].end;
     match cx.at(end) {
         b'_' | b'@' => false,
-        b'.' | b'-' | b'/' | b',' => !cx.at(end + 1).is_ascii_digit(),
+        b'.' | b'-' | b'/' => !cx.at(end + 1).is_ascii_digit(),
+        b',' => !cx.at(end + 1).is_ascii_digit() || !is_amount(number),
         byte => byte < 0x80 || !crate::context::words::decode(cx.ahead(end, 4)).0.is_alphabetic(),
     }
+}
+
+/// Whether two rows of groups are written the same way, so that a slash between them separates two
+/// numbers, as in `AAA-BB-CCCC/AAA-BB-CCCC`.
+fn alike(one: &[Group], other: &[Group]) -> bool {
+    let digits: usize = one.iter().map(Group::len).sum();
+    let same = |(a, b): (&Group, &Group)| a.len() == b.len() && a.digits == b.digits;
+    let joined = |(a, b): (&Group, &Group)| a.joined == b.joined && a.joined != Some(SLASH);
+    digits > 8 && one.iter().zip(other).all(same) && one.iter().zip(other).skip(1).all(joined)
+}
+
+/// Digits beside a comma that may be thousands or decimals: few, or grouped by three, or with one
+/// decimal point. Longer numbers, and those with letters or separators of their own, stand beside a
+/// comma as the cell of a row does.
+fn is_amount(groups: &[Group]) -> bool {
+    if groups.iter().any(|group| group.letters) {
+        return false;
+    }
+    let (first, rest) = (groups[0].len(), &groups[1..]);
+    let point = |group: &Group| group.joined == Some(Separator::One(b'.'));
+    let space = |group: &Group| group.joined == Some(Separator::One(b' '));
+    let thousands = first < 4 && rest.iter().all(|it| it.len() == 3 && (point(it) || space(it)));
+    match rest {
+        [] => first < 9,
+        [decimals] if point(decimals) => true,
+        _ => thousands,
+    }
+}
+
+/// Whether what ends before the comma at `at` is a zero alone: decimals follow, as in `0,123`.
+fn is_zero(cx: &Cx<'_>, at: usize) -> bool {
+    cx.before(at) == b'0' && !cx.before(at - 1).is_ascii_alphanumeric()
 }
 
 fn is_letter_before(cx: &Cx<'_>, at: usize) -> bool {
@@ -238,17 +299,19 @@ fn is_letter_before(cx: &Cx<'_>, at: usize) -> bool {
 }
 
 /// What the characters directly around a number say: money, a percentage, a time.
-fn edges(cx: &Cx<'_>, start: usize, end: usize) -> f32 {
+fn edges(cx: &Cx<'_>, (start, end): (usize, usize), length: usize) -> f32 {
+    // No part of a time has so many digits.
+    let time = length < 9;
     let before = match cx.before(start) {
         b'$' => -5.0,
         b'#' => -0.5,
         0x80.. if cx.ends(start, "€") || cx.ends(start, "£") => -5.0,
-        b':' if cx.before(start - 1).is_ascii_digit() => -4.0,
+        b':' if time && cx.before(start - 1).is_ascii_digit() => -4.0,
         _ => 0.0,
     };
     let after = match cx.at(end) {
         b'%' => -5.0,
-        b':' if cx.at(end + 1).is_ascii_digit() => -4.0,
+        b':' if time && cx.at(end + 1).is_ascii_digit() => -4.0,
         _ => 0.0,
     };
     before + after

@@ -14,5 +14,5 @@ pub(crate) use candidate::{Candidate, Sink};
 pub(crate) use cx::{BACK, Cx, HOLD};
 pub(crate) use engine::{Engine, Plan};
 pub(crate) use forms::Form;
-pub(crate) use labelled::Value;
+pub(crate) use labelled::{Shape, Spaced, Value};
 pub(crate) use run::{Run, Separator};

@@ -70,6 +70,10 @@ impl Run {
         if at - start >= LONGEST || end - at >= LONGEST {
             return None;
         }
+        // A number of a program.
+        if cx.at(start) == b'0' && matches!(cx.at(start + 1), b'x' | b'X') && end > start + 2 {
+            return None;
+        }
         let own = group(cx, start, end, None);
         let blank = Group { start, end, digits: false, letters: false, joined: None };
         let mut run = Self { groups: [blank; MOST_GROUPS], count: 0, first: 0, cut: false };
@@ -93,12 +97,13 @@ impl Run {
         for slot in &mut found {
             let Some(separator @ Separator::One(_)) = separator_before(cx, at) else { break };
             let end = at - 1;
-            let from = cx.run_back(end, 7, |byte| byte.is_ascii_alphabetic());
+            let from = cx.run_back(end, 7, is_capital_or_ascii);
             let word = cx.slice(from, end);
             if word.is_empty()
+                || std::str::from_utf8(word).is_err()
                 || word.len() > 6
                 || cx.before(from).is_ascii_digit()
-                || !separator.is_tight() && !word.iter().all(u8::is_ascii_uppercase)
+                || !separator.is_tight() && word.iter().any(u8::is_ascii_lowercase)
             {
                 break;
             }
@@ -146,11 +151,21 @@ fn group(cx: &Cx<'_>, start: usize, end: usize, joined: Option<Separator>) -> Gr
     }
 }
 
+/// Letters, and the bytes of the capitals of German plates.
+fn is_capital_or_ascii(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || matches!(byte, 0xc3 | 0x84 | 0x96 | 0x9c)
+}
+
+/// `Ä`, `Ö`, `Ü`: the other letters of plates.
+fn is_umlaut(text: &[u8]) -> bool {
+    matches!(text, [0xc3, 0x84 | 0x96 | 0x9c])
+}
+
 fn separator_before(cx: &Cx<'_>, start: usize) -> Option<Separator> {
     let byte = cx.before(start);
     let joins = matches!(byte, b' ' | b'-' | b'.' | b'/')
         && start > 1
-        && cx.before(start - 1).is_ascii_alphanumeric();
+        && (cx.before(start - 1).is_ascii_alphanumeric() || is_umlaut(cx.behind(start - 1, 2)));
     joins.then_some(Separator::One(byte))
 }
 

@@ -152,18 +152,16 @@ async fn large_bodies(world: &World) {
         };
         // Declared: refused before a byte of it was sent.
         let declared = head(&format!("content-length: {SIZE}")).into_bytes();
-        let answer = answer(world, &declared).await;
-        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
-        assert!(answer.contains("\"status\":\"failure\""), "{answer}");
         // Not declared: refused at the bound.
         let mut chunked = head("transfer-encoding: chunked").into_bytes();
         chunked.extend_from_slice(format!("{SIZE:x}\r\n").as_bytes());
         chunked.resize(chunked.len() + SIZE, b' ');
         chunked.extend_from_slice(b"\r\n0\r\n\r\n");
-        let call = raw(world.gate.address(), &chunked, Duration::from_secs(10));
-        let answer = String::from_utf8_lossy(&call.await.unwrap()).into_owned();
-        // The gate may have closed while we were still writing; then the answer is lost.
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+        for request in [declared, chunked] {
+            let answer = answer(world, &request).await;
+            assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+            assert!(answer.contains("\"status\":\"failure\""), "{answer}");
+        }
     }
 }
 
@@ -171,17 +169,13 @@ async fn header_bombs(world: &World) {
     let many: String = (0..2_000).map(|n| format!("x-bomb-{n}: 1\r\n")).collect();
     let large = format!("x-bomb: {}\r\n", "b".repeat(1 << 20));
     let path = format!("x-a: 1\r\nx-b: {}\r\n", "b".repeat(200 << 10));
-    for headers in [many, large, path] {
+    let few: String = (0..150).map(|n| format!("x-bomb-{n}: 1\r\n")).collect();
+    for headers in [many, large, path, few] {
         let request = format!("GET /v1/models HTTP/1.1\r\nhost: gate\r\n{headers}\r\n");
         let answer = answer(world, request.as_bytes()).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
-        assert!(!answer.contains("200 OK"));
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        assert!(answer.contains("\"status\":\"failure\""), "{answer}");
     }
-    // Small enough to be read whole, so that the answer cannot be lost.
-    let few: String = (0..150).map(|n| format!("x-bomb-{n}: 1\r\n")).collect();
-    let request = format!("GET /v1/models HTTP/1.1\r\nhost: gate\r\n{few}\r\n");
-    let answer = answer(world, request.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
 async fn keys(world: &World) {
@@ -374,7 +368,7 @@ async fn paths(world: &World) {
 }
 
 async fn answer(world: &World, request: &[u8]) -> String {
-    let bytes = raw(world.gate.address(), request, Duration::from_secs(3)).await.unwrap();
+    let bytes = raw(world.gate.address(), request, Duration::from_secs(30)).await.unwrap();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -20,6 +20,8 @@ use crate::world::{CREDENTIAL, PATIENCE, Via as _, World, on_both_engines, succe
 /// Has characters that JSON, URLs and base64 write differently.
 pub(crate) const CREDENTIAL_CANARY: &str = "sk-Kanarienvogel/~+?=\"4711\\Schluessel";
 pub(crate) const PROMPT_CANARY: &str = "Zaunkönig \"unter\"\tdem \\ Dach? ~~ÿ";
+/// The value of a header; of ASCII alone.
+pub(crate) const HEADER_CANARY: &str = "Kopfzeile/~+?=\"0815\\Kanari";
 /// Not secret: shows that the search finds what is there.
 pub(crate) const MARKER: &str = "marker-of-a-call-that-is-not-secret";
 
@@ -30,7 +32,10 @@ on_both_engines! {
         let (_, app_key) = world.api_key(&app).await;
         let mut answers = Vec::new();
         for call in every_way_to_fail(&world).await {
-            let call = call.header("x-portkey-debug", "false").header("x-portkey-trace-id", MARKER);
+            let call = call
+                .header("x-portkey-debug", "false")
+                .header("x-portkey-trace-id", MARKER)
+                .header("x-canary", HEADER_CANARY);
             // A reset by the provider may also cut the answer.
             if let Ok(answer) = call.send().await {
                 answers.push((format!("answer {}", answer.status), answer.body.to_vec()));
@@ -38,15 +43,20 @@ on_both_engines! {
         }
         let failed = answers.iter().filter(|(_, body)| contains(body, b"\"error\"")).count();
         assert!(failed >= 18, "{failed} failed: {answers:?}");
-        let fine = prompt(&world, "gpt-4o-mini", false).header("x-portkey-debug", "false");
-        succeed(fine.header("x-portkey-trace-id", MARKER)).await;
+        for fine in [
+            prompt(&world, "gpt-4o-mini", false),
+            world.post("/v1/chat/completions", &prompt_body("claude-x")).via("canary-claude"),
+        ] {
+            let fine = fine.header("x-portkey-debug", "false").header("x-canary", HEADER_CANARY);
+            succeed(fine.header("x-portkey-trace-id", MARKER)).await;
+        }
         assert!(world.gate.output().contains("DEBUG"), "the log is at its most talkative");
         assert_arrived(&world);
         let mut places = seen_by_admins(&world).await;
         places.extend(answers);
 
-        let secrets =
-            [CREDENTIAL_CANARY, PROMPT_CANARY, &app_key, &world.made.api_key.clone()];
+        let api_key = world.made.api_key.clone();
+        let secrets = [CREDENTIAL_CANARY, PROMPT_CANARY, HEADER_CANARY, &app_key, &api_key];
         assert_clean(everything(&world, &places), &secrets);
         // What a crash leaves behind, and what an orderly end does.
         world.gate.kill();
@@ -69,24 +79,38 @@ on_both_engines! {
         assert_eq!(logs[0]["stored_content"], "none", "{}", logs[0]);
         let path = format!("/v1/logs/{}", logs[0]["id"].as_str().unwrap());
         let detail = succeed(world.get(&path)).await;
-        assert!(detail["request"]["body"].is_null() && detail["response"]["body"].is_null());
+        for member in ["/request/body", "/request/headers", "/request/portkeyHeaders",
+            "/response/body", "/response/headers", "/transformedRequest", "/originalResponse"]
+        {
+            assert!(detail.pointer(member).is_some_and(Value::is_null), "{member}: {detail}");
+        }
     }
 
     async fn with_content_on_it_is_kept_only_sealed(engine) {
         let world = talkative(engine).await;
-        for stream in [false, true] {
-            let call = prompt(&world, "gpt-4o-mini", stream).header("x-portkey-trace-id", MARKER);
+        for call in [
+            prompt(&world, "gpt-4o-mini", false),
+            prompt(&world, "gpt-4o-mini", true),
+            world.post("/v1/chat/completions", &prompt_body("claude-x")).via("canary-claude"),
+        ] {
+            let call = call.header("x-portkey-trace-id", MARKER).header("x-canary", HEADER_CANARY);
             assert_eq!(call.send().await.unwrap().status, 200);
         }
-        let logs = world.logs_of(2).await;
+        let logs = world.logs_of(3).await;
+        let mut details = Vec::new();
         for log in &logs {
             let path = format!("/v1/logs/{}", log["id"].as_str().unwrap());
             let detail = succeed(world.get(&path)).await;
             let said = &detail["request"]["body"]["messages"][0]["content"];
             assert_eq!(said, &format!("{PROMPT_CANARY} [script chunks-3]"), "{detail}");
+            assert_eq!(detail["request"]["headers"]["x-canary"], HEADER_CANARY, "{detail}");
+            details.push((path, detail.to_string().into_bytes()));
         }
         assert_arrived(&world);
-        assert_clean(everything(&world, &[]), &[CREDENTIAL_CANARY, PROMPT_CANARY]);
+        let secrets = [CREDENTIAL_CANARY, PROMPT_CANARY, HEADER_CANARY, &world.made.api_key];
+        assert_clean(everything(&world, &[]), &secrets);
+        // Whoever may read content sees no credential there either.
+        assert_clean(details, &[CREDENTIAL_CANARY, &world.made.api_key]);
     }
 }
 

@@ -73,6 +73,7 @@ on_both_engines! {
             models["data"].as_array().unwrap().iter().filter_map(|m| m["id"].as_str()).collect();
         assert!(ids.contains(&"@openai/gpt-4o-mini"), "{ids:?}");
         assert!(ids.iter().any(|id| id.starts_with("@claude/")), "{ids:?}");
+        calls += 1;
         let models = succeed(world.get("/v1/models").via("openai")).await;
         assert!(models["data"].as_array().is_some_and(|list| !list.is_empty()), "{models}");
         calls += 1;
@@ -182,6 +183,54 @@ on_both_engines! {
             assert_eq!((&log["req_units"], &log["res_units"]), (&json!(2000), &json!(200)), "{log}");
             let dated = Timestamp::parse(log["created_at"].as_str().unwrap()).unwrap();
             assert_eq!(dated.micros(), made * 1_000_000, "{log}");
+        }
+    }
+
+    async fn a_log_shows_headers_and_what_was_translated(engine) {
+        let world = World::start(engine).await;
+        world.virtual_key("anthropic", "claude").await;
+        let body = chat_body("claude-x");
+        let call = || {
+            let call = world.post("/v1/chat/completions", &body).via("claude");
+            call.header("x-patient", "anna-muster-1970")
+                .header("x-team", "blue")
+                .header("x-portkey-sensitive-headers", "x-team-secret, X-Patient")
+        };
+        succeed(call()).await;
+        assert_eq!(call().header("x-portkey-debug", "false").send().await.unwrap().status, 200);
+        let logs = world.logs_of(2).await;
+        let log = succeed(world.get(&path_of(logs.last().unwrap()))).await;
+
+        let (request, response) = (&log["request"], &log["response"]);
+        assert_eq!(request["headers"]["x-team"], "blue", "{log}");
+        assert_eq!(request["headers"]["x-patient"], "an********970", "{log}");
+        assert_eq!(request["headers"]["content-type"], "application/json", "{log}");
+        let portkey = &request["portkeyHeaders"];
+        let key = &world.made.api_key;
+        let masked = format!("Bearer {}********{}", &key[..2], &key[key.len() - 3..]);
+        assert_eq!(request["headers"]["authorization"], masked.as_str(), "{log}");
+        assert_eq!(portkey["x-portkey-virtual-key"], "claude", "{log}");
+        assert_eq!(response["headers"]["x-portkey-provider"], "anthropic", "{log}");
+        assert_eq!(response["body"]["object"], "chat.completion", "{log}");
+
+        let sent = &log["transformedRequest"];
+        assert_eq!(sent["method"], "POST", "{log}");
+        assert!(sent["url"].as_str().unwrap().ends_with("/v1/messages"), "{log}");
+        let masked = format!("{}********{}", &CREDENTIAL[..2], &CREDENTIAL[CREDENTIAL.len() - 3..]);
+        assert_eq!(sent["headers"]["x-api-key"], masked.as_str(), "{log}");
+        assert!(sent["body"]["max_tokens"].is_u64(), "{log}");
+        assert_eq!(log["originalResponse"]["body"]["type"], "message", "{log}");
+        assert_eq!(log["originalResponse"]["headers"]["content-type"], "application/json", "{log}");
+        let untranslated = &log["finalUntransformedRequest"];
+        assert_eq!(untranslated["body"], body, "{log}");
+        assert_eq!(untranslated["url"], "/v1/chat/completions", "{log}");
+
+        let quiet = succeed(world.get(&path_of(&logs[0]))).await;
+        for member in ["/request/headers", "/request/body", "/request/portkeyHeaders",
+            "/response/headers", "/response/body", "/finalUntransformedRequest",
+            "/transformedRequest", "/originalResponse"]
+        {
+            assert!(quiet.pointer(member).is_some_and(Value::is_null), "{member}: {quiet}");
         }
     }
 

@@ -73,6 +73,8 @@ pub struct Prepared {
     pub body: PreparedBody,
     /// What takes the answer.
     pub reply: Box<dyn Reply>,
+    /// Whether request or answer are of another dialect than the caller's.
+    pub translates: bool,
 }
 
 /// The body of a [`Prepared`] request.

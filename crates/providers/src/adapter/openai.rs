@@ -99,8 +99,14 @@ impl Request<'_> {
         headers.extend(self.auth);
         custom_headers(&mut headers, &ask.credential.settings)?;
         let reply = OpenAiReply::new(ask, hides_usage);
-        let method = ask.method.clone();
-        Ok(Prepared { method, url: self.url, headers, body, reply: Box::new(reply) })
+        Ok(Prepared {
+            method: ask.method.clone(),
+            url: self.url,
+            headers,
+            body,
+            reply: Box::new(reply),
+            translates: false,
+        })
     }
 
     fn body(&self, request: &JsonRequest, usage_option: Option<&str>) -> Bytes {

@@ -3,6 +3,10 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -31,10 +35,17 @@ pub enum ResponseBody {
     Receipted(Bytes, Receipt),
     /// Bytes as they come, each flushed at once. When the body fails, the connection breaks off,
     /// so that the client cannot take the answer for complete.
-    Stream(Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>),
+    Stream(Streamed, Delivery),
     /// None: the answer, a 101 to a request of HTTP/1.1, ends HTTP on this connection.
     Upgrade(Upgrade),
 }
+
+pub(super) type Streamed = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+
+/// Tells whoever makes an answer as it goes whether the client's connection has taken what there
+/// is of it.
+#[derive(Clone, Debug, Default)]
+pub struct Delivery(Arc<AtomicBool>);
 
 /// Is told once what became of an answer: `true` when all of it was handed to the client's
 /// connection, `false` when it could not be.
@@ -114,7 +125,26 @@ impl ResponseBody {
 
     /// A body that streams.
     pub fn stream(body: impl Body<Data = Bytes, Error = BoxError> + Send + 'static) -> Self {
-        Self::Stream(Box::pin(body))
+        Self::followed(body, Delivery::default())
+    }
+
+    /// A body that streams, and asks `delivery` when it is dropped whether all was taken.
+    pub fn followed(
+        body: impl Body<Data = Bytes, Error = BoxError> + Send + 'static,
+        delivery: Delivery,
+    ) -> Self {
+        Self::Stream(Box::pin(body), delivery)
+    }
+}
+
+impl Delivery {
+    /// Whether the body has handed out a piece that was not handed over.
+    pub fn is_pending(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_pending(&self, is_pending: bool) {
+        self.0.store(is_pending, Ordering::Relaxed);
     }
 }
 
@@ -168,10 +198,11 @@ impl Body for ResponseBody {
         match &mut *self {
             Self::Full(bytes) => Poll::Ready(whole(bytes)),
             Self::Receipted(bytes, receipt) => {
-                receipt.handed_over = true;
+                // Whoever asks for the end has got rid of the bytes.
+                receipt.handed_over = bytes.is_empty();
                 Poll::Ready(whole(bytes))
             }
-            Self::Stream(body) => body.as_mut().poll_frame(cx),
+            Self::Stream(body, _) => body.as_mut().poll_frame(cx),
             Self::Upgrade(_) => Poll::Ready(None),
         }
     }
@@ -179,8 +210,9 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Upgrade(_) => true,
-            Self::Full(bytes) | Self::Receipted(bytes, _) => bytes.is_empty(),
-            Self::Stream(body) => body.is_end_stream(),
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Receipted(_, receipt) => receipt.handed_over,
+            Self::Stream(body, _) => body.is_end_stream(),
         }
     }
 
@@ -189,7 +221,7 @@ impl Body for ResponseBody {
             Self::Full(bytes) | Self::Receipted(bytes, _) => {
                 SizeHint::with_exact(bytes.len() as u64)
             }
-            Self::Stream(body) => body.size_hint(),
+            Self::Stream(body, _) => body.size_hint(),
             Self::Upgrade(_) => SizeHint::with_exact(0),
         }
     }

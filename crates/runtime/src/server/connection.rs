@@ -1,7 +1,6 @@
 //! One client connection, from its first bytes to its end.
 
 use std::{
-    convert::Infallible,
     future::{Future, poll_fn},
     io::{self, IoSlice},
     net::SocketAddr,
@@ -11,83 +10,43 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
-use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     net::TcpStream,
     time::{Sleep, sleep, timeout},
 };
 
-use super::{App, ServerSettings, body::RequestBody, http1, phase::Phase};
+use super::{App, ServerSettings, http1, http2, phase::Phase};
 
-/// Bytes read ahead of one HTTP/2 request's consumer.
-const STREAM_WINDOW: u32 = 256 * 1024;
-/// Bytes read ahead on one HTTP/2 connection.
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// Bytes of an answer that wait for a slow HTTP/2 client.
-const SEND_BUFFER: usize = 128 * 1024;
 /// How HTTP/2 announces itself when it was not negotiated: nothing else starts like this.
 const HTTP2_START: &[u8; 4] = b"PRI ";
-/// How often a silent HTTP/2 client is asked whether it is there, and how long it may take.
-const PING_EVERY: Duration = Duration::from_secs(30);
-/// How long a client may take nothing of an answer that waits for it. Nobody else would notice: the
-/// body of the answer is only asked for more when there is room.
-const TAKES_WITHIN: Duration = Duration::from_secs(300);
-
-/// How connections are served: both protocols with their bounds.
-pub(super) struct Protocols {
-    settings: ServerSettings,
-    http2: http2::Builder<TokioExecutor>,
-}
 
 /// The bytes of a client's connection.
 pub(super) type Stream = Begun<TcpStream>;
 
-impl Protocols {
-    pub(super) fn new(settings: &ServerSettings) -> Self {
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
-        http2
-            .timer(TokioTimer::new())
-            .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
-            .max_concurrent_streams(settings.max_streams)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_send_buf_size(SEND_BUFFER)
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_EVERY);
-        Self { settings: settings.clone(), http2 }
-    }
-
-    /// Serves a connection until it ends or the server cuts it.
-    pub(super) async fn serve(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        app: impl App,
-        phase: &Arc<Phase>,
-    ) {
-        // Fails only on a connection that is gone already, which the next step sees.
-        let _ = stream.set_nodelay(true);
-        let begun = tokio::select! {
-            biased;
-            () = phase.draining() => return,
-            begun = timeout(self.settings.header_timeout, begin(stream, TAKES_WITHIN)) => begun,
-        };
-        let Ok(Ok((begun, is_http2))) = begun else { return };
-        if is_http2 {
-            let service = service_fn(move |request: Request<Incoming>| {
-                let (app, request) = (app.clone(), request.map(RequestBody::http2));
-                async move { Ok::<_, Infallible>(app.call(request, peer).await) }
-            });
-            let connection = self.http2.serve_connection(TokioIo::new(begun), service);
-            drive(pin!(connection), http2::Connection::graceful_shutdown, phase).await;
-        } else {
-            // It looks at the phase itself.
-            let connection = http1::serve(begun, peer, app, &self.settings, phase);
-            drive(pin!(connection), |_| {}, phase).await;
-        }
+/// Serves a connection until it ends or the server cuts it.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    app: impl App,
+    settings: &ServerSettings,
+    phase: &Arc<Phase>,
+) {
+    // Fails only on a connection that is gone already, which the next step sees.
+    let _ = stream.set_nodelay(true);
+    let begun = tokio::select! {
+        biased;
+        () = phase.draining() => return,
+        begun = timeout(settings.header_timeout, begin(stream, settings.write_timeout)) => begun,
+    };
+    let Ok(Ok((begun, is_http2))) = begun else { return };
+    if is_http2 {
+        let connection = http2::serve(begun, peer, app, settings);
+        drive(pin!(connection), http2::Connection::finish, phase).await;
+    } else {
+        // It looks at the phase itself.
+        let connection = http1::serve(begun, peer, app, settings, phase);
+        drive(pin!(connection), |_| {}, phase).await;
     }
 }
 
@@ -132,7 +91,7 @@ pub(super) struct Begun<S> {
     given: usize,
     read: usize,
     stream: S,
-    takes_within: Duration,
+    written_within: Duration,
     /// Set while the client takes nothing.
     late: Option<Pin<Box<Sleep>>>,
 }
@@ -141,10 +100,10 @@ pub(super) struct Begun<S> {
 /// Sleeps until there are bytes: a client that sends one and no more costs one wake-up.
 async fn begin<S: AsyncRead + Unpin>(
     stream: S,
-    takes_within: Duration,
+    written_within: Duration,
 ) -> io::Result<(Begun<S>, bool)> {
     let start = [0; HTTP2_START.len()];
-    let mut begun = Begun { start, given: 0, read: 0, stream, takes_within, late: None };
+    let mut begun = Begun { start, given: 0, read: 0, stream, written_within, late: None };
     loop {
         match begun.stream.read(&mut begun.start[begun.read..]).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -170,7 +129,7 @@ impl<S> Begun<S> {
             self.late = None;
             return written;
         }
-        let within = self.takes_within;
+        let within = self.written_within;
         let late = self.late.get_or_insert_with(|| Box::pin(sleep(within)));
         late.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }

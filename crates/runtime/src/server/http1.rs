@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     App, ResponseBody, ServerSettings,
-    body::RequestBody,
+    body::{Delivery, RequestBody, Streamed},
     connection::Stream,
     date::with_date,
     incoming::{Framing, Incoming, IncomingBody, MAX_PIECE, locked},
@@ -33,7 +33,6 @@ use super::{
     phase::Phase,
 };
 use crate::{
-    BoxError,
     http1::{self, Chunked, Length, Malformed, Parsed},
     patience::Patience,
     switched::Switched,
@@ -236,7 +235,7 @@ impl Connection<'_> {
                 self.flush().await?;
                 receipt.handed_over();
             }
-            ResponseBody::Stream(body) => self.stream(body, length).await?,
+            ResponseBody::Stream(body, delivery) => self.stream(body, &delivery, length).await?,
             // Without a 101 it has no meaning.
             ResponseBody::Upgrade(_) => return Err(broken()),
         }
@@ -288,7 +287,8 @@ impl Connection<'_> {
     /// leaves together.
     async fn stream(
         &mut self,
-        mut body: Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>,
+        mut body: Streamed,
+        delivery: &Delivery,
         length: Length,
     ) -> io::Result<()> {
         let mut left = match length {
@@ -311,7 +311,9 @@ impl Connection<'_> {
             } else if length == Length::Chunked {
                 self.outgoing.chunk(ends);
             }
+            delivery.set_pending(self.outgoing.has_body());
             self.flush().await?;
+            delivery.set_pending(false);
             match gathered {
                 Gathered::Some => {}
                 Gathered::All if left.is_none_or(|left| left == 0) => return Ok(()),
@@ -324,7 +326,7 @@ impl Connection<'_> {
     /// Gathers pieces of a body for as long as more are there, up to `most` bytes.
     fn poll_gather(
         &mut self,
-        body: &mut Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>,
+        body: &mut Streamed,
         most: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Gathered> {

@@ -7,10 +7,12 @@ mod body;
 mod connection;
 mod date;
 mod http1;
+mod http2;
 mod incoming;
 mod outgoing;
 mod phase;
 mod socket;
+mod under_way;
 mod upgrade;
 mod worker;
 
@@ -25,7 +27,7 @@ use std::{
 use http::{Request, Response};
 use tokio::sync::watch;
 
-pub use body::{Receipt, RequestBody, ResponseBody};
+pub use body::{Delivery, Receipt, RequestBody, ResponseBody};
 pub use upgrade::{Draining, Upgrade};
 
 use phase::Phase;
@@ -61,6 +63,9 @@ pub struct ServerSettings {
     /// open between two calls. 75 s by default: longer than the 60 s of usual balancers, so that
     /// they, not we, close an idle connection.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of an answer that waits for it; then the call ends as if
+    /// it had hung up. 300 s by default.
+    pub write_timeout: Duration,
     /// Calls at a time on one HTTP/2 connection. 256 by default.
     pub max_streams: u32,
 }
@@ -72,6 +77,7 @@ impl Default for ServerSettings {
             max_connections: 16_384,
             max_header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(300),
             max_streams: 256,
         }
     }

@@ -4,7 +4,7 @@ use std::{io, net::TcpListener, sync::Arc, thread, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::{App, ServerSettings, connection::Protocols, phase::Phase};
+use super::{App, ServerSettings, connection, phase::Phase};
 
 /// Threads for blocking work (the resolver) per worker: one for each look-up that egress has in
 /// flight at most. They are made when they are needed and end when they are not.
@@ -45,7 +45,7 @@ impl Worker {
     #[allow(clippy::disallowed_methods, reason = "connections are counted, drained and cut here")]
     async fn accept(self, app: impl App) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(self.socket)?;
-        let protocols = Arc::new(Protocols::new(&self.settings));
+        let settings = Arc::new(self.settings);
         let room = Arc::new(Semaphore::new(self.max_connections));
         let attending = app.clone();
         tokio::spawn(async move { attending.attend().await });
@@ -61,10 +61,10 @@ impl Worker {
             };
             match accepted {
                 Ok((stream, peer, permit)) => {
-                    let (protocols, phase) = (protocols.clone(), self.phase.clone());
+                    let (settings, phase) = (settings.clone(), self.phase.clone());
                     let (app, open) = (app.clone(), self.connections.clone());
                     tokio::spawn(async move {
-                        protocols.serve(stream, peer, app, &phase).await;
+                        connection::serve(stream, peer, app, &settings, &phase).await;
                         drop((permit, open));
                     });
                 }

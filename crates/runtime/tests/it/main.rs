@@ -8,6 +8,7 @@ mod framing;
 mod policy;
 mod rebinding;
 mod serving;
+mod slow_clients;
 mod tls;
 mod upgrade;
 mod world;

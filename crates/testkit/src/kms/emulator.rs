@@ -60,7 +60,7 @@ impl Emulator {
     pub const fn python(self) -> (u32, u32) {
         match self {
             Self::Moto => (3, 9),
-            Self::LocalStack => (3, 13),
+            Self::LocalStack => (3, 11),
         }
     }
 

@@ -52,7 +52,8 @@ impl Token {
         }
         let end = cx.run_back(end, 1, |byte| byte == b'.');
         let start = cx.run_back(end, 32, is_word);
-        (start < end).then_some(Self { start, end })
+        // The end of an identifier is no word: `SOME_ROAD 12`.
+        (start < end && cx.before(start) != b'_').then_some(Self { start, end })
     }
 
     pub(super) fn text<'t>(self, cx: &Cx<'t>) -> &'t [u8] {

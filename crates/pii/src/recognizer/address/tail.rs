@@ -93,7 +93,8 @@ fn gap(cx: &Cx<'_>, end: usize) -> Option<(usize, bool)> {
 fn part(cx: &Cx<'_>, start: usize, end: usize, coded: bool) -> Option<Part> {
     if cx.at(start) == b'#' {
         let stop = cx.run(start + 1, 7, |byte| byte.is_ascii_alphanumeric());
-        return (stop > start + 1).then_some(Part::Unit(stop));
+        let numbered = cx.slice(start, stop).iter().any(u8::is_ascii_digit);
+        return (stop == start + 2 || numbered).then_some(Part::Unit(stop));
     }
     let token = Token::at(cx, start)?;
     let text = token.text(cx);

@@ -48,15 +48,28 @@ fn number(cx: &Cx<'_>, run: &Run, index: usize, sink: &mut Sink) {
     {
         return;
     }
-    let Some(reading) = Reading::at(cx, first.start) else { return };
-    for (end, log_odds) in reading.ends() {
-        let span = (reading.start, extension(cx, end));
-        // A part of a longer row of numbers.
-        let before = first.joined.is_some() && run.groups()[index - 1].digits;
-        let cut = cx.at(end) == b' ' && cx.at(end + 1).is_ascii_digit();
-        let whole = -1.5 * f32::from(u8::from(before)) - 1.0 * f32::from(u8::from(cut));
-        cx.offer(sink, span, Entity::PHONE, log_odds + whole, true);
+    let Some(reading) = Reading::at(cx, first.start, false) else { return };
+    // A part of a longer row of numbers.
+    let doubt = match index.checked_sub(1).map(|index| run.groups()[index]) {
+        Some(before) if before.digits && before.len() == first.len() => -4.0,
+        Some(before) if before.digits => -1.5,
+        _ => 0.0,
+    };
+    let mut found = offer(cx, &reading, doubt, sink);
+    // `030 1234567/0171 1234567`: two numbers.
+    while let Some(end) = found.filter(|end| cx.at(*end) == b'/') {
+        found = Reading::at(cx, end + 1, true).and_then(|it| offer(cx, &it, 0.0, sink));
     }
+}
+
+/// Offers a number; returns where it ends, if it is likely one.
+fn offer(cx: &Cx<'_>, reading: &Reading, doubt: f32, sink: &mut Sink) -> Option<usize> {
+    let (end, log_odds) = reading.end()?;
+    let cut = cx.at(end) == b' ' && cx.at(end + 1).is_ascii_digit();
+    let log_odds = log_odds + doubt - f32::from(u8::from(cut));
+    let end = extension(cx, end);
+    let log_odds = cx.offer(sink, (reading.start, end), Entity::PHONE, log_odds, true);
+    (log_odds > 0.0).then_some(end)
 }
 
 /// Where an extension behind a number ends: `x12`, `ext. 345`.

@@ -18,12 +18,20 @@ pub(super) struct Reading {
     brackets: Option<usize>,
     /// Letters that were read as digits.
     alike: usize,
+    /// A space stands between the plus and the first digit.
+    apart: bool,
+    /// A digit and a comma stand before: this may be the rest of an amount.
+    comma: bool,
 }
 
 impl Reading {
-    /// The number whose first digit is at `at`.
-    pub(super) fn at(cx: &Cx<'_>, at: usize) -> Option<Self> {
-        let (start, plus, open) = head(cx, at)?;
+    /// The number whose first digit is at `at`; `behind` another one, with a slash between the two.
+    pub(super) fn at(cx: &Cx<'_>, at: usize, behind: bool) -> Option<Self> {
+        let (start, plus, open) = if behind { (at, false, false) } else { head(cx, at)? };
+        let comma = cx.before(start) == b',' && cx.before(start - 1).is_ascii_digit();
+        if comma && cx.before(start - 1) == b'0' && !cx.before(start - 2).is_ascii_alphanumeric() {
+            return None;
+        }
         let mut reading = Self {
             start,
             plus,
@@ -32,6 +40,8 @@ impl Reading {
             count: 0,
             brackets: open.then_some(0),
             alike: 0,
+            apart: plus && cx.before(at) == b' ',
+            comma,
         };
         let mut place = at;
         let mut separator = 0;
@@ -79,15 +89,15 @@ impl Reading {
         readable.then_some(reading)
     }
 
-    /// The ends at which this may be a whole number, with the log odds of each.
-    pub(super) fn ends(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
+    /// Where this is most likely to end as a whole number, with the log odds of that.
+    pub(super) fn end(&self) -> Option<(usize, f32)> {
         let best = (1..=self.count).filter_map(|count| Some((count, self.weigh(count)?)));
         // The longest of the best: a shorter one is a part of it.
-        let best = best.max_by(|a, b| {
+        let (count, log_odds) = best.max_by(|a, b| {
             (a.1, a.0).partial_cmp(&(b.1, b.0)).unwrap_or(std::cmp::Ordering::Equal)
-        });
+        })?;
         let doubt = if self.alike > 0 { 1.0 } else { 0.0 };
-        best.into_iter().map(move |(count, log_odds)| (self.groups[count - 1].0, log_odds - doubt))
+        Some((self.groups[count - 1].0, log_odds - doubt))
     }
 
     /// What the first `count` groups are worth as a number; `None` if nothing.
@@ -100,7 +110,9 @@ impl Reading {
         if self.plus {
             let (code, right) = plan::code(digits)?;
             let enough = (7..=15).contains(&length);
-            return (enough && length > code + 3).then_some(if right { 4.0 } else { -0.5 });
+            // `a + 4915112345678` adds.
+            let likely = if right && (count > 1 || !self.apart) { 4.0 } else { -0.5 };
+            return (enough && length > code + 3).then_some(likely);
         }
         if let Some(rest) =
             digits.strip_prefix(b"00").filter(|rest| rest.len() > 7 && rest[0] != b'0')
@@ -112,6 +124,9 @@ impl Reading {
                 .filter(|it| self.separators(count).any(|found| found == **it))
                 .count();
             return right.then_some(if kinds > 2 { -3.0 } else { grouped });
+        }
+        if self.comma && self.is_amount(count) {
+            return None;
         }
         let known = self.national(digits, count);
         let labelled = match length {
@@ -141,6 +156,21 @@ impl Reading {
     fn is_odd(&self, count: usize) -> bool {
         let (lengths, count) = self.lengths(count);
         count > 7 && lengths[..count].iter().any(|length| *length > 1)
+    }
+
+    /// Thousands, decimals, or just a few digits.
+    fn is_amount(&self, count: usize) -> bool {
+        let (lengths, count) = self.lengths(count);
+        let mut separators = self.separators(count);
+        match count {
+            1 => lengths[0] < 9,
+            2 => separators.next() == Some(b'.'),
+            _ => {
+                lengths[0] < 4
+                    && lengths[1..count].iter().all(|length| *length == 3)
+                    && separators.all(|it| matches!(it, b' ' | b'.'))
+            }
+        }
     }
 
     /// National numbers of known form.
@@ -272,7 +302,7 @@ fn head(cx: &Cx<'_>, at: usize) -> Option<(usize, bool, bool)> {
             if cx.at(stop) == b')' { (at - 1, false, true) } else { (at, false, false) }
         }
         b'_' | b'$' => return None,
-        b'.' | b'-' | b'/' | b',' if cx.before(at - 1).is_ascii_alphanumeric() => {
+        b'.' | b'-' | b'/' if cx.before(at - 1).is_ascii_alphanumeric() => {
             // `tel.415...`, `Phone-415...` are fine, `1.415` is not.
             let digit = cx.before(at - 1).is_ascii_digit();
             return (!digit).then_some((at, false, false));

@@ -28,6 +28,13 @@ pub(super) struct Body {
     gathered: BytesMut,
 }
 
+/// Whether the head announces server-sent events.
+pub(super) fn is_events(headers: &HeaderMap) -> bool {
+    const EVENTS: &[u8] = b"text/event-stream";
+    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    kind.get(..EVENTS.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
+}
+
 /// What is left when the body ends.
 pub(super) struct Rest {
     /// An event that no blank line ended.
@@ -45,11 +52,9 @@ impl Default for Body {
 impl Body {
     /// Reads the head.
     pub(super) fn head(&mut self, status: StatusCode, headers: &HeaderMap) -> Form {
-        let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        let events = b"text/event-stream";
         self.form = if !status.is_success() {
             Form::Error(status)
-        } else if kind.len() >= events.len() && kind[..events.len()].eq_ignore_ascii_case(events) {
+        } else if is_events(headers) {
             Form::Events
         } else {
             Form::Answer

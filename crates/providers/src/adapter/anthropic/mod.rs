@@ -89,6 +89,7 @@ impl Adapter for Anthropic {
             headers: headers::headers(ask, &body)?,
             body,
             reply,
+            translates: matches!(ask.endpoint, Endpoint::ChatComplete | Endpoint::ListModels),
         })
     }
 }

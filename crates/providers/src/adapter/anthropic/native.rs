@@ -8,12 +8,13 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{Observed, Reply, noted},
-    body::{Body, Form},
+    body::{self, Body, Form},
     broken,
     error::{Complaint, messages_event},
     json::Text,
     usage::Stated,
 };
+use crate::sse::{Event, Scanner};
 
 /// Hands on a messages answer in Anthropic's own dialect. Of a stream whole events are handed on,
 /// so an error event never lands within another one.
@@ -29,7 +30,7 @@ pub(super) struct NativeReply {
 }
 
 /// A message or an event of a stream, just enough of it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Seen<'a> {
     #[serde(borrow, default)]
     r#type: Option<Text<'a>>,
@@ -71,6 +72,9 @@ struct Whole<'a> {
     usage: Stated,
     #[serde(borrow, default)]
     content: Vec<&'a RawValue>,
+    /// Some servers tell an error with a status of success.
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 impl NativeReply {
@@ -80,8 +84,15 @@ impl NativeReply {
 
     /// Notes what an event tells. What cannot be read is the client's to judge: it gets the same
     /// bytes.
-    fn watch(&mut self, data: &[u8]) {
-        let Ok(seen) = serde_json::from_slice::<Seen<'_>>(data) else { return };
+    fn watch(&mut self, event: &Event) {
+        let Some(data) = event.data() else { return };
+        let seen = serde_json::from_slice::<Seen<'_>>(&data).unwrap_or_default();
+        if tells_error(event, &seen) {
+            self.over = true;
+            let complaint = Complaint::read(StatusCode::BAD_GATEWAY, &data, self.key.as_ref());
+            self.observed.error = Some(complaint.for_log());
+            return;
+        }
         match seen.r#type.as_ref().map(|kind| kind.0.as_ref()) {
             Some("message_start") => {
                 if let Some(head) = seen.message {
@@ -101,11 +112,6 @@ impl NativeReply {
                 }
             }
             Some("message_stop") => self.over = true,
-            Some("error") => {
-                self.over = true;
-                let complaint = Complaint::read(StatusCode::BAD_GATEWAY, data, self.key.as_ref());
-                self.observed.error = Some(complaint.for_log());
-            }
             _ => return,
         }
         self.stated.note(&mut self.observed);
@@ -126,6 +132,10 @@ impl NativeReply {
             ..Observed::default()
         };
         message.usage.note(&mut self.observed);
+        if message.error.is_some() {
+            let complaint = Complaint::read(StatusCode::BAD_GATEWAY, body, self.key.as_ref());
+            self.observed.error = Some(complaint.for_log());
+        }
     }
 }
 
@@ -145,9 +155,7 @@ impl Reply for NativeReply {
             Ok(())
         });
         for event in events {
-            if let Some(data) = event.data() {
-                self.watch(&data);
-            }
+            self.watch(&event);
             out.push(event.raw().clone());
         }
         done
@@ -157,8 +165,8 @@ impl Reply for NativeReply {
         let rest = self.body.finish();
         match self.body.form() {
             Form::Events => {
-                if let Some(data) = rest.last_event.as_ref().and_then(|event| event.data()) {
-                    self.watch(&data);
+                if let Some(event) = &rest.last_event {
+                    self.watch(event);
                 }
                 // What is left of an unfinished stream is half an event, which would swallow the
                 // error event to come.
@@ -191,6 +199,12 @@ impl Reply for NativeReply {
     }
 }
 
+/// Whether an event, of which this was seen, is an error's.
+fn tells_error(event: &Event, seen: &Seen<'_>) -> bool {
+    let kind = seen.r#type.as_ref().map(|kind| kind.0.as_ref());
+    event.name() == Some(b"error") || kind == Some("error")
+}
+
 impl Delta<'_> {
     fn chars(&self) -> u64 {
         [&self.text, &self.thinking, &self.partial_json]
@@ -201,12 +215,14 @@ impl Delta<'_> {
     }
 }
 
-/// Hands on an answer that is not looked into, of any length.
+/// Hands on an answer that is not looked into, of any length, but for the errors in a stream.
 #[derive(Default)]
 pub(super) struct PassReply {
     /// The credential's key, not to be repeated to the log.
     key: Option<Secret<String>>,
     error: Option<StatusCode>,
+    /// Of a stream, whole events are handed on.
+    events: Option<Scanner>,
     /// The beginning of an error's body.
     complaint: Vec<u8>,
     observed: Observed,
@@ -219,15 +235,40 @@ impl PassReply {
     pub(super) fn new(key: Option<Secret<String>>) -> Self {
         Self { key, ..Self::default() }
     }
+
+    /// Hands on an event of a stream, and notes an error.
+    fn event(&mut self, event: &Event, out: &mut Vec<Bytes>) {
+        if let Some(data) = event.data()
+            && tells_error(event, &serde_json::from_slice(&data).unwrap_or_default())
+        {
+            let complaint = Complaint::read(StatusCode::BAD_GATEWAY, &data, self.key.as_ref());
+            self.observed.error = Some(complaint.for_log());
+        }
+        out.push(event.raw().clone());
+    }
 }
 
 impl Reply for PassReply {
-    fn head(&mut self, status: StatusCode, _: &HeaderMap) -> Option<&'static str> {
+    fn head(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
         self.error = Some(status).filter(|status| status.as_u16() >= 400);
+        let is_events = self.error.is_none() && body::is_events(headers);
+        self.events = is_events.then(Scanner::default);
         None
     }
 
     fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        if let Some(mut scanner) = self.events.take() {
+            scanner.push(chunk);
+            loop {
+                match scanner.next_event() {
+                    Ok(Some(event)) => self.event(&event, out),
+                    Ok(None) => break self.events = Some(scanner),
+                    // Nobody can follow this; what we cannot read we still hand on.
+                    Err(_too_long) => break out.push(scanner.take_rest()),
+                }
+            }
+            return Ok(());
+        }
         if self.error.is_some() {
             let room = KEPT.saturating_sub(self.complaint.len()).min(chunk.len());
             self.complaint.extend_from_slice(&chunk[..room]);
@@ -236,7 +277,10 @@ impl Reply for PassReply {
         Ok(())
     }
 
-    fn finish(&mut self, _: &mut Vec<Bytes>) -> Result<(), Fault> {
+    fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        if let Some(last) = self.events.as_mut().and_then(Scanner::finish) {
+            self.event(&last, out);
+        }
         if let Some(status) = self.error {
             self.observed.error =
                 Some(Complaint::read(status, &self.complaint, self.key.as_ref()).for_log());

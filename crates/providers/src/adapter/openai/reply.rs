@@ -156,6 +156,10 @@ impl OpenAiReply {
                 return Fate::Cut(place.start + span.start..place.start + span.end);
             }
         }
+        if self.observed.error.is_none() && event.name() == Some(b"error") {
+            self.observed.error = Some(ProviderError::read(&data, self.key()).observed());
+            self.over = true;
+        }
         let telling = found.usage || found.error || found.last || self.observed.id.is_none();
         let Some(text) = std::str::from_utf8(&data).ok().filter(|_| telling) else {
             return Fate::Keep;

@@ -43,7 +43,7 @@ pub(in super::super) fn messages_over_chat(
         now_millis: ask.now_millis,
         key: ask.credential.key.clone(),
     };
-    Ok(Prepared { reply: Box::new(MessagesReply::new(asked)), ..prepared })
+    Ok(Prepared { reply: Box::new(MessagesReply::new(asked)), translates: true, ..prepared })
 }
 
 /// What of the question the answer depends on.
