@@ -61,8 +61,9 @@ impl Ledger {
     pub fn from_entries<'e>(entries: impl Iterator<Item = (Entity, &'e str, &'e str)>) -> Self {
         let mut ledger = Self::default();
         for (entity, place, value) in entries.take(MOST_VALUES) {
-            let number =
-                place.trim_end_matches('}').rsplit('_').next().and_then(|it| it.parse().ok());
+            // `{{EMAIL_3}}`: the next has the number four.
+            let numbered = place.strip_prefix("{{").and_then(|it| it.strip_suffix("}}"));
+            let number = numbered.and_then(|it| it.rsplit('_').next()?.parse().ok());
             let count = ledger.counts.entry(entity).or_default();
             *count = number.unwrap_or(0).max(*count);
             ledger.remember(entity, value, place.to_owned());
