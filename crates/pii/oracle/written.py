@@ -317,7 +317,7 @@ FURTHER = {
     ),
     "EMAIL": (
         ["\u00abjane -at- example -dot- com\u00bb", "\u00abjane(a)example.com\u00bb", "\u00abjane.doe @example.com\u00bb", "\u00abjane arobase example point com\u00bb", "\u00abjane klammeraffe example punkt com\u00bb", "\u00abjane.doe at mail.uni-bonn.de\u00bb", "write to \u00abjane@corp.example\u00bb"],
-        ["\u00abfoo(a) bar.com\u00bb", "the \u00abpoint. Point com\u00bb is nice"],
+        ["fetch http://user:\u00abpassword@example.com\u00bb/path now", "\u00abfoo(a) bar.com\u00bb", "the \u00abpoint. Point com\u00bb is nice"],
     ),
     "AGE": (
         ["un homme de \u00ab46 ans\u00bb", "una mujer de \u00ab46 a\u00f1os\u00bb", "uma mulher de \u00ab46 anos\u00bb", "una donna di \u00ab46 anni\u00bb", "\u00ab46 yo\u00bb F with cough"],
@@ -325,10 +325,10 @@ FURTHER = {
     ),
     "PASSWORD": (
         ["my password is \u00absunshine\u00bb"],
-        ["my password is \u00abexpired\u00bb.", "def f(a, pwd=\u00abNone\u00bb):", "int pass = \u00ab0x1F00\u00bb", "password = \u00ab(ULONG)requested\u00bb"],
+        ["let status = async |password: \u00ab&str|\u00bb admin.sign_in(password)", "fn compute(password: \u00ab&[u8\u00bb], like: &Hash)", "my password is \u00abexpired\u00bb.", "def f(a, pwd=\u00abNone\u00bb):", "int pass = \u00ab0x1F00\u00bb", "password = \u00ab(ULONG)requested\u00bb"],
     ),
     "USERNAME": (
-        ["ssh -p 2222 \u00abjdoe\u00bb@server1", "nome de utilizador: \u00abjdoe42\u00bb"],
+        ["[INFO] User \u00abedwardortiz102\u00bb logged in from the VPN", "https://portal.example.com/profile?user=\u00abbarbara931\u00bb&email=b.cruz@example.org", "ssh -p 2222 \u00abjdoe\u00bb@server1", "nome de utilizador: \u00abjdoe42\u00bb"],
         ["ssh is used, so mail \u00abops4\u00bb@server1"],
     ),
     "IP_ADDRESS": (
