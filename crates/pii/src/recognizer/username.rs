@@ -148,7 +148,8 @@ fn named(cx: &Cx<'_>, _: usize, sink: &mut Sink) {
     if !sure && !ends_with(words(), UNSURE) {
         return;
     }
-    if let Some(named) = whole_text(cx) {
+    // A number of an account is in `"user": {"id": 12345}`, no name.
+    if let Some(named) = whole_text(cx).filter(|named| named.quoted) {
         weigh(cx, &named, sure, sink);
     }
 }

@@ -103,6 +103,7 @@ fn what_a_key_names_is_not_always_one() {
         r#"{"username": "admin", "login": "Sign in to go on"}"#,
         r#"{"role": "user", "content": "hello"}"#,
         r#"{"user": "root"}"#,
+        r#"{"user": {"id": 12345}}"#,
         r#"{"bic": "REQUIRED", "swift": "language"}"#,
         r#"{"framework": "COBADEFFXXX"}"#,
     ] {
