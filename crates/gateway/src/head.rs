@@ -108,7 +108,7 @@ impl Mask {
     }
 
     /// Whether the caller wants it masked.
-    fn names(&self, name: &str) -> bool {
+    pub(crate) fn names(&self, name: &str) -> bool {
         let Some(named) = &self.named else { return false };
         // As in the list of headers to forward, what looks like a JSON array of names will do.
         named.as_bytes().split(|byte| *byte == b',').any(|listed| {

@@ -153,7 +153,7 @@ async fn metadata_is_the_workspaces_then_the_keys_then_the_calls() {
 
 #[tokio::test]
 async fn headers_that_the_settings_list_become_metadata() {
-    let listed = "X-Team, x-cost-center, x-absent, x-blank, x-own";
+    let listed = "X-Team, x-cost-center, x-absent, x-blank, x-own, x-patient";
     let settings =
         GatewaySettings { headers_to_metadata: listed.parse().unwrap(), ..Default::default() };
     let world = World::with(settings).await;
@@ -165,6 +165,8 @@ async fn headers_that_the_settings_list_become_metadata() {
         .header("x-cost-center", "9".repeat(200))
         .header("x-blank", " ")
         .header("x-own", "header")
+        .header("x-patient", "Ann Lee")
+        .header("x-portkey-sensitive-headers", "x-patient")
         .header("x-unlisted", "1")
         .header("x-portkey-metadata", r#"{"x-team":"said","x-absent":"said","d":"said"}"#)
         .header("baggage", "x-cost-center=bag,e=bag");
