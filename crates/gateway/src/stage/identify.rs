@@ -187,39 +187,31 @@ impl Presented {
 /// Takes every credential out of the headers, so that none can be passed on by accident, and tells
 /// our key from the provider's.
 fn take_credentials(headers: &mut ClientHeaders) -> Presented {
-    let [own, authorization, anthropic] = CREDENTIALS.each_ref().map(|name| take(headers, name));
-    let authorization = authorization.filter(|authorization| text(authorization) != PLACEHOLDER);
-    let credentials = Credentials([own, authorization, anthropic]);
-    let [own, authorization, anthropic] = &credentials.0;
-    // `x-api-key` is ours only when it looks so: Anthropic's SDK needs no extra header then.
-    let resembles = |value: &Option<HeaderValue>| {
-        value.as_ref().is_some_and(|value| ApiKeyToken::resembles(text(value)))
-    };
-    let which = if own.is_some() {
-        0
-    } else if authorization.is_some() && (resembles(authorization) || !resembles(anthropic)) {
-        1
-    } else if resembles(anthropic) {
-        2
-    } else {
-        return Presented { credentials, key: None, provider_secret: None };
-    };
-    let key = credentials.0[which].as_ref().map(text);
-    // One of our keys never travels to a provider, wherever the caller put it.
-    let provider_secret = credentials
+    let credentials = Credentials(CREDENTIALS.each_ref().map(|name| headers.remove(name)));
+    let [own, authorization, anthropic] = credentials
         .0
-        .iter()
-        .flatten()
-        .map(text)
-        .filter(|rest| !ApiKeyToken::resembles(rest) && Some(*rest) != key)
-        .map(|rest| Secret::new(rest.to_owned()))
-        .next();
-    Presented { credentials, key: Some(which), provider_secret }
-}
-
-/// Takes a header that says something.
-fn take(headers: &mut ClientHeaders, name: &HeaderName) -> Option<HeaderValue> {
-    headers.remove(name).filter(|value| !text(value).is_empty())
+        .each_ref()
+        .map(|value| value.as_ref().map(text).filter(|text| !text.is_empty()));
+    let authorization = authorization.filter(|authorization| *authorization != PLACEHOLDER);
+    // `x-api-key` is ours only when it looks so: Anthropic's SDK needs no extra header then.
+    let resembles = |text: Option<&str>| text.is_some_and(ApiKeyToken::resembles);
+    let key = if own.is_some() {
+        own
+    } else if authorization.is_some() && (resembles(authorization) || !resembles(anthropic)) {
+        authorization
+    } else if resembles(anthropic) {
+        anthropic
+    } else {
+        None
+    };
+    // One of our keys never travels to a provider, wherever the caller put it.
+    let provider_secret = [own, authorization, anthropic]
+        .into_iter()
+        .filter(|text| key.is_some() && *text != key && !resembles(*text))
+        .find_map(|text| text.map(|text| Secret::new(text.to_owned())));
+    let which =
+        [own, authorization, anthropic].iter().position(|text| text.is_some() && *text == key);
+    Presented { credentials, key: which, provider_secret }
 }
 
 /// What a credential's header says: `Bearer x` or plain `x`, since one SDK sends the value without
