@@ -161,7 +161,11 @@ impl Closing {
     }
 
     /// The call is translated, to this request.
-    pub(crate) fn translated(&mut self, request: &Request<OutboundBody>, credential: &Credential) {
+    pub(crate) fn translated(
+        &mut self,
+        request: &Request<OutboundBody>,
+        credential: &Arc<Credential>,
+    ) {
         let Some(kept) = &mut self.0.kept else { return };
         let body = match request.body() {
             OutboundBody::Full(bytes) => Some(bytes),
@@ -260,11 +264,6 @@ impl Closing {
         if let Some(kept) = &mut self.0.kept {
             kept.original(piece);
         }
-    }
-
-    /// Whether anybody wants to know of [`original`](Self::original) pieces.
-    pub(crate) fn keeps_original(&self) -> bool {
-        self.0.kept.as_ref().is_some_and(Kept::keeps_original)
     }
 
     /// The headers that the client gets.

@@ -9,7 +9,12 @@ use portcullis_providers::credential::Credential;
 use portcullis_record::content;
 use portcullis_vault::KeyRing;
 
-use crate::{client_headers::ClientHeaders, head::Mask, header};
+use crate::{
+    client_headers::ClientHeaders,
+    head::Mask,
+    header,
+    masking::{joined, masked_beginning},
+};
 
 /// Bytes that the headers of most calls take, both ways.
 const USUAL_HEADS: usize = 1 << 10;
@@ -32,6 +37,8 @@ pub(crate) struct Kept {
 struct Translated {
     sent: Option<Bytes>,
     original: Pieces,
+    /// To be masked where the provider repeats it.
+    credential: Arc<Credential>,
 }
 
 /// A body's beginning, in the pieces in which it comes.
@@ -47,7 +54,7 @@ impl Kept {
         client: &ClientHeaders,
         credentials: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
     ) -> Self {
-        let mask = Mask::of(client.get(&header::SENSITIVE_HEADERS));
+        let mask = Mask::of(client.get_all(&header::SENSITIVE_HEADERS));
         let mut heads = Vec::with_capacity(USUAL_HEADS);
         let is_whole = mask.client(client, credentials, &mut heads);
         Self {
@@ -94,11 +101,13 @@ impl Kept {
         &mut self,
         head: (&Method, &Uri, &HeaderMap),
         body: Option<&Bytes>,
-        credential: &Credential,
+        credential: &Arc<Credential>,
     ) {
         self.truncated |= !self.mask.sent(head, credential, &mut self.heads);
         let sent = body.map(|body| self.beginning(body));
-        self.translated = Some(Box::new(Translated { sent, original: Pieces::default() }));
+        let credential = Arc::clone(credential);
+        self.translated =
+            Some(Box::new(Translated { sent, original: Pieces::default(), credential }));
     }
 
     /// Whether the provider's own answer is to be kept beside what the client gets.
@@ -120,13 +129,18 @@ impl Kept {
 
     /// Seals all of it and says in the log how much there is.
     pub(crate) fn seal(self, log: &mut Log) -> Option<Sealed> {
-        let translated = self.translated.as_deref();
+        let translated = self.translated.map(|translated| *translated);
+        let (sent, original) = translated.map_or_else(Default::default, |translated| {
+            let original = joined(translated.original.pieces);
+            let original = masked_beginning(original, &translated.credential);
+            (translated.sent, original.slice(..original.len().min(self.limit)))
+        });
         let kept = content::Kept {
             request: self.request.as_ref(),
             response: &self.response.pieces,
             heads: &self.heads,
-            sent: translated.and_then(|translated| translated.sent.as_ref()),
-            original: translated.map_or(&[], |translated| &translated.original.pieces),
+            sent: sent.as_ref(),
+            original: if original.is_empty() { &[] } else { std::slice::from_ref(&original) },
         };
         let write = |out: &mut Vec<u8>| kept.write(out);
         let sealed = self.key_ring?.seal_written(&log.content_place(), kept.most(), write);

@@ -16,12 +16,12 @@ const HIDDEN: &[u8] = b"********";
 /// Which values are masked in what one call leaves in the record.
 pub(crate) struct Mask {
     /// `x-portkey-sensitive-headers`.
-    named: Option<HeaderValue>,
+    named: Vec<HeaderValue>,
 }
 
 impl Mask {
-    pub(crate) fn of(named: Option<&HeaderValue>) -> Self {
-        Self { named: named.cloned() }
+    pub(crate) fn of<'a>(named: impl IntoIterator<Item = &'a HeaderValue>) -> Self {
+        Self { named: named.into_iter().cloned().collect() }
     }
 
     /// Writes a client's headers and the credentials that were taken out of them. As all of these
@@ -109,12 +109,13 @@ impl Mask {
 
     /// Whether the caller wants it masked.
     pub(crate) fn names(&self, name: &str) -> bool {
-        let Some(named) = &self.named else { return false };
         // As in the list of headers to forward, what looks like a JSON array of names will do.
-        named.as_bytes().split(|byte| *byte == b',').any(|listed| {
-            let listed = listed.iter().filter(|byte| !b" \t[]\"".contains(byte));
-            listed.map(u8::to_ascii_lowercase).eq(name.bytes())
-        })
+        self.named.iter().flat_map(|named| named.as_bytes().split(|byte| *byte == b',')).any(
+            |listed| {
+                let listed = listed.iter().filter(|byte| !b" \t[]\"".contains(byte));
+                listed.map(u8::to_ascii_lowercase).eq(name.bytes())
+            },
+        )
     }
 }
 

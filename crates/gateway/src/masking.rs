@@ -41,6 +41,30 @@ pub(crate) fn masked(mut body: Bytes, credential: &Credential) -> Bytes {
     body
 }
 
+/// The beginning of a body, which may have been cut anywhere, with every secret of the credential
+/// masked; what is left of one at the cut is taken off, unless it is no more than a mask shows.
+pub(crate) fn masked_beginning(body: Bytes, credential: &Credential) -> Bytes {
+    let body = masked(body, credential);
+    let ends_in = |secret: &str| {
+        let secret = secret.as_bytes();
+        (3..secret.len().min(body.len() + 1)).rev().find(|len| body.ends_with(&secret[..*len]))
+    };
+    let left = credential.secrets().filter_map(ends_in).max().unwrap_or(0);
+    body.slice(..body.len() - left)
+}
+
+/// Pieces as one.
+pub(crate) fn joined(mut pieces: Vec<Bytes>) -> Bytes {
+    if pieces.len() < 2 {
+        return pieces.pop().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+    for piece in pieces {
+        whole.extend_from_slice(&piece);
+    }
+    whole.freeze()
+}
+
 fn replaced(body: Bytes, text: &[u8], by: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
     let mut copied = 0;

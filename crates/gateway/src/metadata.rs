@@ -15,9 +15,9 @@ const MAX_VALUE_CHARS: usize = 128;
 const MAX_PAIRS: usize = 64;
 
 /// Metadata from the workspace over the key's, over the request's: its headers that the settings
-/// list and it does not call sensitive, over what it calls metadata, over W3C baggage. For a person's key `_user` is the person. A
-/// metadata header that is not a JSON object is ignored, as the contract says;
-/// so are values that are not strings, numbers or booleans.
+/// list and it does not call sensitive, over what it calls metadata, over W3C baggage. For a person's
+/// key `_user` is the person. A metadata header that is not a JSON object is ignored, as the contract
+/// says; so are values that are not strings, numbers or booleans.
 pub(crate) fn collect(
     headers: &ClientHeaders,
     listed: &MetadataHeaders,
@@ -33,7 +33,7 @@ pub(crate) fn collect(
     if let Some(member) = member {
         put(&mut metadata, "_user", &member.display_name());
     }
-    let mask = Mask::of(headers.get(&header::SENSITIVE_HEADERS));
+    let mask = Mask::of(headers.get_all(&header::SENSITIVE_HEADERS));
     for name in listed.0.iter().filter(|name| !mask.names(name.as_str())) {
         let value = headers.get(name).and_then(|value| str::from_utf8(value.as_bytes()).ok());
         if let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) {

@@ -4,8 +4,7 @@ use http::Uri;
 
 use crate::trace::plain;
 
-/// A client's address: values of the query that could be secrets or content do not
-/// show.
+/// A client's address: values of the query that could be secrets or content do not show.
 pub(crate) fn masked_url(path: &str, query: Option<&str>) -> String {
     let mut url = plain(path, 1021);
     url.insert_str(0, "/v1");

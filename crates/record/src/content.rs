@@ -16,7 +16,7 @@
 //! repeat themselves, some so much that packing them takes less time than anything else that is
 //! done with them; a look at a part tells which.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, fmt};
 
 use bytes::Bytes;
 use lz4_flex::block::{self, CompressTable};
@@ -73,7 +73,7 @@ impl Part {
 }
 
 /// What is kept of a call, as it lies there.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Kept<'a> {
     /// The body that the client sent.
     pub request: Option<&'a Bytes>,
@@ -101,12 +101,22 @@ pub struct Content {
 }
 
 /// A request or an answer, as far as it was kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Message {
     /// The headers, see [`lines`](crate::head::lines).
     pub head: Option<Vec<u8>>,
     /// The body.
     pub body: Option<Vec<u8>>,
+}
+
+/// Lengths only.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("head", &self.head.as_ref().map(Vec::len))
+            .field("body", &self.body.as_ref().map(Vec::len))
+            .finish()
+    }
 }
 
 impl Kept<'_> {

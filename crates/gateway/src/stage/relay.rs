@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
@@ -29,7 +29,7 @@ use crate::{
     closing::Closing,
     header,
     idle::Idle,
-    masking::{masked, tells_an_error},
+    masking::{joined, masked, tells_an_error},
     refusal,
     stage::attempt::{Answered, fault},
 };
@@ -68,7 +68,6 @@ pub(crate) async fn relay(
     let content_type = reply.head(head.status, &head.headers);
     let mut head = client_head(head, content_type, provider, &trace_id, &credential);
     header::set_retry_count(&mut head.headers, closing.retry_count());
-    closing.sent_head(&head.headers);
     // The server never asks for a body that is not there: such a call would not seem to end.
     let held = body.is_end_stream()
         || is_error
@@ -76,23 +75,15 @@ pub(crate) async fn relay(
     if held {
         let most = parts.settings.max_answer_bytes;
         let most = if is_error { most.min(MAX_ERROR_BYTES) } else { most };
-        // An error is masked whole before anything of it is cut off.
-        let mut error = Vec::new();
-        let seen = |piece: &Bytes| match is_error {
-            true if closing.keeps_original() => error.push(piece.clone()),
-            true => {}
-            false => closing.original(piece),
-        };
+        let seen = |piece: &Bytes| closing.original(piece);
         let held = hold(parts, body, &mut *reply, provider, most, seen).await;
-        if !error.is_empty() {
-            closing.original(&masked(joined(error), &credential));
-        }
         match held {
             Ok(mut bytes) => {
                 // Some errors come with a status of success.
                 if is_error || tells_an_error(&bytes) {
                     bytes = masked(bytes, &credential);
                 }
+                closing.sent_head(&head.headers);
                 closing.sent(&bytes);
                 let status = head.status;
                 // Settled and recorded once the client has its answer, rather than before.
@@ -112,6 +103,7 @@ pub(crate) async fn relay(
             }
         }
     } else {
+        closing.sent_head(&head.headers);
         let status = head.status;
         let is_event_stream = head
             .headers
@@ -174,17 +166,6 @@ pub(crate) async fn hold(
     }
     reply.finish(&mut pieces)?;
     Ok(joined(pieces))
-}
-
-fn joined(mut pieces: Vec<Bytes>) -> Bytes {
-    if pieces.len() < 2 {
-        return pieces.pop().unwrap_or_default();
-    }
-    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-    for piece in pieces {
-        whole.extend_from_slice(&piece);
-    }
-    whole.freeze()
 }
 
 fn stalled(provider: &Provider, idle: Duration) -> Fault {

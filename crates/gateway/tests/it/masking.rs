@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use portcullis_domain::{IntegrationModels, Secret};
 use portcullis_providers::credential::{Credential, Settings};
+use portcullis_record::content::Content;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -141,6 +142,10 @@ fn cases() -> Vec<Case> {
         stream("parrot2", messages, &claude_events),
         stream("parrot2", messages, claude_events.trim_end()),
         stream("parrot2", messages, &format!("event: error\ndata: {openai}\n\n")),
+        // Neither name nor, in one of them, type says what these are.
+        stream("parrot2", messages, &format!("data: {openai}\n\n")),
+        stream("parrot2", messages, &format!("data: {responses}\n\n")),
+        stream("parrot2", other, &format!("data: {responses}\n\n")),
         stream("parrot2", other, &claude_events),
         // Translated in both directions.
         stream("parrot2", chat, &claude_events),
@@ -198,9 +203,15 @@ async fn check(world: &World, case: &Case) {
     let answer = world.send(ask).await;
     let text = answer.text();
     let logs = serde_json::to_string(&world.recorder.closed()).unwrap();
+    let Content { request, response, sent, original } = world.whole_content().await;
+    let kept = [request, response, sent, original].map(|message| [message.head, message.body]);
     for secret in [OPENAI_SECRET, HEADER_SECRET, "vaulted-openai", "header-4d2"] {
         assert!(!text.contains(secret), "{slug} {path}: {text}");
         assert!(!logs.contains(secret), "{slug} {path}: {logs}");
+        for bytes in kept.iter().flatten().flatten() {
+            let text = String::from_utf8_lossy(bytes);
+            assert!(!text.contains(secret), "{slug} {path}: {text}");
+        }
     }
     if case.is_told {
         assert_eq!(answer.status, 200, "{slug} {path}: {text}");

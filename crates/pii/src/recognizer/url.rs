@@ -12,7 +12,6 @@ pub(super) const RECOGNIZER: Recognizer = Recognizer {
     group: Group::Network,
     title: "web address of a person, or with personal data in it",
     validator: "scheme and host, or a profile's path; personal by its label, its host or what it holds",
-
     example: "https://www.linkedin.com/in/jane-doe",
     hold: 1024,
     sites: &[

@@ -90,7 +90,8 @@ pub(super) fn meaning(c: char) -> Meaning {
     let code = c as u32;
     let digit = |start: u32| Ascii(b'0' + ((code - start) % 10) as u8);
     match code {
-        // Strokes through or under a character, soft hyphen, joiners, directions, variation selectors, tags, byte order mark, key caps.
+        // Strokes through or under a character, soft hyphen, joiners, directions, variation selectors,
+        // tags, byte order mark, key caps.
         0x332
         | 0x335..=0x338
         | 0xad

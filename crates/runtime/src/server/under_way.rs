@@ -1,4 +1,6 @@
-//! An answer on its way out over HTTP/2: what was handed out of it is followed to the socket.
+//! An answer on its way out over HTTP/2: what was handed out of it is followed to where the connection
+//! writes from. Of a piece of less than a kilobyte that is a buffer, whose last bytes may not have left
+//! when the piece counts as written.
 
 use std::{
     io::{self, IoSlice},
@@ -16,7 +18,7 @@ use super::ResponseBody;
 use crate::BoxError;
 
 /// The body of an answer. It is asked for its next piece, and for its end, when the one before was
-/// written to the socket: what it says of itself then is true of what the client got.
+/// written: what it says of itself then is true of what the client got.
 pub(super) struct Answer {
     body: ResponseBody,
     under_way: Arc<UnderWay>,

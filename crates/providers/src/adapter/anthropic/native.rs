@@ -1,7 +1,8 @@
 //! Answers that are handed on as they came, watched for what they tell.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header::CONTENT_ENCODING};
+use memchr::memmem;
 use portcullis_domain::{Fault, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -86,13 +87,13 @@ impl NativeReply {
     /// bytes.
     fn watch(&mut self, event: &Event) {
         let Some(data) = event.data() else { return };
-        let seen = serde_json::from_slice::<Seen<'_>>(&data).unwrap_or_default();
-        if tells_error(event, &seen) {
+        if tells_error(event, &data) {
             self.over = true;
             let complaint = Complaint::read(StatusCode::BAD_GATEWAY, &data, self.key.as_ref());
             self.observed.error = Some(complaint.for_log());
             return;
         }
+        let seen = serde_json::from_slice::<Seen<'_>>(&data).unwrap_or_default();
         match seen.r#type.as_ref().map(|kind| kind.0.as_ref()) {
             Some("message_start") => {
                 if let Some(head) = seen.message {
@@ -199,10 +200,23 @@ impl Reply for NativeReply {
     }
 }
 
-/// Whether an event, of which this was seen, is an error's.
-fn tells_error(event: &Event, seen: &Seen<'_>) -> bool {
-    let kind = seen.r#type.as_ref().map(|kind| kind.0.as_ref());
-    event.name() == Some(b"error") || kind == Some("error")
+/// What makes an event an error's, whatever else it holds.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow, default)]
+    r#type: Option<&'a RawValue>,
+    /// Absent where it is `null`.
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// Whether an event with this data is an error's: by its name, its type or a member.
+fn tells_error(event: &Event, data: &[u8]) -> bool {
+    event.name() == Some(b"error")
+        || memmem::find(data, b"\"error\"").is_some()
+            && serde_json::from_slice::<Told<'_>>(data).is_ok_and(|told| {
+                told.error.is_some() || told.r#type.is_some_and(|kind| kind.get() == "\"error\"")
+            })
 }
 
 impl Delta<'_> {
@@ -239,7 +253,7 @@ impl PassReply {
     /// Hands on an event of a stream, and notes an error.
     fn event(&mut self, event: &Event, out: &mut Vec<Bytes>) {
         if let Some(data) = event.data()
-            && tells_error(event, &serde_json::from_slice(&data).unwrap_or_default())
+            && tells_error(event, &data)
         {
             let complaint = Complaint::read(StatusCode::BAD_GATEWAY, &data, self.key.as_ref());
             self.observed.error = Some(complaint.for_log());
@@ -251,7 +265,9 @@ impl PassReply {
 impl Reply for PassReply {
     fn head(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
         self.error = Some(status).filter(|status| status.as_u16() >= 400);
-        let is_events = self.error.is_none() && body::is_events(headers);
+        // What is packed can be read by nobody here, and has no events to wait for.
+        let is_packed = headers.contains_key(CONTENT_ENCODING);
+        let is_events = self.error.is_none() && body::is_events(headers) && !is_packed;
         self.events = is_events.then(Scanner::default);
         None
     }
