@@ -10,14 +10,25 @@ pub(super) struct Put<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Put<'_> {
     pub(super) fn bytes(&mut self, tag: u8, value: &[u8]) {
-        self.0.push(tag);
-        varint(value.len() as u64, self.0);
+        match u8::try_from(value.len()) {
+            // Nearly all are so short, and the length is one byte.
+            Ok(len @ 0..0x80) => self.0.extend_from_slice(&[tag, len]),
+            _ => {
+                self.0.push(tag);
+                varint(value.len() as u64, self.0);
+            }
+        }
         self.0.extend_from_slice(value);
     }
 
     pub(super) fn number(&mut self, tag: u8, value: u64) {
-        self.0.extend_from_slice(&[tag, varint_len(value)]);
-        varint(value, self.0);
+        match u8::try_from(value) {
+            Ok(value @ 0..0x80) => self.0.extend_from_slice(&[tag, 1, value]),
+            _ => {
+                self.0.extend_from_slice(&[tag, varint_len(value)]);
+                varint(value, self.0);
+            }
+        }
     }
 
     pub(super) fn pair(&mut self, tag: u8, name: &str, value: &str) {
