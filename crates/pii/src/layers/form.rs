@@ -95,13 +95,16 @@ impl Form {
 
     fn read<R: Reader>(&mut self, reader: &mut R, closed: bool, out: &mut Vec<Found<R::What>>) {
         if !self.begun {
-            if self.decoded.len() < 2 && !closed {
+            if self.decoded.len() < 3 && !closed {
                 return;
             }
             self.begun = true;
             let key = String::from_utf8_lossy(&encode::percent_decoded(&self.name)).into_owned();
-            let json =
-                matches!(self.decoded.get(..2), Some([b'{', b'"' | b'}'] | [b'[', b'{' | b'"']));
+            // A placeholder begins with two braces, as no object does.
+            let json = matches!(
+                *self.decoded,
+                [b'{', b'"' | b'}', ..] | [b'[', b'"', ..] | [b'[', b'{', b'"' | b'}', ..]
+            );
             if json {
                 self.json = Some(Json::new(&key));
             } else {

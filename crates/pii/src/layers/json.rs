@@ -280,22 +280,25 @@ impl Json {
 
     /// Whether a string holds JSON; `None` while that cannot be told.
     fn sniff(&self, closed: bool) -> Option<bool> {
-        let mut visible = self.decoded.iter().filter(|byte| !byte.is_ascii_whitespace());
-        let (first, second) = (visible.next(), visible.next());
-        let waits = !closed && self.decoded.len() < LONGEST_BLANK;
-        match (first, second) {
-            _ if self.depth >= DEEPEST => Some(false),
-            (None, _) | (Some(b'{' | b'['), None) => {
-                if waits {
-                    None
-                } else {
-                    Some(false)
-                }
-            }
-            (Some(b'{'), Some(next)) => Some(matches!(next, b'"' | b'}')),
-            (Some(b'['), Some(next)) => Some(matches!(next, b'"' | b'{' | b'[')),
-            _ => Some(false),
+        if self.depth >= DEEPEST {
+            return Some(false);
         }
+        let mut visible = self.decoded.iter().filter(|byte| !byte.is_ascii_whitespace());
+        let mut next = visible.next();
+        let mut arrays = 0;
+        while let Some(b'[') = next {
+            arrays += 1;
+            next = visible.next();
+        }
+        // A placeholder begins with two braces, as no object does.
+        let told = match next {
+            Some(b'{') => visible.next().map(|next| matches!(next, b'"' | b'}')),
+            Some(b'"') => Some(arrays > 0),
+            Some(_) => Some(arrays > 1),
+            None => None,
+        };
+        let waits = !closed && self.decoded.len() < LONGEST_BLANK;
+        told.or((!waits).then_some(false))
     }
 
     /// A number or a word is read once it is there in full. One that is neither begins plain text.

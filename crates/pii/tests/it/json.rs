@@ -76,6 +76,25 @@ fn forms_are_read_by_field() {
     );
 }
 
+/// What stands in the place of a value begins as JSON might.
+#[test]
+fn values_behind_brackets_come_back() {
+    for text in
+        ["[ jane@example.com", "[jane@example.com]", "[[ jane@example.com", "{ jane@example.com"]
+    {
+        let before = json!({"content": text, "arguments": json!({"x": text}).to_string()});
+        let (out, ledger) = redacted(Format::Json, &before.to_string());
+        assert!(!out.contains("jane"), "{out}");
+        let back: Value =
+            serde_json::from_str(&restore(&ledger, Format::Json, &out)).expect("JSON");
+        assert_eq!(back, before);
+        let form = format!("q={}", text.replace('@', "%40").replace(' ', "+"));
+        let (out, ledger) = redacted(Format::Form, &form);
+        assert!(!out.contains("jane"), "{out}");
+        assert_eq!(restore(&ledger, Format::Form, &out), form);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
