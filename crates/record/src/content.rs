@@ -12,9 +12,9 @@
 //! ```
 //!
 //! Numbers are little-endian. Heads are parts that come as they are, see `head.rs`. A body is packed
-//! where that costs next to nothing. Packing ordinary text takes longer than writing it. But conversations
-//! repeat themselves, some so much that packing them takes less time than anything else that is
-//! done with them; a look at a part tells which.
+//! where that costs next to nothing. Packing ordinary text takes longer than writing it. But
+//! conversations repeat themselves, some so much that packing them takes less time than anything else
+//! that is done with them; a look at a part tells which.
 
 use std::{cell::RefCell, fmt};
 
