@@ -13,9 +13,10 @@
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     error::Unspecified,
-    hkdf::{KeyType, Prk},
 };
+use hkdf::Hkdf;
 use portcullis_domain::{DataKeyId, Dice, Sealed, SealedPlace, Secret};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -63,7 +64,7 @@ const _: () = assert!(COMMITMENT_AT + COMMITMENT_LEN == Sealed::HEADER_LEN);
 /// Seals for `place`, under the data key `id`, the plaintext that `write` appends: about `len`
 /// bytes.
 pub(crate) fn seal(
-    prk: &Prk,
+    prk: &Hkdf<Sha256>,
     id: DataKeyId,
     dice: &dyn Dice,
     place: &SealedPlace,
@@ -98,7 +99,7 @@ pub(crate) fn seal(
 
 /// Opens what [`seal`] sealed for the same place under the same data key.
 pub(crate) fn open(
-    prk: &Prk,
+    prk: &Hkdf<Sha256>,
     place: &SealedPlace,
     sealed: &Sealed,
 ) -> Result<Secret<Vec<u8>>, OpenError> {
@@ -200,20 +201,12 @@ impl Bound {
 /// A value's own key and the commitment to it.
 struct Derived(Zeroizing<[u8; KEY_LEN + COMMITMENT_LEN]>);
 
-struct DerivedLen;
-
-impl KeyType for DerivedLen {
-    fn len(&self) -> usize {
-        KEY_LEN + COMMITMENT_LEN
-    }
-}
-
 impl Derived {
-    fn of(prk: &Prk, bound: &Bound) -> Result<Self, Unspecified> {
+    fn of(prk: &Hkdf<Sha256>, bound: &Bound) -> Result<Self, Unspecified> {
         let mut derived = Self(Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN]));
         // The salt's length is fixed, so the two cannot be divided in another way.
         let info = [&bound.bytes[SALT_AT..NONCE_AT], bound.place()];
-        prk.expand(&info, DerivedLen)?.fill(&mut *derived.0)?;
+        prk.expand_multi_info(&info, &mut *derived.0).map_err(|_| Unspecified)?;
         Ok(derived)
     }
 

@@ -5,10 +5,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use aws_lc_rs::hkdf::{HKDF_SHA256, Prk};
+use hkdf::Hkdf;
 use portcullis_domain::{
     Clock, DataKeyId, Dice, OrganisationId, Sealed, SealedPlace, Secret, Timestamp,
 };
+
+use sha2::Sha256;
 
 use crate::{OpenError, SealError, VaultError, envelope, kms::DATA_KEY_LEN, readings::Readings};
 
@@ -61,7 +63,7 @@ pub enum ReadError<E> {
 /// Aligned and so sized as a page: locks are of pages, and unlocking one must not unlock what
 /// another key lies in.
 #[repr(align(4096))]
-struct Page(Option<Prk>);
+struct Page(Option<Hkdf<Sha256>>);
 
 /// How often a data key has sealed. It outlives reloads of the ring.
 #[derive(Default)]
@@ -187,7 +189,7 @@ impl DataKey {
         let mut page = Box::new(Page(None));
         // Locked before the key is there. Without the right to lock, `process` says so at start.
         let lock = region::lock(&raw const *page, size_of::<Page>()).ok();
-        page.0 = Some(Prk::new_less_safe(HKDF_SHA256, plaintext));
+        page.0 = Hkdf::from_prk(plaintext).ok();
         Some(Self { id, uses, lock, page })
     }
 
@@ -196,7 +198,7 @@ impl DataKey {
         self.lock.is_some()
     }
 
-    fn prk(&self) -> Option<&Prk> {
+    fn prk(&self) -> Option<&Hkdf<Sha256>> {
         self.page.0.as_ref()
     }
 }

@@ -1,12 +1,13 @@
 //! The instance's pepper: the key of the digests by which API keys are known.
 
-use aws_lc_rs::hmac;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use portcullis_domain::{ApiKeyDigest, Dice, Secret};
+use sha2::Sha256;
 
 /// An HMAC-SHA-256 key for API-key digests, prepared once. Without it a stolen database does not
 /// even tell whether a guessed key is right.
 pub struct Pepper {
-    key: hmac::Key,
+    key: Hmac<Sha256>,
     bytes: Secret<Vec<u8>>,
 }
 
@@ -31,27 +32,31 @@ impl Pepper {
     }
 
     fn new(bytes: Secret<Vec<u8>>) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, bytes.danger_expose()), bytes }
+        let key = Hmac::new_from_slice(bytes.danger_expose()).expect("takes a key of any length");
+        Self { key, bytes }
     }
 
     /// The digest by which an API key is stored and found.
     pub fn digest(&self, token: &str) -> ApiKeyDigest {
-        let tag = hmac::sign(&self.key, token.as_bytes());
-        let mut digest = [0; 32];
-        digest.copy_from_slice(tag.as_ref());
-        ApiKeyDigest(digest)
+        ApiKeyDigest(self.tag(&[token]))
     }
 
     /// A short keyed digest of a secret, by which whoever has the secret can find where it is used:
     /// 16 hexadecimal digits. It tells nobody else anything.
     pub fn fingerprint(&self, secret: &str) -> String {
-        let tag = hmac::sign(&self.key, format!("fingerprint\n{secret}").as_bytes());
-        tag.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let tag = self.tag(&["fingerprint\n", secret]);
+        tag.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// A keyed digest of anything else, told apart from others' by its purpose.
     pub fn digest_for(&self, purpose: &str, text: &str) -> [u8; 32] {
-        self.digest(&format!("{purpose}\n{text}")).0
+        self.tag(&[purpose, "\n", text])
+    }
+
+    fn tag(&self, pieces: &[&str]) -> [u8; 32] {
+        let mut mac = self.key.clone();
+        pieces.iter().for_each(|piece| mac.update(piece.as_bytes()));
+        mac.finalize().into_bytes().into()
     }
 
     /// The 32 bytes, to be sealed.

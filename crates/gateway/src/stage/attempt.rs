@@ -93,7 +93,6 @@ pub(crate) struct Step<'a> {
 
 /// Has the target's adapter build one request of a call.
 pub(crate) fn prepare(
-    parts: &Parts,
     accepted: &Accepted,
     target: &Target,
     step: Step<'_>,
@@ -110,7 +109,7 @@ pub(crate) fn prepare(
         provider: target.provider,
         credential: &target.credential,
         strict: target.strict,
-        now_millis: parts.clock.now().micros() / 1000,
+        now_millis: accepted.at.micros() / 1000,
     })
 }
 
@@ -131,7 +130,7 @@ where
         ReceivedBody::Json(json) => AskBody::Json(json),
         ReceivedBody::Whole(_) | ReceivedBody::Stream(_) => AskBody::Opaque,
     };
-    let prepared = prepare(parts, accepted, target, step, ask)?;
+    let prepared = prepare(accepted, target, step, ask)?;
     let Prepared { method, url, headers, body: prepared, reply, translates } = prepared;
     let mut upload: Option<Arc<Progress>> = None;
     let mut request = Request::new(match prepared {
@@ -176,7 +175,7 @@ where
             closing.answered(response.status());
         }
         let wait = retry::wait(parts.settings.retry_wait, closing.retries());
-        let (again, wait) = match retries.next(&outcome, wait, parts.clock.now()) {
+        let (again, wait) = match retries.next(&outcome, wait, &*parts.clock) {
             Next::Again(again, wait) => (again, wait),
             Next::Stand => break outcome?,
             Next::GiveUp => {

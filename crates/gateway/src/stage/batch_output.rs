@@ -47,7 +47,7 @@ pub(crate) async fn attempt(
     let path = accepted.path().trim_end_matches('/');
     let path = path.strip_suffix("/output").unwrap_or(path);
     let step = Step { endpoint: Endpoint::RetrieveBatch, path };
-    let url = prepare(parts, accepted, target, step, AskBody::None)?.url;
+    let url = prepare(accepted, target, step, AskBody::None)?.url;
     let mut answered = send(parts, accepted, target, step, NO_BODY, closing).await?;
     if !answered.response.status().is_success() {
         return Ok(answered);

@@ -84,7 +84,7 @@ pub(crate) async fn attempt(
     let accept = websocket::accept_of(client_key(accepted)?);
     let step = Step { endpoint: accepted.endpoint, path: accepted.path() };
     let Prepared { method, url, headers, reply, .. } =
-        prepare(parts, accepted, target, step, AskBody::None)?;
+        prepare(accepted, target, step, AskBody::None)?;
     let key = mint_key(parts);
     let offered: Vec<&str> =
         websocket::protocols(&accepted.headers).filter(|name| may_go_on(name)).collect();

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, Request, Response, StatusCode, header::RETRY_AFTER};
-use portcullis_domain::{Fault, FaultKind, Retry, Timestamp};
+use portcullis_domain::{Clock, Fault, FaultKind, Retry, Timestamp};
 use portcullis_runtime::egress::OutboundBody;
 use serde_json::Value;
 
@@ -128,7 +128,7 @@ impl<'a> Retries<'a> {
         &mut self,
         outcome: &Result<Response<B>, Fault>,
         mut wait: Duration,
-        now: Timestamp,
+        clock: &dyn Clock,
     ) -> Next {
         let Some(request) = self.request.take().filter(|_| self.rule.allows(outcome)) else {
             return Next::Stand;
@@ -136,7 +136,7 @@ impl<'a> Retries<'a> {
         if self.rule.heeds_retry_after
             && let Ok(response) = outcome
             && response.status() == StatusCode::TOO_MANY_REQUESTS
-            && let Some(asked) = retry_after(response.headers(), now)
+            && let Some(asked) = retry_after(response.headers(), clock.now())
         {
             if asked >= TOO_LONG || self.waited + asked > TOO_LONG {
                 return Next::GiveUp;

@@ -45,7 +45,7 @@ pub struct Ask<'a> {
     pub credential: &'a Credential,
     /// `x-portkey-strict-open-ai-compliance`.
     pub strict: bool,
-    /// Milliseconds since the epoch, for answers that need a made-up id or time.
+    /// When the call came, milliseconds since the epoch: for answers that need a made-up id or time.
     pub now_millis: i64,
 }
 
