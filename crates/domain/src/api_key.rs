@@ -159,7 +159,7 @@ impl ApiKeyToken {
                 text.push(char::from(BASE62[usize::from(byte[0] % 62)]));
             }
         }
-        let checksum = checksum(&text);
+        let checksum = checksum(text.as_bytes());
         text.push('_');
         text.extend(checksum.map(char::from));
         Self(Secret::new(text))
@@ -171,27 +171,15 @@ impl ApiKeyToken {
         Ok(Self(Secret::new(text.to_owned())))
     }
 
-    /// As [`Self::parse`], without taking a copy: for the path of a call.
+    /// As [`Self::parse`], without taking a copy.
     pub fn check(text: &str) -> Result<(), MalformedApiKey> {
-        let rest = text.strip_prefix(PREFIX).ok_or(MalformedApiKey::Form)?;
-        let mut parts = rest.split('_');
-        let (Some(hint), Some(random), Some(sum), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(MalformedApiKey::Form);
-        };
-        let alphanumeric = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric());
-        let fits = (1..=12).contains(&hint.len())
-            && random.len() == RANDOM_LEN
-            && sum.len() == CHECKSUM_LEN
-            && alphanumeric(hint)
-            && alphanumeric(random)
-            && alphanumeric(sum);
-        if !fits {
-            return Err(MalformedApiKey::Form);
-        }
-        let signed = &text[..text.len() - CHECKSUM_LEN - 1];
-        if checksum(signed) == sum.as_bytes() { Ok(()) } else { Err(MalformedApiKey::Checksum) }
+        let (signed, sum) = parts(text).ok_or(MalformedApiKey::Form)?;
+        if checksum(signed) == *sum { Ok(()) } else { Err(MalformedApiKey::Checksum) }
+    }
+
+    /// Whether text has the form of a key, whatever its checksum.
+    pub fn has_form(text: &str) -> bool {
+        parts(text).is_some()
     }
 
     /// Whether text looks like one of our keys at all, valid or not.
@@ -210,8 +198,22 @@ impl ApiKeyToken {
     }
 }
 
-fn checksum(text: &str) -> [u8; CHECKSUM_LEN] {
-    let mut rest = crc32fast::hash(text.as_bytes());
+/// What is signed of a key, and its checksum, if it has the form of one.
+fn parts(text: &str) -> Option<(&[u8], &[u8; CHECKSUM_LEN])> {
+    let (rest, sum) = text.as_bytes().split_last_chunk()?;
+    let signed = rest.strip_suffix(b"_")?;
+    let (rest, random) = signed.split_last_chunk::<RANDOM_LEN>()?;
+    let hint = rest.strip_prefix(PREFIX.as_bytes())?.strip_suffix(b"_")?;
+    let alphanumeric = |part: &[u8]| part.iter().all(u8::is_ascii_alphanumeric);
+    let fits = (1..=12).contains(&hint.len())
+        && alphanumeric(hint)
+        && alphanumeric(random)
+        && alphanumeric(sum);
+    fits.then_some((signed, sum))
+}
+
+fn checksum(signed: &[u8]) -> [u8; CHECKSUM_LEN] {
+    let mut rest = crc32fast::hash(signed);
     let mut digits = [b'0'; CHECKSUM_LEN];
     for digit in digits.iter_mut().rev() {
         *digit = BASE62[(rest % 62) as usize];

@@ -6,7 +6,7 @@ use std::{cmp::Ordering, fmt, hash, marker::PhantomData, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::{Clock, Dice};
+use crate::{Clock, Dice, Timestamp};
 
 /// The kind of thing an [`Id`] names.
 pub trait Noun: 'static {
@@ -27,9 +27,14 @@ pub struct MalformedId {
 impl<N: Noun> Id<N> {
     /// A new id from the clock's milliseconds and 74 random bits, sortable by time.
     pub fn mint(clock: &dyn Clock, dice: &dyn Dice) -> Self {
+        Self::mint_at(clock.now(), dice)
+    }
+
+    /// As [`Self::mint`], where the time is known.
+    pub fn mint_at(now: Timestamp, dice: &dyn Dice) -> Self {
         let mut random = [0; 10];
         dice.fill(&mut random);
-        let millis = clock.now().micros().max(0) as u64 / 1000;
+        let millis = now.micros().max(0) as u64 / 1000;
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 

@@ -152,7 +152,7 @@ pub(crate) fn for_proxy(client: &ClientHeaders) -> HeaderMap {
 /// The client's headers for an understood endpoint: what describes the body, and what the caller
 /// asked to have forwarded.
 pub(crate) fn for_understood(client: &ClientHeaders) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(6);
     for name in [CONTENT_TYPE, CONTENT_ENCODING, ACCEPT] {
         if let Some(value) = client.get(&name) {
             headers.insert(name, value.clone());

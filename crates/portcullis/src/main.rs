@@ -28,6 +28,7 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match command::run(cli.command) {
+        Ok(()) if out::is_lost() => ExitCode::FAILURE,
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             out::error(&failure);
@@ -38,17 +39,37 @@ fn main() -> ExitCode {
 
 /// The one place that prints: what a command was run for goes to standard output, complaints to
 /// standard error.
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+#[allow(clippy::print_stderr, reason = "a command line prints")]
 pub(crate) mod out {
-    use std::fmt::Display;
+    use std::{
+        fmt::Display,
+        io::{self, Write as _},
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+    };
+
+    static LOST: AtomicBool = AtomicBool::new(false);
 
     pub(crate) fn line(text: impl Display) {
-        println!("{text}");
+        note(writeln!(io::stdout().lock(), "{text}"));
     }
 
     /// A text as it is, with no line end of ours.
     pub(crate) fn text(text: impl Display) {
-        print!("{text}");
+        let mut out = io::stdout().lock();
+        note(write!(out, "{text}").and_then(|()| out.flush()));
+    }
+
+    /// Whether something that was to be printed was not. Nobody need be told when it is for a pipe
+    /// whose reader has seen enough, as `head` has.
+    pub(crate) fn is_lost() -> bool {
+        LOST.load(Relaxed)
+    }
+
+    pub(crate) fn note(printed: io::Result<()>) {
+        let Err(failure) = printed else { return };
+        if !LOST.swap(true, Relaxed) && failure.kind() != io::ErrorKind::BrokenPipe {
+            error(format_args!("nothing can be printed: {failure}"));
+        }
     }
 
     pub(crate) fn error(text: impl Display) {

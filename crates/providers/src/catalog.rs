@@ -7,6 +7,7 @@
 use crate::{
     Endpoint,
     adapter::{Adapter, anthropic, azure_openai, openai},
+    names::search,
 };
 
 include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
@@ -60,8 +61,8 @@ pub const OLDER_NAMES: [(&str, &str); 2] = [("open-ai", "openai"), ("hugging-fac
 pub fn find(name: &str) -> Option<&'static Provider> {
     let older = OLDER_NAMES.iter().find(|(older, _)| *older == name);
     let name = older.map_or(name, |(_, name)| name);
-    let index = PROVIDERS.binary_search_by(|provider| provider.name.cmp(name)).ok()?;
-    Some(&PROVIDERS[index])
+    let at = search(0..PROVIDERS.len(), name, |at| PROVIDERS[at].name.as_bytes())?;
+    Some(&PROVIDERS[at])
 }
 
 /// All providers, by name.

@@ -8,6 +8,7 @@ pub mod credential;
 mod endpoint;
 pub mod inner_models;
 mod json;
+mod names;
 pub mod price;
 pub mod request;
 pub mod sse;

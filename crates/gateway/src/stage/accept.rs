@@ -24,8 +24,8 @@ pub(crate) struct Accepted {
 }
 
 pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Box<Accepted> {
-    let clock = &*parts.clock;
-    let id = Id::mint(clock, &*parts.dice);
+    let at = parts.clock.now();
+    let id = Id::mint_at(at, &*parts.dice);
     let endpoint = Endpoint::of(&head.method, below_version(&head.uri));
     let mut headers = head.headers;
     if endpoint == Endpoint::Realtime {
@@ -36,7 +36,7 @@ pub(crate) fn accept(parts: &Parts, head: request::Parts, peer: IpAddr) -> Box<A
     // Boxed, as what goes through every stage is.
     Box::new(Accepted {
         id,
-        at: clock.now(),
+        at,
         snapshot: parts.live.current(),
         endpoint,
         method: head.method,

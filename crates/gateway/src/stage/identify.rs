@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use portcullis_domain::{
-    ApiKey, ApiKeyToken, Environment, Fault, FaultKind, Member, Organisation, Scope, Secret,
-    Workspace,
+    ApiKey, ApiKeyToken, Environment, Fault, FaultKind, MalformedApiKey, Member, Organisation,
+    Scope, Secret, Workspace,
 };
 use portcullis_identity::{TokenRefused, key_of_token, resembles_signed_token};
 use portcullis_providers::Endpoint;
@@ -113,11 +113,16 @@ fn find_key(parts: &Parts, accepted: &Accepted, token: &str) -> Result<Arc<ApiKe
             refused => unknown().with_detail(refused),
         });
     }
-    // Form and checksum first: a mistyped key costs no digest and no look-up.
-    ApiKeyToken::check(token).map_err(|malformed| unknown().with_detail(malformed))?;
+    if !ApiKeyToken::has_form(token) {
+        return Err(unknown().with_detail(MalformedApiKey::Form));
+    }
     let digest = parts.pepper.digest(token);
     let key = accepted.snapshot.api_key_by_digest(&digest, accepted.at);
-    key.cloned().ok_or_else(unknown)
+    // The checksum tells only why a key is unknown: keys that are found need none.
+    key.cloned().ok_or_else(|| match ApiKeyToken::check(token) {
+        Ok(()) => unknown(),
+        Err(malformed) => unknown().with_detail(malformed),
+    })
 }
 
 impl Identified {

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write as _,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::{Value, json};
@@ -10,16 +10,20 @@ use serde_json::{Value, json};
 const TEXT: &str =
     "Grüße: write to jane.doe@example.com or call +1 415 555 0132. My name is Jane Doe.";
 
-/// What the command makes of an input.
-fn pii(words: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+fn start(words: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_portcullis"))
         .arg("pii")
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// What the command makes of an input.
+fn pii(words: &[&str], input: &str) -> Output {
+    let mut child = start(words);
     // A command that fails may not read to the end.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
@@ -155,4 +159,18 @@ fn what_is_wrong_with_an_input_is_said_without_its_words() {
     assert!(refused(&["scan", "--jsonl", "-"], "{}\n").contains("has no `text`"));
     assert!(refused(&["scan", "--jsonl", "-"], "{\"text\": \"a\"}\n").contains("has no `id`"));
     assert!(refused(&["scan", "no-such-file"], "").contains("no-such-file"));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_hears_no_complaint() {
+    let line = format!("{}\n", json!({"id": 1, "text": TEXT}));
+    for words in [&["redact", "-"][..], &["scan", "--json", "-"], &["scan", "--jsonl", "-"]] {
+        let mut child = start(words);
+        drop(child.stdout.take());
+        // More than a pipe holds.
+        let _ = child.stdin.take().unwrap().write_all(line.repeat(4_000).as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*complaint), (Some(1), ""), "{words:?}");
+    }
 }

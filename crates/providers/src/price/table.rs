@@ -6,6 +6,7 @@ use super::format::{
     Class, HEADER_BYTES, MAGIC, MODEL_BYTES, Mode, PROVIDER_BYTES, QUALITIES, ServiceTier,
     THRESHOLDS,
 };
+use crate::names::search;
 
 /// All known prices, sorted by provider and model.
 pub struct Table {
@@ -278,23 +279,6 @@ fn byte(rest: &mut &'static [u8]) -> u8 {
 
 const fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-/// Binary search for a name among sorted ones.
-fn search(
-    mut among: Range<usize>,
-    name: &str,
-    name_at: impl Fn(usize) -> &'static [u8],
-) -> Option<usize> {
-    while !among.is_empty() {
-        let middle = among.start + among.len() / 2;
-        match name_at(middle).cmp(name.as_bytes()) {
-            std::cmp::Ordering::Equal => return Some(middle),
-            std::cmp::Ordering::Less => among.start = middle + 1,
-            std::cmp::Ordering::Greater => among.end = middle,
-        }
-    }
-    None
 }
 
 /// `ft:BASE` of `ft:BASE:OWNER:…`.

@@ -76,7 +76,7 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Parsed<request::Parts>>, Ma
     head.uri =
         Uri::from_maybe_shared(bytes.slice_ref(path.as_bytes())).map_err(|_| Malformed::Head)?;
     head.version = version_of(version);
-    head.headers = headers(&bytes, parsed.headers)?;
+    head.headers = headers(&bytes, parsed.headers, 0)?;
     let hosts = head.headers.get_all(HOST).iter().take(2).count();
     // RFC 9112 §3.2.
     if hosts > 1 || (hosts == 0 && head.version == Version::HTTP_11) {
@@ -115,7 +115,7 @@ pub(crate) fn response(
     let (mut head, ()) = http::Response::new(()).into_parts();
     head.status = StatusCode::from_u16(code).map_err(|_| Malformed::Head)?;
     head.version = version_of(version);
-    head.headers = headers(&bytes, parsed.headers)?;
+    head.headers = headers(&bytes, parsed.headers, ADDED_TO_ANSWERS)?;
     let (length, is_plain) = response_length(&mut head, asked)?;
     let keeps_alive = is_plain && keeps_alive(head.version, &head.headers);
     Ok(Some(Parsed { head, read: skipped + read, length, keeps_alive }))
@@ -166,9 +166,15 @@ fn version_of(minor: u8) -> Version {
     if minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 }
 }
 
-fn headers(head: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, Malformed> {
-    // Whoever passes a message on adds a few: growing would sort them all in again.
-    let mut headers = HeaderMap::with_capacity(parsed.len() + 8);
+/// Headers that whoever passes an answer on adds: growing would sort all others in again.
+const ADDED_TO_ANSWERS: usize = 5;
+
+fn headers(
+    head: &Bytes,
+    parsed: &[httparse::Header<'_>],
+    more: usize,
+) -> Result<HeaderMap, Malformed> {
+    let mut headers = HeaderMap::with_capacity(parsed.len() + more);
     for header in parsed {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Malformed::Head)?;
         // The values share one copy of the head.

@@ -74,10 +74,12 @@ fn lines(detector: &Detector, args: &PiiScan) -> Result<(), Failure> {
             .map(|finding| Value::Object(span(finding, &mut points)))
             .collect();
         let answer = json!({ "id": id, "spans": spans });
-        serde_json::to_writer(&mut writer, &answer).map_err(io::Error::from)?;
-        writer.write_all(b"\n")?;
+        if let Err(failure) = writeln!(writer, "{answer}") {
+            out::note(Err(failure));
+            return Ok(());
+        }
     }
-    writer.flush()?;
+    out::note(writer.flush());
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use memchr::memmem::{Finder, FinderRev};
-use portcullis_domain::{Fault, FaultKind, Retry, Secret};
+use portcullis_domain::{Fault, FaultKind, Retry, Secret, Usage};
 
 use super::{
     super::{Ask, AskBody, Observed, Reply, noted},
@@ -264,7 +264,10 @@ impl OpenAiReply {
         // Groq has it in `x_groq`, Moonshot in a choice.
         let choice = elements(raw).and_then(|choices| choices.first().copied());
         let outer = choice.unwrap_or(raw);
-        let mut stated = usage::read(json::member(outer, "usage").unwrap_or(outer));
+        let mut stated = usage::read(outer);
+        if stated == Usage::default() {
+            stated = json::member(outer, "usage").map(usage::read).unwrap_or_default();
+        }
         if self.makes_images() && stated.output_image_tokens.is_none() {
             stated.output_image_tokens = stated.output_tokens;
         }
