@@ -1,6 +1,6 @@
 //! The compiled configuration.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, net::IpAddr};
 
 use crate::{
     custom::{ConfigError, Custom, CustomType, LONGEST_CUSTOM, MOST_WORDS},
@@ -21,6 +21,8 @@ pub struct Detector {
     pub(crate) custom: Option<Custom>,
     /// Values that are no findings, in small letters.
     allowed: HashSet<String>,
+    /// Addresses that lead nowhere from outside are no findings.
+    allows_private: bool,
     /// Literal placeholders are findings.
     literals: bool,
 }
@@ -31,6 +33,7 @@ pub struct Builder {
     thresholds: Vec<f32>,
     custom: Vec<CustomType>,
     allowed: Vec<String>,
+    allows_private: bool,
 }
 
 /// The threshold of a type that no other is set for.
@@ -57,6 +60,7 @@ impl Detector {
             thresholds: vec![DEFAULT_THRESHOLD; Entity::BUILT_IN],
             custom: Vec::new(),
             allowed: Vec::new(),
+            allows_private: false,
         }
     }
 
@@ -78,6 +82,9 @@ impl Detector {
 
     /// Whether a value of a type is known to be harmless. A placeholder of the text itself never is.
     pub(crate) fn allows(&self, entity: Entity, value: &[u8]) -> bool {
+        if self.allows_private && entity == Entity::IP_ADDRESS && is_private(value) {
+            return true;
+        }
         !self.allowed.is_empty()
             && entity != Entity::LITERAL
             && value.len() <= LONGEST_CUSTOM
@@ -138,6 +145,14 @@ impl Builder {
         self
     }
 
+    /// Does not report addresses of private networks, of the machine itself and of its link (RFC 1918,
+    /// 4193, 3927, 4291): they say where a machine is within a network, and nothing from outside.
+    #[must_use]
+    pub fn allow_private_addresses(mut self) -> Self {
+        self.allows_private = true;
+        self
+    }
+
     /// Compiles. Fails when a custom type or an allowed value is not valid.
     pub fn build(self) -> Result<Detector, ConfigError> {
         let custom = if self.custom.is_empty() { None } else { Some(Custom::new(&self.custom)?) };
@@ -165,7 +180,16 @@ impl Builder {
         let names = name_thresholds.iter().any(|it| it.is_finite());
         let literals = self.on[Entity::LITERAL.index()];
         let plan = Plan::new(&entities);
-        Ok(Detector { plan, thresholds, names, name_thresholds, custom, allowed, literals })
+        Ok(Detector {
+            plan,
+            thresholds,
+            names,
+            name_thresholds,
+            custom,
+            allowed,
+            allows_private: self.allows_private,
+            literals,
+        })
     }
 
     fn switch(mut self, entity: Entity, to: bool) -> Self {
@@ -174,6 +198,16 @@ impl Builder {
         }
         self
     }
+}
+
+fn is_private(value: &[u8]) -> bool {
+    let address = std::str::from_utf8(value).ok().and_then(|text| text.parse::<IpAddr>().ok());
+    address.is_some_and(|address| match address.to_canonical() {
+        IpAddr::V4(four) => four.is_private() || four.is_loopback() || four.is_link_local(),
+        IpAddr::V6(six) => {
+            six.is_loopback() || six.is_unique_local() || six.is_unicast_link_local()
+        }
+    })
 }
 
 fn log_odds(score: f32) -> f32 {

@@ -226,6 +226,9 @@ pub(crate) struct PiiDetector {
     /// several times.
     #[arg(long, value_name = "SCORE")]
     pub(crate) threshold: Vec<String>,
+    /// Do not report addresses of private networks, such as 10.0.0.7.
+    #[arg(long)]
+    pub(crate) allow_private_addresses: bool,
 }
 
 /// How a text is written.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_pii::{CustomType, Detector, Format, Scanner};
+use portcullis_pii::{CustomType, Detector, Entity, Format, Scanner};
 use proptest::prelude::*;
 
 use crate::{checks::detector_streams_as_whole, texts};
@@ -186,4 +186,19 @@ proptest! {
             detector_streams_as_whole(&detector, &text, Format::Text, &[cut]);
         }
     }
+}
+
+#[test]
+fn private_addresses_can_be_left_alone() {
+    let text = "client ip 10.1.2.3, 192.168.7.20 and fd12:3456:789a:1::1, but 203.0.113.77 and \
+        2001:db8:4711:22::7 are others' IP addresses, as is ::ffff:172.16.4.9";
+    let found = |detector: &Detector| -> Vec<String> {
+        let mut scanner = Scanner::new();
+        let findings = scanner.scan(detector, text);
+        findings.iter().map(|it| text[it.start..it.end].to_owned()).collect()
+    };
+    let all = found(&Detector::builder().only(&[Entity::IP_ADDRESS]).build().expect("valid"));
+    assert!(all.contains(&"10.1.2.3".to_owned()) && all.len() >= 5, "{all:?}");
+    let builder = Detector::builder().only(&[Entity::IP_ADDRESS]).allow_private_addresses();
+    assert_eq!(found(&builder.build().expect("valid")), ["203.0.113.77", "2001:db8:4711:22::7"]);
 }

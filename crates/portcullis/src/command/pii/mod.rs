@@ -41,6 +41,9 @@ impl PiiDetector {
         if !wanted.is_empty() {
             builder = builder.only(&wanted);
         }
+        if self.allow_private_addresses {
+            builder = builder.allow_private_addresses();
+        }
         for given in &self.threshold {
             let (entities, score) = match given.split_once('=') {
                 Some((id, score)) => (vec![entity(id)?], score),
