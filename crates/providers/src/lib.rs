@@ -4,6 +4,7 @@
 pub mod adapter;
 mod azure_sign_in;
 pub mod catalog;
+pub mod content_type;
 pub mod credential;
 mod endpoint;
 pub mod inner_models;

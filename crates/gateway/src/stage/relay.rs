@@ -18,7 +18,9 @@ use http::{
 };
 use http_body::{Body, Frame};
 use portcullis_domain::{Fault, FaultKind, Retry};
-use portcullis_providers::{adapter::Reply, catalog::Provider, credential::Credential};
+use portcullis_providers::{
+    adapter::Reply, catalog::Provider, content_type, credential::Credential,
+};
 use portcullis_runtime::{
     egress::InboundBody,
     server::{Delivery, ResponseBody},
@@ -71,7 +73,7 @@ pub(crate) async fn relay(
     // The server never asks for a body that is not there: such a call would not seem to end.
     let held = body.is_end_stream()
         || is_error
-        || (is_json(&head.headers) && (endpoint.is_understood() || is_short(&body)));
+        || (is_plain_json(&head.headers) && (endpoint.is_understood() || is_short(&body)));
     if held {
         let most = parts.settings.max_answer_bytes;
         let most = if is_error { most.min(MAX_ERROR_BYTES) } else { most };
@@ -105,10 +107,7 @@ pub(crate) async fn relay(
     } else {
         closing.sent_head(&head.headers);
         let status = head.status;
-        let is_event_stream = head
-            .headers
-            .get(CONTENT_TYPE)
-            .is_some_and(|value| begins(value.as_bytes(), b"text/event-stream"));
+        let is_event_stream = content_type::is_events(&head.headers);
         let idle = parts.settings.upstream_idle_timeout;
         let delivery = Delivery::default();
         let body = RelayBody {
@@ -173,18 +172,9 @@ fn stalled(provider: &Provider, idle: Duration) -> Fault {
     Fault::upstream(FaultKind::UpstreamTimeout, Retry::Stop, text)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    const JSON: &[u8] = b"application/json";
-    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    // A file of lines, `application/jsonl`, is not held.
-    let is_json =
-        begins(kind, JSON) && !kind.get(JSON.len()).is_some_and(u8::is_ascii_alphanumeric);
-    is_json && !headers.contains_key(CONTENT_ENCODING)
-}
-
-/// Whether a content type begins so, in whatever case.
-fn begins(kind: &[u8], beginning: &[u8]) -> bool {
-    kind.get(..beginning.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(beginning))
+/// Whether the body is a JSON document that can be read.
+fn is_plain_json(headers: &HeaderMap) -> bool {
+    content_type::is_json(headers) && !headers.contains_key(CONTENT_ENCODING)
 }
 
 /// Whether a body states its length, and that it is short.

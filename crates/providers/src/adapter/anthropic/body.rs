@@ -1,11 +1,14 @@
 //! An answer's body on its way in: a stream cut into events, or a document gathered whole.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
 use portcullis_domain::Fault;
 
 use super::broken;
-use crate::sse::{Event, Scanner};
+use crate::{
+    content_type::is_events,
+    sse::{Event, Scanner},
+};
 
 /// The largest document that is gathered, bytes.
 const MAX_DOCUMENT: usize = 64 * 1024 * 1024;
@@ -26,13 +29,6 @@ pub(super) struct Body {
     form: Form,
     scanner: Scanner,
     gathered: BytesMut,
-}
-
-/// Whether the head announces server-sent events.
-pub(super) fn is_events(headers: &HeaderMap) -> bool {
-    const EVENTS: &[u8] = b"text/event-stream";
-    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    kind.get(..EVENTS.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
 }
 
 /// What is left when the body ends.

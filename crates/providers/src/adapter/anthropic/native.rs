@@ -9,13 +9,16 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{Observed, Reply, noted},
-    body::{self, Body, Form},
+    body::{Body, Form},
     broken,
     error::{Complaint, messages_event},
     json::Text,
     usage::Stated,
 };
-use crate::sse::{Event, Scanner};
+use crate::{
+    content_type::is_events,
+    sse::{Event, Scanner},
+};
 
 /// Hands on a messages answer in Anthropic's own dialect. Of a stream whole events are handed on,
 /// so an error event never lands within another one.
@@ -267,7 +270,7 @@ impl Reply for PassReply {
         self.error = Some(status).filter(|status| status.as_u16() >= 400);
         // What is packed can be read by nobody here, and has no events to wait for.
         let is_packed = headers.contains_key(CONTENT_ENCODING);
-        let is_events = self.error.is_none() && body::is_events(headers) && !is_packed;
+        let is_events = self.error.is_none() && is_events(headers) && !is_packed;
         self.events = is_events.then(Scanner::default);
         None
     }

@@ -4,10 +4,7 @@
 use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
 use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, Method, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_TYPE},
-};
+use http::{HeaderMap, Method, StatusCode, header::CONTENT_ENCODING};
 use memchr::memmem::{Finder, FinderRev};
 use portcullis_domain::{Fault, FaultKind, Retry, Secret, Usage};
 
@@ -19,6 +16,7 @@ use super::{
 };
 use crate::{
     Endpoint,
+    content_type::{is_events, is_json},
     json::{self, Malformed, Member, Walk, string},
     sse::{Event, Scanner},
 };
@@ -354,16 +352,12 @@ impl OpenAiReply {
 
 impl Reply for OpenAiReply {
     fn head(&mut self, status: StatusCode, headers: &HeaderMap) -> Option<&'static str> {
-        let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        let is = |prefix: &[u8]| {
-            kind.len() >= prefix.len() && kind[..prefix.len()].eq_ignore_ascii_case(prefix)
-        };
         let readable = !headers.contains_key(CONTENT_ENCODING);
         self.form = if status.is_client_error() || status.is_server_error() {
             Form::Error
-        } else if readable && is(b"text/event-stream") {
+        } else if readable && is_events(headers) {
             Form::Events
-        } else if readable && is(b"application/json") {
+        } else if readable && is_json(headers) {
             Form::Document
         } else {
             Form::Opaque
