@@ -111,12 +111,29 @@ const FILLERS: &str = "is are was be n no nr num number numbers numero nummer no
     swiss austrian belgian bien figura risulta registado registada registrado registrada registrato registrata \
     enregistre enregistree esta consta aparece staat geregistreerd registriert hinterlegt";
 
+/// The fillers, and a bit for each: nearly all other words are told from them by it alone.
+struct Fillers {
+    sorted: Vec<Hash>,
+    bits: [u64; 64],
+}
+
 fn is_filler(hash: Hash) -> bool {
-    static ALL: LazyLock<Vec<Hash>> = LazyLock::new(|| {
-        let mut all: Vec<Hash> =
+    static ALL: LazyLock<Fillers> = LazyLock::new(|| {
+        let mut sorted: Vec<Hash> =
             words::words(FILLERS.as_bytes(), 0).map(|word| word.hash).collect();
-        all.sort_unstable();
-        all
+        sorted.sort_unstable();
+        let mut bits = [0; 64];
+        for hash in &sorted {
+            let (at, bit) = bit(*hash);
+            bits[at] |= bit;
+        }
+        Fillers { sorted, bits }
     });
-    ALL.binary_search(&hash).is_ok()
+    let (at, bit) = bit(hash);
+    ALL.bits[at] & bit != 0 && ALL.sorted.binary_search(&hash).is_ok()
+}
+
+/// One of 4,096 bits, by a hash's highest.
+fn bit(hash: Hash) -> (usize, u64) {
+    ((hash >> 58) as usize, 1 << (hash >> 52 & 63))
 }

@@ -9,6 +9,9 @@ pub struct Folded {
     length: usize,
 }
 
+/// Bytes that are handled at once.
+const CHUNK: usize = size_of::<u64>();
+
 /// A folded character can be longer than its source (`ẞ`, `İ`); what does not fit is dropped.
 const ROOM: usize = LONGEST_WORD + 16;
 
@@ -21,12 +24,7 @@ impl Folded {
     }
 
     pub(super) fn fill(&mut self, word: &str) {
-        let bytes = word.as_bytes();
-        if bytes.is_ascii() && bytes.len() <= ROOM - 8 {
-            self.length = bytes.len();
-            let into = &mut self.bytes[..bytes.len()];
-            into.copy_from_slice(bytes);
-            into.make_ascii_lowercase();
+        if self.fill_ascii(word.as_bytes()) {
             return;
         }
         self.length = 0;
@@ -41,6 +39,25 @@ impl Folded {
                 }
             }
         }
+    }
+
+    /// Folds a word of ASCII characters; `false` if it is none.
+    fn fill_ascii(&mut self, word: &[u8]) -> bool {
+        if word.len() > ROOM - CHUNK {
+            return false;
+        }
+        let (chunks, rest) = word.as_chunks::<CHUNK>();
+        let last = number(rest);
+        let mut all = last;
+        let (places, _) = self.bytes.as_chunks_mut::<CHUNK>();
+        for (place, chunk) in places.iter_mut().zip(chunks) {
+            let chunk = u64::from_le_bytes(*chunk);
+            all |= chunk;
+            *place = lower(chunk).to_le_bytes();
+        }
+        places[chunks.len()] = lower(last).to_le_bytes();
+        self.length = word.len();
+        all & (ONES << 7) == 0
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -66,16 +83,39 @@ impl Folded {
 pub fn hash(bytes: &[u8]) -> u64 {
     let mut state =
         (bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x51_7c_c1_b7_27_22_0a_95;
-    let (chunks, rest) = bytes.as_chunks::<8>();
+    let (chunks, rest) = bytes.as_chunks::<CHUNK>();
     for chunk in chunks {
         state = mix(state ^ u64::from_le_bytes(*chunk));
     }
     if !rest.is_empty() {
-        let mut chunk = [0; 8];
-        chunk[..rest.len()].copy_from_slice(rest);
-        state = mix(state ^ u64::from_le_bytes(chunk));
+        state = mix(state ^ number(rest));
     }
     state
+}
+
+/// Fewer than eight bytes as a number, zeros behind them, in loads that may overlap: to copy so few
+/// takes longer.
+fn number(bytes: &[u8]) -> u64 {
+    let length = bytes.len();
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+        return first | last << (8 * (length - 4));
+    }
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return 0 };
+    let middle = length / 2;
+    u64::from(*first)
+        | u64::from(bytes[middle]) << (8 * middle)
+        | u64::from(*last) << (8 * (length - 1))
+}
+
+const ONES: u64 = u64::from_le_bytes([1; CHUNK]);
+
+/// Eight ASCII characters in lower case; what any others become is not told.
+fn lower(characters: u64) -> u64 {
+    let from = characters.wrapping_add(ONES * u64::from(0x80 - b'A'));
+    let to = characters.wrapping_add(ONES * u64::from(0x7f - b'Z'));
+    // The highest bit of each byte from `A` on and not behind `Z`, moved to that of small letters.
+    characters | (from & !to & (ONES << 7)) >> 2
 }
 
 /// Spreads every bit of a number over all.
@@ -135,3 +175,37 @@ const LATIN_ADDITIONAL: &[u8] = b"\
     aaaaaaaaaaaaaaaaaaaaaaaaeeeeeeeeeeeeeeeeiiiioooooooooooooooooooooooouuuuuuuuuuuu\
     uuyyyyyyyy\
     ";
+
+#[cfg(test)]
+mod tests {
+    use super::{Folded, lower, number};
+
+    #[test]
+    fn ascii_is_folded_as_its_letters_are() {
+        let all: Vec<u8> = (0..0x80).collect();
+        for from in 0..all.len() {
+            for length in 0..=all.len().min(from + 64) - from {
+                let bytes = &all[from..from + length];
+                let word = std::str::from_utf8(bytes).unwrap();
+                assert_eq!(Folded::new(word).bytes(), bytes.to_ascii_lowercase());
+                if length < 8 {
+                    let mut chunk = [0; 8];
+                    chunk[..length].copy_from_slice(bytes);
+                    assert_eq!(number(bytes), u64::from_le_bytes(chunk));
+                    assert_eq!(
+                        lower(number(bytes)),
+                        u64::from_le_bytes(chunk.map(|byte| byte.to_ascii_lowercase()))
+                    );
+                }
+            }
+        }
+        // What one word leaves behind is none of the next.
+        let mut folded = Folded::new("Abcdefghijklmnop");
+        folded.fill("Zoë");
+        assert_eq!(folded.bytes(), b"zoe");
+        folded.fill("Straße");
+        assert_eq!(folded.bytes(), b"strasse");
+        folded.fill("");
+        assert_eq!(folded.bytes(), b"");
+    }
+}

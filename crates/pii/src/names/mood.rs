@@ -78,8 +78,12 @@ impl Mood {
                     points.saturating_sub(1)
                 };
             }
-            let best = (1..8).max_by_key(|index| (self.languages[*index], 8 - index));
-            self.language = best.unwrap_or(0) as u8;
+            // Of the others none comes before the one that led: all lose the same.
+            let led = self.language as usize;
+            let order = |index: usize| (self.languages[index], 8 - index);
+            if led == 0 || order(language) > order(led) {
+                self.language = language as u8;
+            }
         }
         match shape {
             Shape::Upper | Shape::ShortUpper | Shape::UpperHyphen => {

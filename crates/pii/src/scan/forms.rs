@@ -36,7 +36,11 @@ pub(crate) struct Forms {
 struct Compiled {
     entity: Entity,
     recognizer: &'static Recognizer,
-    classes: Vec<u8>,
+    length: usize,
+    /// Where a digit and where a letter has to be, a bit for each place, and where what byte.
+    digits: u64,
+    letters: u64,
+    bytes: Vec<(usize, u8)>,
     /// The length of each group and the separator before it, 0 for the first.
     groups: Vec<(u8, u8)>,
     prior: f32,
@@ -47,7 +51,12 @@ struct Number<'r> {
     groups: &'r [Group],
     text: [u8; LONGEST],
     length: usize,
+    /// The places of digits and of letters, a bit for each.
+    digits: u64,
+    letters: u64,
 }
+
+const _: () = assert!(LONGEST <= u64::BITS as usize);
 
 impl Forms {
     pub(crate) fn new(entities: impl Iterator<Item = Entity>) -> Self {
@@ -56,7 +65,7 @@ impl Forms {
             let Some(recognizer) = entity.recognizer() else { continue };
             for form in recognizer.forms {
                 let compiled = Compiled::new(entity, recognizer, form);
-                forms.by_length[compiled.classes.len()].push(compiled);
+                forms.by_length[compiled.length].push(compiled);
             }
         }
         forms
@@ -73,16 +82,13 @@ impl Forms {
             if !may_start(cx, groups, first) {
                 continue;
             }
-            let mut number = Number { groups: &[], text: [0; LONGEST], length: 0 };
+            let mut number = Number::default();
             for last in first..groups.len().min(first + MOST_GROUPS) {
                 let group = &groups[last];
                 if number.length + group.len() > LONGEST {
                     break;
                 }
-                for byte in cx.slice(group.start, group.end) {
-                    number.text[number.length] = byte.to_ascii_uppercase();
-                    number.length += 1;
-                }
+                cx.slice(group.start, group.end).iter().for_each(|byte| number.push(*byte));
                 length = length.max(number.length);
                 if last < run.first || number.length < 5 || !is_whole(cx, groups, (first, last)) {
                     continue;
@@ -100,7 +106,7 @@ impl Forms {
     fn try_all(&self, cx: &Cx<'_>, number: &Number<'_>, doubt: f32, sink: &mut Sink) {
         let text = &number.text[..number.length];
         for form in &self.by_length[number.length] {
-            if !form.has_classes(text) {
+            if !form.has_classes(number) {
                 continue;
             }
             let Some(fit) = form.fit(cx, number) else { continue };
@@ -116,22 +122,35 @@ impl Forms {
     }
 }
 
+impl Default for Number<'_> {
+    fn default() -> Self {
+        Self { groups: &[], text: [0; LONGEST], length: 0, digits: 0, letters: 0 }
+    }
+}
+
 impl Number<'_> {
+    fn push(&mut self, byte: u8) {
+        let byte = byte.to_ascii_uppercase();
+        self.text[self.length] = byte;
+        self.digits |= u64::from(byte.is_ascii_digit()) << self.length;
+        self.letters |= u64::from(byte.is_ascii_uppercase()) << self.length;
+        self.length += 1;
+    }
+
     /// The same with digits for a few letters that look like them: `5O5`, `l23`.
     fn with_digits_for_letters(&self) -> Option<Self> {
-        let text = &self.text[..self.length];
-        let letters = text.iter().filter(|byte| !byte.is_ascii_digit()).count();
+        let letters = self.length - self.digits.count_ones() as usize;
         if !(1..=3).contains(&letters) || letters * 2 > self.length {
             return None;
         }
-        let mut number = Self { ..*self };
-        for byte in &mut number.text[..self.length] {
-            *byte = match *byte {
+        let mut number = Self { groups: self.groups, ..Self::default() };
+        for byte in &self.text[..self.length] {
+            number.push(match *byte {
                 b'0'..=b'9' => *byte,
                 b'O' => b'0',
                 b'I' | b'L' => b'1',
                 _ => return None,
-            };
+            });
         }
         Some(number)
     }
@@ -139,28 +158,35 @@ impl Number<'_> {
 
 impl Compiled {
     fn new(entity: Entity, recognizer: &'static Recognizer, form: &Form) -> Self {
-        let (mut classes, mut groups) = (Vec::new(), vec![(0, 0)]);
+        let prior = form.prior;
+        let (length, digits, letters, bytes) = (0, 0, 0, Vec::new());
+        let groups = vec![(0, 0)];
+        let mut compiled =
+            Self { entity, recognizer, length, digits, letters, bytes, groups, prior };
         for byte in form.mask.bytes() {
             match byte {
-                b' ' | b'-' | b'.' | b'/' | b'(' | b'~' => groups.push((0, byte)),
-                _ => {
-                    classes.push(byte);
-                    if let Some((length, _)) = groups.last_mut() {
-                        *length += 1;
-                    }
+                b' ' | b'-' | b'.' | b'/' | b'(' | b'~' => {
+                    compiled.groups.push((0, byte));
+                    continue;
                 }
+                b'9' => compiled.digits |= 1 << compiled.length,
+                b'A' => compiled.letters |= 1 << compiled.length,
+                b'*' => {}
+                _ => compiled.bytes.push((compiled.length, byte)),
+            }
+            compiled.length += 1;
+            if let Some((length, _)) = compiled.groups.last_mut() {
+                *length += 1;
             }
         }
-        Self { entity, recognizer, classes, groups, prior: form.prior }
+        compiled
     }
 
-    fn has_classes(&self, text: &[u8]) -> bool {
-        self.classes.iter().zip(text).all(|(class, byte)| match class {
-            b'9' => byte.is_ascii_digit(),
-            b'A' => byte.is_ascii_uppercase(),
-            b'*' => true,
-            literal => literal == byte,
-        })
+    /// Whether a number of the right length has digits and letters where they belong.
+    fn has_classes(&self, number: &Number<'_>) -> bool {
+        self.digits & !number.digits == 0
+            && self.letters & !number.letters == 0
+            && self.bytes.iter().all(|(at, byte)| number.text[*at] == *byte)
     }
 
     /// What the grouping adds; `None` if it is not this form's.

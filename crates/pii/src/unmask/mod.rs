@@ -209,16 +209,11 @@ fn first_mark(text: &[u8], from: usize) -> Option<usize> {
     while let Some(block) = text.get(at..at + BLOCK) {
         let mut any = 0;
         for byte in block {
-            any |= u8::from(*byte >= 0x80)
-                | u8::from(*byte == b'%')
-                | u8::from(*byte == b'&')
-                | u8::from(*byte == b'\\')
-                | u8::from(*byte == b'(')
-                | u8::from(*byte == b'<')
-                | u8::from(*byte | 0x20 == b'{');
+            any |= u8::from(may_be_mark(*byte));
         }
         if any != 0 {
-            let found = (at..at + BLOCK).find(|at| is_mark(text, *at));
+            let mut marks = (at..at + BLOCK).filter(|at| MAY_BE_MARKS[usize::from(text[*at])]);
+            let found = marks.find(|at| is_mark(text, *at));
             if found.is_some() {
                 return found;
             }
@@ -227,6 +222,27 @@ fn first_mark(text: &[u8], from: usize) -> Option<usize> {
     }
     (at..text.len()).find(|at| is_mark(text, *at))
 }
+
+/// The bytes with which something that may read differently starts.
+const fn may_be_mark(byte: u8) -> bool {
+    (byte >= 0x80)
+        | (byte == b'%')
+        | (byte == b'&')
+        | (byte == b'\\')
+        | (byte == b'(')
+        | (byte == b'<')
+        | (byte | 0x20 == b'{')
+}
+
+static MAY_BE_MARKS: [bool; 256] = {
+    let mut may_be = [false; 256];
+    let mut byte = 0;
+    while byte < may_be.len() {
+        may_be[byte] = may_be_mark(byte as u8);
+        byte += 1;
+    }
+    may_be
+};
 
 /// Whether something that may read differently starts here: a quick look.
 fn is_mark(text: &[u8], at: usize) -> bool {
