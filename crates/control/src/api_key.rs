@@ -140,7 +140,7 @@ impl ApiKeys<'_> {
             key.description = Some(description);
         }
         if let Some(grant) = change.grant {
-            key.scopes = grant.for_kind(key.kind);
+            key.scopes = grant.for_change(&key);
         }
         if let Some(defaults) = change.defaults {
             key.defaults = defaults;
@@ -350,6 +350,18 @@ impl Default for Grant {
 }
 
 impl Grant {
+    /// Levels that say what the key has already change nothing: scopes can be finer than levels.
+    fn for_change(&self, key: &ApiKey) -> ScopeSet {
+        match self {
+            Self::Permissions(levels)
+                if *levels == Permissions::of(&key.scopes, |scope| key.kind.can_hold(scope)) =>
+            {
+                key.scopes
+            }
+            _ => self.for_kind(key.kind),
+        }
+    }
+
     fn for_kind(&self, kind: ApiKeyKind) -> ScopeSet {
         match self {
             Self::Scopes(scopes) => *scopes,

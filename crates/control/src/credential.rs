@@ -1,7 +1,7 @@
 //! Credentials on their way into the vault.
 
 use portcullis_domain::Sealed;
-use portcullis_domain::{IntegrationId, OrganisationId, SealedPlace, Secret, mask};
+use portcullis_domain::{Fault, IntegrationId, OrganisationId, SealedPlace, Secret, mask};
 use portcullis_providers::{
     AzureSignIn,
     catalog::{self, Provider},
@@ -16,8 +16,10 @@ use crate::{ControlError, Parts, Result, masking};
 pub struct CredentialChange {
     /// The provider's key.
     pub key: Option<Secret<String>>,
-    /// The provider's settings, as a whole.
+    /// The provider's settings.
     pub settings: Option<Settings>,
+    /// Whether settings that are not among them stay.
+    pub keeps_others: bool,
 }
 
 /// The provider of that name.
@@ -55,9 +57,15 @@ pub(crate) fn told(parts: &Parts, credential: &Credential) -> Value {
 }
 
 /// Checks what would only fail at the first call otherwise.
-pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> {
+pub(crate) fn check(parts: &Parts, provider: &Provider, credential: &Credential) -> Result<()> {
     masking::refuse_masks(credential)?;
     let takes_a_token = check_azure(provider, &credential.settings)?;
+    for (setting, host) in credential.settings.hosts() {
+        let refused = |why: String| ControlError::invalid(setting, format!("is refused: {why}"));
+        parts.fetch.check_base(host).map_err(refused)?;
+    }
+    let unfit = |fault: Fault| ControlError::invalid("configurations", fault.public.into_owned());
+    credential.settings.check(provider).map_err(unfit)?;
     if let Some(key) = &credential.key {
         let key = key.danger_expose();
         // A line break would end the header that carries it.

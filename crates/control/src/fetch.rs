@@ -7,6 +7,9 @@ pub trait Fetch: Send + Sync {
     /// Whether a URL may be asked for at all; if not, why not.
     fn check(&self, url: &str) -> Result<(), String>;
 
+    /// Whether calls may be sent below a base URL; if not, why not.
+    fn check_base(&self, url: &str) -> Result<(), String>;
+
     /// The document at a URL, at most `most` bytes of it, or why it could not be had.
     fn get(&self, url: String, most: usize) -> Fetching;
 }

@@ -151,7 +151,7 @@ impl Integrations<'_> {
             None => self.free_slug(&Slug::from_name(&new.name, provider.name)).await?,
         };
         let credential = Credential::new(new.key.clone(), new.settings.clone());
-        credential::check(provider, &credential)?;
+        credential::check(self.0.parts, provider, &credential)?;
         let now = clock.now();
         let integration = Integration {
             id,
@@ -251,7 +251,11 @@ impl Integrations<'_> {
             let mut open =
                 credential::open(self.0.parts, organisation, integration.id, sealed).await?;
             let before = credential::told(self.0.parts, &open);
-            if let Some(settings) = change.credential.settings {
+            if let Some(given) = change.credential.settings {
+                let settings = match change.credential.keeps_others {
+                    true => open.settings.clone().with(given),
+                    false => given,
+                };
                 if change.credential.key.is_none() && open.key.is_some() {
                     credential::check_destination(&open.settings, &settings)?;
                 }
@@ -260,7 +264,8 @@ impl Integrations<'_> {
             if let Some(key) = change.credential.key {
                 open.key = Some(key);
             }
-            credential::check(credential::provider(&integration.provider, "provider")?, &open)?;
+            let provider = credential::provider(&integration.provider, "provider")?;
+            credential::check(self.0.parts, provider, &open)?;
             integration.key_hint = credential::hint(&open);
             integration.key_fingerprint = credential::fingerprint(self.0.parts, &open);
             integration.credential =

@@ -4,12 +4,14 @@ use portcullis_domain::{
     AuditAction, Integration, OrganisationId, Permit, Reach, Scope, Slug, Timestamp, VirtualKey,
 };
 use portcullis_store::{Act, List, Page};
+use serde_json::{Map, Value};
 
 use crate::{
     ControlError, CredentialChange, IntegrationChange, Integrations, NewIntegration, Parts, Result,
-    check,
+    check, credential,
     desk::Desk,
     integration::{Built, handle_of},
+    masking,
 };
 
 /// Use cases of virtual keys.
@@ -60,6 +62,7 @@ impl VirtualKeys<'_> {
         let mut key = handle_of(self.0.parts, &integration, workspace, slug);
         key.note = new.note;
         key.expires_at = new.expires_at;
+        self.check_expiry(&key)?;
         let write = async |act: &mut Act| {
             act.insert_with(&permit, &integration, &settings).await?;
             Ok(act.insert(&permit, &key).await?)
@@ -82,6 +85,21 @@ impl VirtualKeys<'_> {
     pub async fn retrieve(&self, slug: &str, workspace: Option<&str>) -> Result<VirtualKeyDetail> {
         let scopes = [Scope::VirtualKeysRead, Scope::VirtualKeysCopy];
         Ok(self.load(slug, workspace, &scopes).await?.0)
+    }
+
+    /// The settings of a virtual key whose credential is its workspace's own, every secret in them
+    /// masked. Nothing of others, nor while the vault is closed: the key is shown all the same.
+    pub async fn settings(&self, detail: &VirtualKeyDetail) -> Map<String, Value> {
+        let VirtualKeyDetail { virtual_key, integration } = detail;
+        if integration.workspace_id != Some(virtual_key.workspace_id) {
+            return Map::new();
+        }
+        let (id, sealed) = (integration.id, &integration.credential);
+        let opened = credential::open(self.0.parts, integration.organisation_id, id, sealed).await;
+        match opened.map(|opened| masking::masked(&opened.settings)) {
+            Ok(Value::Object(settings)) => settings,
+            _ => Map::new(),
+        }
     }
 
     /// Makes a second virtual key of the same credential, under a slug of its own.
@@ -126,6 +144,7 @@ impl VirtualKeys<'_> {
         }
         if let Some(expires_at) = change.expires_at {
             virtual_key.expires_at = expires_at;
+            self.check_expiry(&virtual_key)?;
         }
         if let Some(name) = &change.name {
             check::name(name, "name")?;
@@ -176,6 +195,14 @@ impl VirtualKeys<'_> {
             Ok(())
         };
         self.0.act(write).await
+    }
+
+    /// A key that has ended before it is written is a mistake.
+    fn check_expiry(&self, key: &VirtualKey) -> Result<()> {
+        match key.is_expired(self.0.parts.clock.now()) {
+            true => Err(ControlError::invalid("expires_at", "lies in the past")),
+            false => Ok(()),
+        }
     }
 
     async fn load(

@@ -279,6 +279,8 @@ impl Permissions {
     /// What a set of scopes comes to, as far as features can say it: the highest level that is open
     /// entirely. `only` are the scopes that count: the ones that such a key can hold.
     pub fn of(scopes: &ScopeSet, only: impl Fn(Scope) -> bool) -> Self {
+        // Whoever may call is also told what may be called.
+        let only = |scope| scope != Scope::ModelsList && only(scope);
         let level = |feature: Feature| {
             let open = |level: &Level| {
                 let wanted: ScopeSet = feature.up_to(*level).iter().filter(|s| only(*s)).collect();
@@ -350,6 +352,19 @@ mod tests {
                 // A level that opens nothing more than the one before it reads as that one.
                 assert_eq!(feature.up_to(told), feature.up_to(level), "{feature} {level:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_that_only_calls_is_shown_to_call() {
+        let calls = ScopeSet::EMPTY.with(&[Scope::CompletionsWrite]);
+        let told = Permissions::of(&calls, |_| true);
+        for (feature, level) in told.iter() {
+            let expected = match feature {
+                Feature::Completions => Level::Write,
+                _ => Level::Disabled,
+            };
+            assert_eq!(level, expected, "{feature}");
         }
     }
 

@@ -61,7 +61,7 @@ impl Closing {
         identified: &mut Identified,
         credentials: &Credentials,
     ) -> Self {
-        let keeps = header::flag(&identified.accepted.headers, header::DEBUG) != Some(false)
+        let keeps = !header::is_off(&identified.accepted.headers, &header::DEBUG)
             && parts.settings.max_kept_bytes > 0;
         let kept = keeps.then(|| {
             let limit = parts.settings.max_kept_bytes;

@@ -72,6 +72,12 @@ pub(crate) fn flag(headers: &ClientHeaders, name: HeaderName) -> Option<bool> {
     }
 }
 
+/// Whether a header says `false`, be it among several.
+pub(crate) fn is_off(headers: &ClientHeaders, name: &HeaderName) -> bool {
+    let off = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"false");
+    headers.contains_key(name) && headers.get_all(name).iter().any(off)
+}
+
 /// Says how often the provider was tried again.
 pub(crate) fn set_retry_count(headers: &mut HeaderMap, count: i32) {
     let value = if count == 0 { HeaderValue::from_static("0") } else { count.into() };

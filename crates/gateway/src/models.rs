@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
-use portcullis_domain::Fault;
+use portcullis_domain::{Fault, FaultKind};
 use portcullis_providers::{Endpoint, price};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub(crate) fn integrated(
     if (provider.is_some() || virtual_key.is_some()) && forced != Some(true) {
         return Ok(None);
     }
-    let query = Query::of(accepted.query().unwrap_or_default());
+    let query = Query::parse(accepted.query().unwrap_or_default())?;
     let only = provider
         .and_then(|provider| provider.strip_prefix('@'))
         .or(virtual_key)
@@ -66,11 +66,12 @@ pub(crate) fn integrated(
             }),
         );
     }
-    match query.sort.as_deref() {
-        Some("provider" | "ai_service") => models.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0))),
-        _ => models.sort(),
+    if query.by_provider {
+        models.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+    } else {
+        models.sort();
     }
-    if query.order.as_deref() == Some("desc") {
+    if query.descends {
         models.reverse();
     }
     let total = models.len();
@@ -94,27 +95,43 @@ pub(crate) fn integrated(
 struct Query {
     provider: Option<String>,
     ai_service: Option<String>,
-    sort: Option<String>,
-    order: Option<String>,
+    by_provider: bool,
+    descends: bool,
     limit: usize,
     offset: usize,
 }
 
 impl Query {
-    fn of(text: &str) -> Self {
+    fn parse(text: &str) -> Result<Self, Fault> {
         let mut query = Self { limit: usize::MAX, ..Self::default() };
+        let refused = |name: &str, wanted: &str| {
+            let text = format!("the query's '{name}' must be {wanted}");
+            Err(Fault::client(FaultKind::BadRequest, text))
+        };
         for (name, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {
             let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
             match name {
                 "provider" => query.provider = Some(value.into_owned()),
                 "ai_service" => query.ai_service = Some(value.into_owned()),
-                "sort" => query.sort = Some(value.into_owned()),
-                "order" => query.order = Some(value.into_owned()),
-                "limit" => query.limit = value.parse().unwrap_or(usize::MAX),
-                "offset" => query.offset = value.parse().unwrap_or(0),
+                "sort" => match &*value {
+                    "" | "name" => query.by_provider = false,
+                    "provider" | "ai_service" => query.by_provider = true,
+                    _ => return refused("sort", "name, provider or ai_service"),
+                },
+                "order" => match &*value {
+                    "" | "asc" => query.descends = false,
+                    "desc" => query.descends = true,
+                    _ => return refused("order", "asc or desc"),
+                },
+                "limit" | "offset" => {
+                    let Ok(number) = value.parse() else {
+                        return refused(name, "a whole number that is not negative");
+                    };
+                    *if name == "limit" { &mut query.limit } else { &mut query.offset } = number;
+                }
                 _ => {}
             }
         }
-        query
+        Ok(query)
     }
 }

@@ -88,13 +88,20 @@ impl Config {
         let environment: BTreeMap<String, String> =
             std::env::vars().filter(|(name, _)| name.starts_with("PORTCULLIS_")).collect();
         let mut settings = Settings::load(common.config.as_deref(), &environment)?;
+        let mut given = Vec::new();
         if let Some(dir) = &common.data_dir {
             settings.data.dir = dir.display().to_string();
+            given.push("data.dir");
         }
         if let Some(listen) = listen {
             settings.server.listen = listen.to_owned();
+            given.push("server.listen");
         }
-        Self::resolve(&settings)
+        // What the command line says is before whoever reads the complaint.
+        Self::resolve(&settings).map_err(|error| match given.contains(&&*error.place) {
+            true => error,
+            false => error.found_in(common.config.as_deref(), &environment),
+        })
     }
 
     /// Checks settings and works out what they mean.

@@ -26,6 +26,10 @@ impl Fetch for Outside {
         Ok(())
     }
 
+    fn check_base(&self, url: &str) -> Result<(), String> {
+        self.0.policy().check_base(url).map(|_| ()).map_err(|refused| refused.to_string())
+    }
+
     fn get(&self, url: String, most: usize) -> Fetching {
         let egress = self.0.clone();
         Box::pin(async move {

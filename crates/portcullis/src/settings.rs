@@ -278,6 +278,27 @@ impl SettingsError {
     pub(crate) fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
         Self { place: place.into(), what: what.into() }
     }
+
+    /// Says where the setting was made that is complained of: in the environment, or else in the
+    /// file.
+    pub(crate) fn found_in(
+        mut self,
+        file: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+    ) -> Self {
+        let Some((section, key)) = self.place.split_once('.') else { return self };
+        let long = format!("PORTCULLIS_{section}__{key}").to_ascii_uppercase();
+        let short = SHORT.iter().find(|(_, of, name)| (*of, *name) == (section, key));
+        let names = [Some(&*long), short.map(|(name, ..)| *name)].into_iter().flatten();
+        let variable = names.into_iter().find(|name| environment.contains_key(*name));
+        let origin = match (variable, file) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(file)) => file.display().to_string(),
+            (None, None) => return self,
+        };
+        self.place = format!("{origin}: {}", self.place);
+        self
+    }
 }
 
 /// Short names of the environment, and the setting each means.
@@ -369,6 +390,25 @@ mod tests {
 
     fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_complaint_names_where_the_setting_was_made() {
+        let file = Some(Path::new("/etc/portcullis.toml"));
+        let told = |pairs: &[(&str, &str)]| {
+            SettingsError::new("server.listen", "is none").found_in(file, &env(pairs)).to_string()
+        };
+        assert_eq!(told(&[]), "/etc/portcullis.toml: server.listen: is none");
+        assert_eq!(
+            told(&[("PORTCULLIS_LISTEN", "x")]),
+            "PORTCULLIS_LISTEN: server.listen: is none"
+        );
+        assert_eq!(
+            told(&[("PORTCULLIS_SERVER__LISTEN", "x")]),
+            "PORTCULLIS_SERVER__LISTEN: server.listen: is none"
+        );
+        let none = SettingsError::new("data.dir", "is none").found_in(None, &env(&[]));
+        assert_eq!(none.to_string(), "data.dir: is none");
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use http::{HeaderMap, HeaderValue};
-use portcullis_domain::{ApiKeyToken, Secret};
+use portcullis_domain::{ApiKeyToken, Fault, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::{adapter, catalog::Provider};
 
 /// What is needed to call a provider on somebody's behalf. It has no `Debug`.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -207,6 +209,39 @@ impl Credential {
 }
 
 impl Settings {
+    /// These, with those that are given in place of their own.
+    #[must_use]
+    pub fn with(mut self, given: Self) -> Self {
+        macro_rules! take { ($($setting:ident)*) => {
+            // Every one is named, so that none can be forgotten.
+            let Self { $($setting,)* extra } = given;
+            $(self.$setting = $setting.or(self.$setting);)*
+            self.extra.extend(extra);
+        } }
+        take!(custom_host custom_headers openai_organization openai_project azure_auth_mode
+            azure_resource_name azure_deployment_config azure_deployment_id azure_api_version
+            azure_ad_token azure_entra_tenant_id azure_entra_client_id azure_entra_client_secret
+            azure_entra_scope azure_managed_client_id azure_foundry_url workers_ai_account_id
+            huggingface_base_url snowflake_account);
+        self
+    }
+
+    /// Whether a provider can be called with them: whether its address can be made of them, and its
+    /// headers. Where calls may go is for egress to say.
+    pub fn check(&self, provider: &Provider) -> Result<(), Fault> {
+        adapter::check_settings(provider, self)
+    }
+
+    /// The base URLs that they name.
+    pub fn hosts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let hosts = [
+            ("custom_host", &self.custom_host),
+            ("huggingface_base_url", &self.huggingface_base_url),
+            ("azure_foundry_url", &self.azure_foundry_url),
+        ];
+        hosts.into_iter().filter_map(|(name, host)| Some((name, host.as_deref()?)))
+    }
+
     /// The settings in `x-portkey-…` headers. Values that are not visible ASCII are ignored.
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut map = Map::new();

@@ -21,6 +21,8 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::scrub::scrub;
+
 /// Why a value could not be sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
@@ -206,7 +208,9 @@ impl Derived {
         let mut derived = Self(Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN]));
         // The salt's length is fixed, so the two cannot be divided in another way.
         let info = [&bound.bytes[SALT_AT..NONCE_AT], bound.place()];
-        prk.expand_multi_info(&info, &mut *derived.0).map_err(|_| Unspecified)?;
+        let expanded = prk.expand_multi_info(&info, &mut *derived.0);
+        scrub();
+        expanded.map_err(|_| Unspecified)?;
         Ok(derived)
     }
 

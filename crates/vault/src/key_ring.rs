@@ -12,7 +12,9 @@ use portcullis_domain::{
 
 use sha2::Sha256;
 
-use crate::{OpenError, SealError, VaultError, envelope, kms::DATA_KEY_LEN, readings::Readings};
+use crate::{
+    OpenError, SealError, VaultError, envelope, kms::DATA_KEY_LEN, readings::Readings, scrub::scrub,
+};
 
 /// One organisation's data keys in the clear. It seals with the active one and opens with any.
 /// Hold it for one piece of work; ask the vault again for the next, so that keys which the KMS
@@ -190,6 +192,7 @@ impl DataKey {
         // Locked before the key is there. Without the right to lock, `process` says so at start.
         let lock = region::lock(&raw const *page, size_of::<Page>()).ok();
         page.0 = Hkdf::from_prk(plaintext).ok();
+        scrub();
         Some(Self { id, uses, lock, page })
     }
 

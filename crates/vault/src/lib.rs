@@ -51,6 +51,7 @@ pub mod process;
 mod readings;
 mod reseal;
 mod rewrap;
+mod scrub;
 mod sealed_store;
 mod status;
 pub mod testing;

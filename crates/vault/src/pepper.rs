@@ -4,6 +4,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use portcullis_domain::{ApiKeyDigest, Dice, Secret};
 use sha2::Sha256;
 
+use crate::scrub::scrub;
+
 /// An HMAC-SHA-256 key for API-key digests, prepared once. Without it a stolen database does not
 /// even tell whether a guessed key is right.
 pub struct Pepper {
@@ -33,6 +35,7 @@ impl Pepper {
 
     fn new(bytes: Secret<Vec<u8>>) -> Self {
         let key = Hmac::new_from_slice(bytes.danger_expose()).expect("takes a key of any length");
+        scrub();
         Self { key, bytes }
     }
 

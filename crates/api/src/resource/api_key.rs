@@ -269,22 +269,29 @@ struct DefaultsShown {
 impl ScopeFields {
     /// `None` when nothing is said.
     pub(crate) fn parse(&self) -> Result<Option<Grant>, ApiError> {
-        match (&self.scopes, &self.permissions) {
-            (Some(_), Some(_)) => {
-                let message = "permissions: give them or scopes, not both";
-                Err(ApiError::Malformed(message.to_owned()))
+        let scopes = self.scopes.as_ref().map(|scopes| {
+            ScopeSet::parse(scopes.iter().map(String::as_str))
+                .map_err(|error| ApiError::Malformed(format!("scopes: {error}")))
+        });
+        let permissions = self.permissions.as_ref().map(|levels| {
+            let levels = levels.iter().map(|(name, level)| (name.as_str(), (*level).into()));
+            Permissions::try_new(levels)
+                .map_err(|error| ApiError::Malformed(format!("permissions: {error}")))
+        });
+        match (scopes.transpose()?, permissions.transpose()?) {
+            // As a key is shown, it may also be written.
+            (Some(scopes), Some(levels)) => {
+                let says = |kind: ApiKeyKind| Permissions::of(&scopes, |s| kind.can_hold(s));
+                if ApiKeyKind::ALL.into_iter().any(|kind| says(kind) == levels) {
+                    Ok(Some(Grant::Scopes(scopes)))
+                } else {
+                    let message = "permissions: they say something else than scopes do; give one \
+                                   of the two";
+                    Err(ApiError::Malformed(message.to_owned()))
+                }
             }
-            (Some(scopes), None) => ScopeSet::parse(scopes.iter().map(String::as_str))
-                .map(|scopes| Some(Grant::Scopes(scopes)))
-                .map_err(|error| ApiError::Malformed(format!("scopes: {error}"))),
-            (None, Some(levels)) => {
-                let levels = levels.iter().map(|(name, level)| (name.as_str(), (*level).into()));
-                let permissions = Permissions::try_new(levels);
-                permissions
-                    .map(|permissions| Some(Grant::Permissions(permissions)))
-                    .map_err(|error| ApiError::Malformed(format!("permissions: {error}")))
-            }
-            (None, None) => Ok(None),
+            (Some(scopes), None) => Ok(Some(Grant::Scopes(scopes))),
+            (None, levels) => Ok(levels.map(Grant::Permissions)),
         }
     }
 }

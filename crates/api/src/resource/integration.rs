@@ -338,7 +338,11 @@ async fn update(ask: Ask<Caller, IntegrationChangeBody>) -> Result<Json<Done>, A
     let change = IntegrationChange {
         name: body.name,
         description: body.description,
-        credential: CredentialChange { key: body::secret(body.key), settings: body.configurations },
+        credential: CredentialChange {
+            key: body::secret(body.key),
+            settings: body.configurations,
+            keeps_others: false,
+        },
     };
     ask.control.integrations(&ask.who).update(&slug, change).await?;
     Ok(done())

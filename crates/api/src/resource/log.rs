@@ -286,7 +286,8 @@ fn metrics(log: &Log) -> Map<String, Value> {
             "stream_mode": i32::from(log.stream),
             "retry_success_count": log.retry_success_count,
             "attempts": log.attempts,
-            "last_used_option_index": log.last_used_option,
+            // Of a call without targets to choose from, the one there is.
+            "last_used_option_index": log.last_used_option.as_ref().map(|_| 0),
             "mode": if log.is_proxy_call { "proxy" } else { "single" },
             "config": null,
             "_user": log.user,

@@ -224,7 +224,7 @@ impl Status {
 }
 
 impl CredentialFields {
-    /// `None` when no setting is named.
+    /// `configurations` is all of the settings; of those that are named beside it, each is one.
     fn change(self) -> CredentialChange {
         let key = body::secret(self.key);
         let named = self.configurations.is_some()
@@ -234,8 +234,9 @@ impl CredentialFields {
             || self.deployment_config.is_some()
             || self.custom_host.is_some();
         if !named {
-            return CredentialChange { key, settings: None };
+            return CredentialChange { key, ..CredentialChange::default() };
         }
+        let keeps_others = self.configurations.is_none();
         let mut settings = self.configurations.unwrap_or_default();
         settings.azure_api_version = self.api_version.or(settings.azure_api_version);
         settings.azure_resource_name = self.resource_name.or(settings.azure_resource_name);
@@ -251,14 +252,14 @@ impl CredentialFields {
             });
             settings.azure_deployment_config = Some(deployments.collect());
         }
-        CredentialChange { key, settings: Some(settings) }
+        CredentialChange { key, settings: Some(settings), keeps_others }
     }
 }
 
 async fn create(ask: Ask<Caller, NewVirtualKeyBody>) -> Result<Json<VirtualKeyMade>, ApiError> {
     let body = ask.body;
     body.unenforced.refuse()?;
-    let CredentialChange { key, settings } = body.credential.change();
+    let CredentialChange { key, settings, .. } = body.credential.change();
     let new = NewVirtualKey {
         integration: NewIntegration {
             name: body.name,
@@ -287,16 +288,23 @@ async fn duplicate(ask: Ask<Caller, DuplicateBody>) -> Result<Json<VirtualKeyMad
 
 async fn list_all(ask: Ask<Caller, NoBody>) -> Result<Json<List<VirtualKeyShown>>, ApiError> {
     let workspace = ask.query.text("workspace_id");
-    let keys = ask.control.virtual_keys(&ask.who).list(workspace, ask.query.page()?).await?;
+    let keys = ask.control.virtual_keys(&ask.who);
+    let found = keys.list(workspace, ask.query.page()?).await?;
     let now = ask.control.now();
-    Ok(list(keys, |key| shown(key, now)))
+    let mut items = Vec::with_capacity(found.items.len());
+    for detail in found.items {
+        let settings = keys.settings(&detail).await;
+        items.push(shown(detail, settings, now));
+    }
+    Ok(list(portcullis_control::List { items, total: found.total }, |key| key))
 }
 
 async fn retrieve(ask: Ask<Caller, NoBody>) -> Result<Json<VirtualKeyShown>, ApiError> {
     let workspace = ask.query.text("workspace_id");
     let keys = ask.control.virtual_keys(&ask.who);
     let detail = keys.retrieve(ask.path("slug"), workspace).await?;
-    Ok(Json(shown(detail, ask.control.now())))
+    let settings = keys.settings(&detail).await;
+    Ok(Json(shown(detail, settings, ask.control.now())))
 }
 
 async fn update(ask: Ask<Caller, VirtualKeyChangeBody>) -> Result<Json<Done>, ApiError> {
@@ -331,7 +339,11 @@ fn made(key: &VirtualKey) -> Json<VirtualKeyMade> {
     })
 }
 
-fn shown(detail: VirtualKeyDetail, now: Timestamp) -> VirtualKeyShown {
+fn shown(
+    detail: VirtualKeyDetail,
+    model_config: Map<String, Value>,
+    now: Timestamp,
+) -> VirtualKeyShown {
     let VirtualKeyDetail { virtual_key: key, integration } = detail;
     VirtualKeyShown {
         id: key.id.to_string(),
@@ -348,7 +360,7 @@ fn shown(detail: VirtualKeyDetail, now: Timestamp) -> VirtualKeyShown {
         integration_id: integration.id.to_string(),
         key: integration.key_hint,
         key_fingerprint: integration.key_fingerprint,
-        model_config: Map::new(),
+        model_config,
         rate_limits: Vec::new(),
         expires_at: key.expires_at.map(|at| at.to_string()),
         secret_mappings: Vec::new(),

@@ -226,7 +226,7 @@ impl Run<'_> {
                 Some(parsed.map_err(unsound)?)
             }
         };
-        Ok(CredentialChange { key, settings })
+        Ok(CredentialChange { key, settings, keeps_others: false })
     }
 
     /// Puts secrets where their sources stand.

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{Method, Uri, Version, request};
 use percent_encoding::percent_decode_str;
-use portcullis_domain::{CallId, Fault, FaultKind, Id, Snapshot, Timestamp};
+use portcullis_domain::{ApiKeyToken, CallId, Fault, FaultKind, Id, Snapshot, Timestamp};
 use portcullis_providers::Endpoint;
 
 use crate::{Parts, client_headers::ClientHeaders, stage::realtime, trace::Trace};
@@ -73,6 +73,11 @@ impl Accepted {
             return Err(Fault::client(FaultKind::RouteUnknown, text));
         }
         let method = &self.method;
+        if self.query().is_some_and(names_own_key) {
+            let text = "the query holds one of the gateway's own keys, which no provider may see: \
+                        send it as a header";
+            return Err(Fault::client(FaultKind::BadRequest, text));
+        }
         if is_plain(self.path()) && matches!(*method, Method::GET | Method::POST) {
             return Ok(());
         }
@@ -101,6 +106,15 @@ impl Accepted {
             Err(Fault::client(FaultKind::BadRequest, text))
         }
     }
+}
+
+/// Whether a value of a query is one of our own keys.
+fn names_own_key(query: &str) -> bool {
+    let values = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
+    values.map(|value| percent_decode_str(value).decode_utf8_lossy()).any(|value| {
+        let value = value.trim();
+        ApiKeyToken::resembles(value.strip_prefix("Bearer ").unwrap_or(value))
+    })
 }
 
 /// Whether a path holds nothing but words with one slash before each, as nearly all do.

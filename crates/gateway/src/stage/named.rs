@@ -34,6 +34,7 @@ impl<'a> AskedModel<'a> {
             Some((slug, bare))
         };
         let prefixed = text.strip_prefix('@').and_then(|rest| rest.split_once('/'));
+        let prefixed = prefixed.filter(|(_, bare)| !bare.is_empty());
         match prefixed.and_then(known) {
             Some((slug, bare)) => Self { text, slug: Some(slug), bare },
             None => Self { text, slug: None, bare: text },
@@ -70,8 +71,14 @@ impl<'a> Named<'a> {
         if let Some(provider) = provider {
             return Ok(Self::Provider(provider));
         }
-        if let Some(slug) = model.and_then(|model| model.text.strip_prefix('@')) {
-            return Err(unknown_virtual_key(slug.split('/').next().unwrap_or(slug)));
+        if let Some(text) = model.and_then(|model| model.text.strip_prefix('@')) {
+            return Err(match text.split_once('/') {
+                Some((slug, bare)) if !bare.is_empty() => unknown_virtual_key(slug),
+                _ => {
+                    let text = "no model is named: write it as '@<virtual key>/<model>'";
+                    Fault::client(FaultKind::BadRequest, text)
+                }
+            });
         }
         let text = "no provider is named: write the model as '@<virtual key>/<model>', or send \
                     'x-portkey-virtual-key: <virtual key>', or 'x-portkey-provider: <name>' with \

@@ -134,11 +134,8 @@ pub(crate) async fn plan<B>(parts: &Parts, mut received: Received<B>) -> Result<
 
 /// Refuses what the caller may not have called, before anything is recorded of it.
 fn check_hosts(parts: &Parts, credential: &Credential) -> Result<(), Fault> {
-    let settings = &credential.settings;
-    let hosts =
-        [&settings.custom_host, &settings.huggingface_base_url, &settings.azure_foundry_url];
-    for host in hosts.into_iter().flatten() {
-        parts.egress.policy().check_url(host).map_err(|refused| {
+    for (_, host) in credential.settings.hosts() {
+        parts.egress.policy().check_base(host).map_err(|refused| {
             Fault::client(FaultKind::HostRefused, format!("the custom host is refused: {refused}"))
         })?;
     }

@@ -131,6 +131,8 @@ async fn what_names_no_target_is_refused() {
         (Ask::chat("gpt-4o-mini"), "no provider is named"),
         (Ask::chat("@nobody/gpt-4o-mini"), "no virtual key 'nobody'"),
         (Ask::chat("@/gpt-4o-mini"), "no virtual key ''"),
+        (Ask::chat("@open"), "no model is named"),
+        (Ask::chat("@open/"), "no model is named"),
         (Ask::chat("m").header("x-portkey-provider", "@Nobody"), "no virtual key 'Nobody'"),
         (Ask::chat("m").header("x-portkey-virtual-key", "a b"), "no virtual key 'a b'"),
         (Ask::chat("m").header("x-portkey-provider", "nobody"), "no provider 'nobody'"),

@@ -82,9 +82,12 @@ async fn nothing_is_kept_when_the_caller_says_so() {
         // Hung up in the middle.
         drop(world.begin(ask.header("x-portkey-debug", "false")).await);
     }
+    // Who says both means the stricter.
+    let both = ask("@open/gpt-4o-mini", false).header("x-portkey-debug", "true");
+    world.send(both.header("x-portkey-debug", " False ")).await;
     world.recorder.fails.store(true, Relaxed);
     world.send(ask("@open/gpt-4o-mini", false).header("x-portkey-debug", "false")).await;
-    assert_eq!(world.recorder.closed().len(), 2 * 23 + 1);
+    assert_eq!(world.recorder.closed().len(), 2 * 23 + 2);
     for (log, content) in world.recorder.closed().iter().zip(world.recorder.contents()) {
         let text = serde_json::to_string(log).unwrap();
         assert!(!text.contains(CANARY), "{text}");

@@ -140,6 +140,11 @@ async fn private_hosts_are_refused_in_every_spelling() {
         "http://\u{ff11}\u{ff12}\u{ff17}.0.0.1/v1",
         "http://127\u{3002}0.0.1/v1",
         "http://example.com:0/v1",
+        // The path of the call would be cut off, or go into the query, or climb.
+        "http://example.com/v1#f",
+        "http://example.com/v1?x=1",
+        "http://example.com/v1/../x",
+        "http://example.com/v1/%2e%2E/x",
     ] {
         let ask = Ask::chat("m")
             .header("x-portkey-provider", "openai")

@@ -91,3 +91,16 @@ async fn a_providers_own_list_names_the_provider() {
     let cost = world.recorder.closed().pop().unwrap().cost;
     assert_eq!(cost, Some(NanoDollars(0)));
 }
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_meant_is_refused() {
+    let world = World::new().await;
+    for query in ["limit=abc", "limit=-1", "offset=-1", "offset=1.5", "sort=size", "order=down"] {
+        let answer = world.send(Ask::new("GET", &format!("/v1/models?{query}"))).await;
+        let name = query.split('=').next().unwrap();
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.text().contains(&format!("'{name}'")), "{}", answer.text());
+    }
+    let plain = world.send(Ask::new("GET", "/v1/models?sort=name&order=asc&limit=1")).await;
+    assert_eq!(plain.status, 200);
+}

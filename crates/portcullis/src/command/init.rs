@@ -11,9 +11,18 @@ pub(crate) async fn run(args: &Init) -> Result<(), Failure> {
     let made = initialise(&instance, &args.organisation, &args.owner).await;
     instance.close().await;
     let made = made?;
-    if args.json {
-        out::line(credentials(&made));
-        return Ok(());
+    show(&made, args.json, &config);
+    if out::is_lost() {
+        let text = "the master key and the password could not be printed, and are stored nowhere \
+                    in the clear: remove the database that was just made, and run init again";
+        return Err(Failure::new(text));
+    }
+    Ok(())
+}
+
+fn show(made: &Initialised, as_json: bool, config: &Config) {
+    if as_json {
+        return out::line(credentials(made));
     }
     out::line(format_args!(
         "Organisation {} is ready in {}.",
@@ -27,7 +36,6 @@ pub(crate) async fn run(args: &Init) -> Result<(), Failure> {
     out::line("");
     out::line("Both are shown this once and stored nowhere in the clear: keep them safe.");
     out::line(format_args!("Next: portcullis serve --data-dir {}", config.data_dir.display()));
-    Ok(())
 }
 
 /// Creates the first organisation.

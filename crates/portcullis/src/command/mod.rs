@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use crate::{
     cli::{Cli, Command},
     failure::Failure,
+    out,
 };
 
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
@@ -36,7 +37,9 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Audit(args) => runtime()?.block_on(audit::run(&args.command)),
         Command::Completions { shell } => {
             let mut command = Cli::command();
-            clap_complete::generate(shell, &mut command, "portcullis", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "portcullis", &mut script);
+            out::text(String::from_utf8_lossy(&script));
             Ok(())
         }
     }

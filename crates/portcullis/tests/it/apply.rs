@@ -156,6 +156,7 @@ async fn what_is_to_be_absent_is_taken_away() {
     let setup = world.gate.setup();
     fs::write(setup.data_dir().with_file_name("secret.txt"), CREDENTIAL).unwrap();
     let document = DOCUMENT.replace("{env: SHARED_KEY}", "{file: secret.txt}");
+    let document = document.replace("UPSTREAM", &world.upstream.base_url());
     let applied = apply(setup, &document, &[]);
     assert!(applied.status.success(), "{}{}", out(&applied), err(&applied));
     let removal = "

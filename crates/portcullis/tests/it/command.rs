@@ -1,6 +1,11 @@
 //! The subcommands, as an operator uses them.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Output},
+};
 
 use portcullis_testkit::{
     client,
@@ -324,4 +329,33 @@ fn out(output: &Output) -> String {
 
 fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What a command comes to that nobody listens to.
+fn unheard(words: &[&str]) -> Output {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    Command::new(env!("CARGO_BIN_EXE_portcullis")).args(words).stdout(full).output().unwrap()
+}
+
+#[test]
+fn first_credentials_that_could_not_be_printed_are_not_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().to_str().unwrap();
+    for json in [&["--json"][..], &[]] {
+        let dir = format!("{dir}/{}", json.len());
+        let words = ["init", "--organisation", "A", "--owner", "a@a.test", "--data-dir", &dir];
+        let output = unheard(&[&words[..], json].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(err(&output).contains("run init again"), "{}", err(&output));
+    }
+}
+
+#[test]
+fn completions_that_nobody_reads_are_no_panic() {
+    let output = unheard(&["completions", "bash"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("nothing can be printed"), "{}", err(&output));
+    let mut heard = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    let heard = heard.args(["completions", "bash"]).output().unwrap();
+    assert!(heard.status.success() && out(&heard).contains("complete"));
 }

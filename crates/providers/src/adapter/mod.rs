@@ -15,12 +15,24 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use portcullis_domain::{Fault, Usage};
 
-use crate::{Endpoint, catalog::Provider, credential::Credential, request::JsonRequest};
+use crate::{
+    Endpoint,
+    catalog::Provider,
+    credential::{Credential, Settings},
+    request::JsonRequest,
+};
 
 /// Speaks one provider dialect.
 pub trait Adapter: Sync {
     /// Builds the request to the provider. Fails when the call cannot be expressed there.
     fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault>;
+}
+
+/// Whether a provider can be called with these settings: whether its address can be made of them,
+/// and its headers.
+pub(crate) fn check_settings(provider: &Provider, settings: &Settings) -> Result<(), Fault> {
+    url::base(provider, settings)?;
+    openai::custom_headers(&mut HeaderMap::new(), settings)
 }
 
 /// What is asked of a provider.

@@ -2,7 +2,7 @@
 //! handed through; only what must change is changed.
 
 pub mod batch;
-mod error;
+pub(super) mod error;
 mod members;
 mod models;
 pub mod realtime;

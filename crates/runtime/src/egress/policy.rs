@@ -81,6 +81,15 @@ pub enum Refused {
     /// Neither `http` nor `https`.
     #[error("only http and https URLs can be called")]
     Scheme,
+    /// A part behind `#`, which is not sent: whoever wrote it meant something else.
+    #[error("a URL that is called has no part behind '#'")]
+    Fragment,
+    /// A query where paths are to be put behind.
+    #[error("a base URL ends with its path: leave out what stands from '?' on")]
+    Query,
+    /// `.` or `..` in the path, however written.
+    #[error("the path must not contain '.' or '..' segments")]
+    Climbs,
     /// A user name or password in the URL.
     #[error("a URL must not carry credentials; put them into a virtual key")]
     Credentials,
@@ -154,9 +163,25 @@ impl EgressPolicy {
         if !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             return Err(Refused::Malformed);
         }
+        if url.contains('#') {
+            return Err(Refused::Fragment);
+        }
         let uri = Uri::try_from(url).map_err(|_| Refused::Malformed)?;
         self.check_uri(&uri)?;
+        let is_dot = |segment: &str| {
+            let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+            plain == "." || plain == ".."
+        };
+        if uri.path().split('/').any(is_dot) {
+            return Err(Refused::Climbs);
+        }
         Ok(uri)
+    }
+
+    /// The same for a URL behind which paths are put.
+    pub fn check_base(&self, url: &str) -> Result<Uri, Refused> {
+        let uri = self.check_url(url)?;
+        if uri.query().is_some() { Err(Refused::Query) } else { Ok(uri) }
     }
 
     /// Checks the scheme and the authority of a URL.

@@ -183,7 +183,6 @@ async fn a_stored_key_is_not_pointed_elsewhere_without_being_given_again() {
         ("PUT /v1/integrations/own", json!({"configurations": {"aws_region": "x"}})),
         ("PUT /v1/virtual-keys/own", json!({"custom_host": host, "key": ""})),
         ("PUT /v1/virtual-keys/az", json!({"resourceName": "theirs"})),
-        ("PUT /v1/virtual-keys/az", json!({"apiVersion": "2025-01-01"})),
     ] {
         let said = admin.fails(call, change.clone(), 400).await;
         assert!(said.contains("give the key again"), "{call} {change}: {said}");
@@ -212,7 +211,7 @@ async fn a_stored_key_is_not_pointed_elsewhere_without_being_given_again() {
     admin.ok("PUT /v1/virtual-keys/own", json!({"configurations": {"openai_project": "p"}})).await;
     admin.ok("PUT /v1/virtual-keys/own", json!({"custom_host": host, "key": SECRET})).await;
     let shown = admin.ok("GET /v1/integrations/own", Value::Null).await;
-    assert_eq!(shown["configurations"], json!({"custom_host": host}));
+    assert_eq!(shown["configurations"], json!({"custom_host": host, "openai_project": "p"}));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -367,4 +366,109 @@ async fn an_organisation_says_whether_it_serves_saved_targets_only() {
     }
     let wrong = json!({"settings": {"block_inline": "yes"}});
     admin.fails(&format!("PUT {path}"), wrong, 400).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_virtual_keys_other_settings_stay_when_one_changes() {
+    let admin = Admin::start().await;
+    let deployment = |version: &str, name: &str| json!([{"apiVersion": version, "alias": "g", "is_default": true, "deploymentName": name}]);
+    let body = json!({
+        "name": "Azure", "slug": "azure", "provider": "azure-openai", "key": SECRET,
+        "resourceName": "res", "deploymentConfig": deployment("2024-02-01", "one"),
+    });
+    admin.ok("POST /v1/virtual-keys", body).await;
+    // Also without the key: the resource stays what it was.
+    let change = json!({"deploymentConfig": deployment("2025-01-01", "two")});
+    admin.ok("PUT /v1/virtual-keys/azure", change).await;
+    admin.ok("PUT /v1/virtual-keys/azure", json!({"apiVersion": "2025-02-01"})).await;
+    let shown = admin.ok("GET /v1/virtual-keys/azure", Value::Null).await;
+    let config = &shown["model_config"];
+    assert_eq!(config["azure_resource_name"], "res", "{config}");
+    assert_eq!(config["azure_deployment_config"][0]["azure_deployment_name"], "two");
+    assert_eq!(config["azure_api_version"], "2025-02-01");
+    assert!(!shown.to_string().contains(SECRET));
+    let refused =
+        admin.fails("PUT /v1/virtual-keys/azure", json!({"resourceName": "other"}), 400).await;
+    assert!(refused.contains("give the key again"), "{refused}");
+    // Settings as a whole take the place of all.
+    let whole = json!({"key": SECRET, "configurations": {"azure_resource_name": "new"}});
+    admin.ok("PUT /v1/virtual-keys/azure", whole).await;
+    let shown = admin.ok("GET /v1/virtual-keys/azure", Value::Null).await;
+    assert_eq!(shown["model_config"], json!({"azure_resource_name": "new"}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_call_could_use_is_not_saved() {
+    let admin = Admin::start().await;
+    let save = |slug: &str, configurations: Value| {
+        json!({"name": slug, "slug": slug, "ai_provider_id": "openai", "key": SECRET,
+            "configurations": configurations})
+    };
+    for host in [
+        "not a url",
+        "",
+        "ftp://h.example/v1",
+        "http://u:p@h.example/",
+        "http://0x7f000001/",
+        "http://169.254.169.254/",
+        "https://h.example/v1#f",
+        "https://h.example/v1?x=1",
+        "https://h.example/v1/../x",
+        "https://h.example/v1/%2E%2e/x",
+    ] {
+        let refused = admin
+            .fails("POST /v1/integrations", save("h", json!({"custom_host": host})), 400)
+            .await;
+        assert!(refused.contains("custom_host"), "{host}: {refused}");
+    }
+    for headers in [
+        json!({"host": "x"}),
+        json!({"content-length": "1"}),
+        json!({"bad name": "x"}),
+        json!({"x": "a\r\nb: c"}),
+    ] {
+        let body = save("h", json!({"custom_headers": headers}));
+        let refused = admin.fails("POST /v1/integrations", body, 400).await;
+        assert!(refused.contains("custom header"), "{refused}");
+    }
+    let azure = json!({"name": "a", "ai_provider_id": "azure-openai", "key": SECRET});
+    let refused = admin.fails("POST /v1/integrations", azure, 400).await;
+    assert!(refused.contains("azure_resource_name"), "{refused}");
+    let past = json!({"name": "p", "provider": "openai", "key": SECRET,
+        "expires_at": "2001-01-01T00:00:00Z"});
+    admin.fails("POST /v1/virtual-keys", past, 400).await;
+    assert_eq!(admin.ok("GET /v1/integrations", Value::Null).await["total"], 0);
+    admin
+        .ok("POST /v1/integrations", save("h", json!({"custom_host": "https://h.example/v1"})))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_key_is_shown_to_do_may_be_written_back() {
+    let admin = Admin::start().await;
+    // Finer than levels of features can say.
+    let scopes = json!(["completions.write", "logs.list", "virtual_keys.list"]);
+    let made = admin
+        .ok("POST /v1/api-keys/workspace/service", json!({"name": "k", "scopes": scopes}))
+        .await;
+    let one = format!("/v1/api-keys/{}", made["id"].as_str().unwrap());
+    let get = async || admin.ok(&format!("GET {one}"), Value::Null).await;
+    let sorted = |shown: &Value| {
+        let mut all: Vec<String> = serde_json::from_value(shown["scopes"].clone()).unwrap();
+        all.sort();
+        all
+    };
+    let before = get().await;
+    assert_eq!(before["permissions"]["completions"], "write", "{before}");
+    let levels = json!({"permissions": before["permissions"]});
+    admin.ok(&format!("PUT {one}"), levels).await;
+    assert_eq!(sorted(&get().await), sorted(&before));
+    let both = json!({"scopes": before["scopes"], "permissions": before["permissions"]});
+    admin.ok(&format!("PUT {one}"), both).await;
+    assert_eq!(sorted(&get().await), sorted(&before));
+    let torn = json!({"scopes": ["logs.list"], "permissions": before["permissions"]});
+    admin.fails(&format!("PUT {one}"), torn, 400).await;
+    let less = json!({"permissions": {"completions": "disabled", "prompts": "disabled"}});
+    admin.ok(&format!("PUT {one}"), less).await;
+    assert_eq!(sorted(&get().await), Vec::<String>::new());
 }

@@ -98,17 +98,6 @@ impl Complaint {
     }
 }
 
-/// A failure of ours as an event for OpenAI clients.
-pub(super) fn chat_event(fault: &Fault) -> Vec<u8> {
-    let error = Object::default()
-        .with("message", fault.public.to_string())
-        .with("type", fault.kind.name())
-        .with("param", Json::Null)
-        .with("code", Json::Null);
-    let body = Object::default().with("error", error).to_bytes();
-    [b"data: ", body.as_slice(), b"\n\n"].concat()
-}
-
 /// A failure of ours as an event for Anthropic's clients.
 pub(super) fn messages_event(fault: &Fault) -> Vec<u8> {
     let body = messages_error("api_error", fault.public.to_string());

@@ -66,7 +66,7 @@ impl ProviderError {
 }
 
 /// The event that ends a stream which broke off.
-pub(super) fn event(fault: &Fault, is_responses: bool) -> String {
+pub(in super::super) fn event(fault: &Fault, is_responses: bool) -> String {
     let (message, code) = (&fault.public, fault.kind.name());
     if is_responses {
         let data = json!({ "type": "error", "code": code, "message": message, "param": null });

@@ -10,10 +10,10 @@ use http::{HeaderMap, StatusCode};
 use portcullis_domain::{Fault, Secret};
 
 use super::{
-    super::{Observed, Reply},
+    super::{Observed, Reply, openai::error::event},
     body::{Body, Form},
     broken,
-    error::{Complaint, chat_event},
+    error::Complaint,
 };
 pub(super) use request::to_messages;
 use stream::Stream;
@@ -116,7 +116,7 @@ impl Reply for ChatReply {
 
     fn fail(&mut self, fault: &Fault, out: &mut Vec<Bytes>) {
         if self.body.form() == Form::Events && !self.stream.is_over() {
-            out.push(chat_event(fault).into());
+            out.push(event(fault, false).into());
         }
     }
 
