@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -23,11 +24,33 @@ const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(20), Duration::f
 
 /// What connections are kept by. One `Egress` is one policy and one set of authorities, so its
 /// number keeps a connection from being used under rules it was not checked against.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub(super) struct Key {
     pub(super) egress: u64,
     pub(super) https: bool,
     pub(super) authority: Authority,
+}
+
+impl Key {
+    /// The authority as it is written. Its own type compares letters in either case, one by one; an
+    /// origin that is written in two ways has its connections twice, which does no harm.
+    fn parts(&self) -> (u64, bool, &str) {
+        (self.egress, self.https, self.authority.as_str())
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
 }
 
 /// How to come by a new connection.

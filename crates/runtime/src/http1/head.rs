@@ -76,14 +76,14 @@ pub(crate) fn request(bytes: &[u8]) -> Result<Option<Parsed<request::Parts>>, Ma
     head.uri =
         Uri::from_maybe_shared(bytes.slice_ref(path.as_bytes())).map_err(|_| Malformed::Head)?;
     head.version = version_of(version);
-    head.headers = headers(&bytes, parsed.headers, 0)?;
-    let hosts = head.headers.get_all(HOST).iter().take(2).count();
+    let seen;
+    (head.headers, seen) = headers(&bytes, parsed.headers, 0)?;
     // RFC 9112 §3.2.
-    if hosts > 1 || (hosts == 0 && head.version == Version::HTTP_11) {
+    if seen.hosts > 1 || (seen.hosts == 0 && head.version == Version::HTTP_11) {
         return Err(Malformed::Host);
     }
-    let length = request_length(&head.headers, head.version)?;
-    let keeps_alive = keeps_alive(head.version, &head.headers);
+    let length = request_length(&head.headers, seen, head.version)?;
+    let keeps_alive = keeps_alive(head.version, &head.headers, seen);
     Ok(Some(Parsed { head, read: skipped + read, length, keeps_alive }))
 }
 
@@ -115,9 +115,10 @@ pub(crate) fn response(
     let (mut head, ()) = http::Response::new(()).into_parts();
     head.status = StatusCode::from_u16(code).map_err(|_| Malformed::Head)?;
     head.version = version_of(version);
-    head.headers = headers(&bytes, parsed.headers, ADDED_TO_ANSWERS)?;
-    let (length, is_plain) = response_length(&mut head, asked)?;
-    let keeps_alive = is_plain && keeps_alive(head.version, &head.headers);
+    let seen;
+    (head.headers, seen) = headers(&bytes, parsed.headers, ADDED_TO_ANSWERS)?;
+    let (length, is_plain) = response_length(&mut head, seen, asked)?;
+    let keeps_alive = is_plain && keeps_alive(head.version, &head.headers, seen);
     Ok(Some(Parsed { head, read: skipped + read, length, keeps_alive }))
 }
 
@@ -169,38 +170,59 @@ fn version_of(minor: u8) -> Version {
 /// Headers that whoever passes an answer on adds: growing would sort all others in again.
 const ADDED_TO_ANSWERS: usize = 5;
 
+/// Which of the headers that frame a message there are: most messages have none but the length, and
+/// need not be searched for the others.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    hosts: u8,
+    codings: bool,
+    lengths: bool,
+    connection: bool,
+}
+
+impl Seen {
+    fn note(&mut self, name: &HeaderName) {
+        self.hosts += u8::from(*name == HOST);
+        self.codings |= *name == TRANSFER_ENCODING;
+        self.lengths |= *name == CONTENT_LENGTH;
+        self.connection |= *name == CONNECTION;
+    }
+}
+
 fn headers(
     head: &Bytes,
     parsed: &[httparse::Header<'_>],
     more: usize,
-) -> Result<HeaderMap, Malformed> {
+) -> Result<(HeaderMap, Seen), Malformed> {
     let mut headers = HeaderMap::with_capacity(parsed.len() + more);
+    let mut seen = Seen::default();
     for header in parsed {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Malformed::Head)?;
         // The values share one copy of the head.
         let value = HeaderValue::from_maybe_shared(head.slice_ref(header.value))
             .map_err(|_| Malformed::Head)?;
+        seen.note(&name);
         headers.append(name, value);
     }
-    Ok(headers)
+    Ok((headers, seen))
 }
 
 /// RFC 9112 §6.3 for requests. One with both lengths is refused: nobody sends such a thing but to be
 /// understood in two ways.
-fn request_length(headers: &HeaderMap, version: Version) -> Result<Length, Malformed> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        let is_plain = version == Version::HTTP_11
-            && is_just_chunked(headers)
-            && !headers.contains_key(CONTENT_LENGTH);
+fn request_length(headers: &HeaderMap, seen: Seen, version: Version) -> Result<Length, Malformed> {
+    if seen.codings {
+        let is_plain = version == Version::HTTP_11 && is_just_chunked(headers) && !seen.lengths;
         return if is_plain { Ok(Length::Chunked) } else { Err(Malformed::Length) };
     }
-    Ok(Length::Known(content_length(headers)?.unwrap_or(0)))
+    let length = if seen.lengths { content_length(headers)? } else { None };
+    Ok(Length::Known(length.unwrap_or(0)))
 }
 
 /// RFC 9112 §6.3 for answers. With both lengths the chunks count and the other is forgotten; the
 /// connection then ends with the answer, which the second value says.
 fn response_length(
     head: &mut response::Parts,
+    seen: Seen,
     asked: &Method,
 ) -> Result<(Length, bool), Malformed> {
     let (status, headers) = (head.status, &mut head.headers);
@@ -210,14 +232,15 @@ fn response_length(
     {
         return Ok((Length::Known(0), true));
     }
-    if headers.contains_key(TRANSFER_ENCODING) {
+    if seen.codings {
         if head.version != Version::HTTP_11 || !is_just_chunked(headers) {
             return Err(Malformed::Length);
         }
         let is_plain = headers.remove(CONTENT_LENGTH).is_none();
         return Ok((Length::Chunked, is_plain));
     }
-    Ok(match content_length(headers)? {
+    let length = if seen.lengths { content_length(headers)? } else { None };
+    Ok(match length {
         Some(length) => (Length::Known(length), true),
         None => (Length::UntilClose, false),
     })
@@ -244,12 +267,13 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
 }
 
 /// Whether the sender means to keep its connection (RFC 9112 §9.3).
-fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+fn keeps_alive(version: Version, headers: &HeaderMap, seen: Seen) -> bool {
     let says = |word: &str| {
-        headers.get_all(CONNECTION).iter().any(|value| {
-            let mut options = value.as_bytes().split(|byte| *byte == b',');
-            options.any(|option| option.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
-        })
+        seen.connection
+            && headers.get_all(CONNECTION).iter().any(|value| {
+                let mut options = value.as_bytes().split(|byte| *byte == b',');
+                options.any(|option| option.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+            })
     };
     if version == Version::HTTP_11 { !says("close") } else { says("keep-alive") && !says("close") }
 }
