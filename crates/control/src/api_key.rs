@@ -140,7 +140,7 @@ impl ApiKeys<'_> {
             key.description = Some(description);
         }
         if let Some(grant) = change.grant {
-            key.scopes = grant.for_change(&key);
+            key.scopes = grant.for_change(&key)?;
         }
         if let Some(defaults) = change.defaults {
             key.defaults = defaults;
@@ -350,15 +350,19 @@ impl Default for Grant {
 }
 
 impl Grant {
-    /// Levels that say what the key has already change nothing: scopes can be finer than levels.
-    fn for_change(&self, key: &ApiKey) -> ScopeSet {
+    /// Scopes can be finer than levels. Levels that are those of the key as it is are then refused:
+    /// nobody could tell whether it is to stay as it is, or to lose what they do not say.
+    fn for_change(&self, key: &ApiKey) -> Result<ScopeSet> {
+        let scopes = self.for_kind(key.kind);
+        let is_shown = |levels: &Permissions| {
+            *levels == Permissions::of(&key.scopes, |scope| key.kind.can_hold(scope))
+        };
         match self {
-            Self::Permissions(levels)
-                if *levels == Permissions::of(&key.scopes, |scope| key.kind.can_hold(scope)) =>
-            {
-                key.scopes
+            Self::Permissions(levels) if scopes != key.scopes && is_shown(levels) => {
+                let message = "the key's scopes are finer than these levels: give scopes";
+                Err(ControlError::invalid("permissions", message))
             }
-            _ => self.for_kind(key.kind),
+            _ => Ok(scopes),
         }
     }
 

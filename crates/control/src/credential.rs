@@ -57,15 +57,9 @@ pub(crate) fn told(parts: &Parts, credential: &Credential) -> Value {
 }
 
 /// Checks what would only fail at the first call otherwise.
-pub(crate) fn check(parts: &Parts, provider: &Provider, credential: &Credential) -> Result<()> {
+pub(crate) fn check(provider: &Provider, credential: &Credential) -> Result<()> {
     masking::refuse_masks(credential)?;
     let takes_a_token = check_azure(provider, &credential.settings)?;
-    for (setting, host) in credential.settings.hosts() {
-        let refused = |why: String| ControlError::invalid(setting, format!("is refused: {why}"));
-        parts.fetch.check_base(host).map_err(refused)?;
-    }
-    let unfit = |fault: Fault| ControlError::invalid("configurations", fault.public.into_owned());
-    credential.settings.check(provider).map_err(unfit)?;
     if let Some(key) = &credential.key {
         let key = key.danger_expose();
         // A line break would end the header that carries it.
@@ -78,6 +72,24 @@ pub(crate) fn check(parts: &Parts, provider: &Provider, credential: &Credential)
         return Err(ControlError::invalid("key", format!("{} needs a key", provider.title)));
     }
     Ok(())
+}
+
+/// Checks whether a provider can be called with settings, and where they lead.
+pub(crate) fn check_settings(
+    parts: &Parts,
+    provider: &Provider,
+    settings: &Settings,
+) -> Result<()> {
+    for (setting, host) in settings.hosts() {
+        // Forms send blanks; only a custom host is used whatever it says.
+        if host.is_empty() && setting != "custom_host" {
+            continue;
+        }
+        let refused = |why: String| ControlError::invalid(setting, format!("is refused: {why}"));
+        parts.fetch.check_base(host).map_err(refused)?;
+    }
+    let unfit = |fault: Fault| ControlError::invalid("configurations", fault.public.into_owned());
+    settings.check(provider).map_err(unfit)
 }
 
 /// Checks how a credential signs in to Azure; whether it does so by a token.
@@ -114,10 +126,25 @@ const HARMLESS: [&str; 12] = [
     "custom_headers",
 ];
 
+/// What stays of a credential while its settings change.
+#[derive(Clone, Copy)]
+pub(crate) enum Kept {
+    /// The key.
+    Key,
+    /// Settings, secrets among them.
+    Settings,
+}
+
+/// Whether settings hold what may be a secret.
+pub(crate) fn holds_secret(settings: &Settings) -> bool {
+    let value = serde_json::to_value(settings).unwrap_or_default();
+    masking::open_secret(&value, |_| false).is_some()
+}
+
 /// Refuses to point a stored key elsewhere: whoever may change a setting would get hold of it.
 /// Whoever gives the key anew knows it already. A setting that is not known to be harmless counts
 /// as one that decides on the host, as those of providers that come later may.
-pub(crate) fn check_destination(old: &Settings, new: &Settings) -> Result<()> {
+pub(crate) fn check_destination(old: &Settings, new: &Settings, kept: Kept) -> Result<()> {
     let members = |settings: &Settings| match serde_json::to_value(settings) {
         Ok(Value::Object(members)) => members,
         // Settings are an object always; anything else would differ from every one.
@@ -129,9 +156,20 @@ pub(crate) fn check_destination(old: &Settings, new: &Settings) -> Result<()> {
         .chain(new.keys())
         .find(|name| !HARMLESS.contains(&name.as_str()) && old.get(*name) != new.get(*name));
     changed.map_or(Ok(()), |setting| {
-        let message =
-            format!("give the key again: with another {setting} it could be sent elsewhere");
-        Err(ControlError::invalid("key", message))
+        let (field, message) = match kept {
+            Kept::Key => (
+                "key",
+                format!("give the key again: with another {setting} it could be sent elsewhere"),
+            ),
+            Kept::Settings => (
+                "configurations",
+                format!(
+                    "give the settings as a whole: with another {setting}, secrets among those \
+                     that are stored could be sent elsewhere"
+                ),
+            ),
+        };
+        Err(ControlError::invalid(field, message))
     })
 }
 

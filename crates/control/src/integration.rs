@@ -9,7 +9,10 @@ use portcullis_store::{Act, IntegrationFilter, List, Page};
 use serde_json::Value;
 
 use crate::{
-    ControlError, CredentialChange, Parts, Result, check, credential, desk::Desk, masking,
+    ControlError, CredentialChange, Parts, Result, check,
+    credential::{self, Kept},
+    desk::Desk,
+    masking,
 };
 
 /// Use cases of integrations.
@@ -151,7 +154,8 @@ impl Integrations<'_> {
             None => self.free_slug(&Slug::from_name(&new.name, provider.name)).await?,
         };
         let credential = Credential::new(new.key.clone(), new.settings.clone());
-        credential::check(self.0.parts, provider, &credential)?;
+        credential::check(provider, &credential)?;
+        credential::check_settings(self.0.parts, provider, &credential.settings)?;
         let now = clock.now();
         let integration = Integration {
             id,
@@ -250,6 +254,7 @@ impl Integrations<'_> {
             let sealed = &integration.credential;
             let mut open =
                 credential::open(self.0.parts, organisation, integration.id, sealed).await?;
+            let changes_settings = change.credential.settings.is_some();
             let before = credential::told(self.0.parts, &open);
             if let Some(given) = change.credential.settings {
                 let settings = match change.credential.keeps_others {
@@ -257,7 +262,10 @@ impl Integrations<'_> {
                     false => given,
                 };
                 if change.credential.key.is_none() && open.key.is_some() {
-                    credential::check_destination(&open.settings, &settings)?;
+                    credential::check_destination(&open.settings, &settings, Kept::Key)?;
+                }
+                if change.credential.keeps_others && credential::holds_secret(&open.settings) {
+                    credential::check_destination(&open.settings, &settings, Kept::Settings)?;
                 }
                 open.settings = settings;
             }
@@ -265,7 +273,11 @@ impl Integrations<'_> {
                 open.key = Some(key);
             }
             let provider = credential::provider(&integration.provider, "provider")?;
-            credential::check(self.0.parts, provider, &open)?;
+            credential::check(provider, &open)?;
+            // A new key must never wait for old settings to be put right.
+            if changes_settings {
+                credential::check_settings(self.0.parts, provider, &open.settings)?;
+            }
             integration.key_hint = credential::hint(&open);
             integration.key_fingerprint = credential::fingerprint(self.0.parts, &open);
             integration.credential =

@@ -62,7 +62,10 @@ impl VirtualKeys<'_> {
         let mut key = handle_of(self.0.parts, &integration, workspace, slug);
         key.note = new.note;
         key.expires_at = new.expires_at;
-        self.check_expiry(&key)?;
+        // It would never be of use. One that is there may be ended so.
+        if key.is_expired(self.0.parts.clock.now()) {
+            return Err(ControlError::invalid("expires_at", "lies in the past"));
+        }
         let write = async |act: &mut Act| {
             act.insert_with(&permit, &integration, &settings).await?;
             Ok(act.insert(&permit, &key).await?)
@@ -88,10 +91,13 @@ impl VirtualKeys<'_> {
     }
 
     /// The settings of a virtual key whose credential is its workspace's own, every secret in them
-    /// masked. Nothing of others, nor while the vault is closed: the key is shown all the same.
+    /// masked, to whoever may read the key. Nothing of others, nor while the vault is closed: the key
+    /// is shown all the same.
     pub async fn settings(&self, detail: &VirtualKeyDetail) -> Map<String, Value> {
         let VirtualKeyDetail { virtual_key, integration } = detail;
-        if integration.workspace_id != Some(virtual_key.workspace_id) {
+        let held = self.0.actor().scopes_at(self.0.within(virtual_key.workspace_id));
+        let is_own = integration.workspace_id == Some(virtual_key.workspace_id);
+        if !is_own || !held.contains(Scope::VirtualKeysRead) {
             return Map::new();
         }
         let (id, sealed) = (integration.id, &integration.credential);
@@ -144,7 +150,6 @@ impl VirtualKeys<'_> {
         }
         if let Some(expires_at) = change.expires_at {
             virtual_key.expires_at = expires_at;
-            self.check_expiry(&virtual_key)?;
         }
         if let Some(name) = &change.name {
             check::name(name, "name")?;
@@ -195,14 +200,6 @@ impl VirtualKeys<'_> {
             Ok(())
         };
         self.0.act(write).await
-    }
-
-    /// A key that has ended before it is written is a mistake.
-    fn check_expiry(&self, key: &VirtualKey) -> Result<()> {
-        match key.is_expired(self.0.parts.clock.now()) {
-            true => Err(ControlError::invalid("expires_at", "lies in the past")),
-            false => Ok(()),
-        }
     }
 
     async fn load(

@@ -123,7 +123,7 @@ impl Query {
                     "desc" => query.descends = true,
                     _ => return refused("order", "asc or desc"),
                 },
-                "limit" | "offset" => {
+                "limit" | "offset" if !value.is_empty() => {
                     let Ok(number) = value.parse() else {
                         return refused(name, "a whole number that is not negative");
                     };

@@ -279,8 +279,7 @@ impl SettingsError {
         Self { place: place.into(), what: what.into() }
     }
 
-    /// Says where the setting was made that is complained of: in the environment, or else in the
-    /// file.
+    /// Says where the setting was made that is complained of: in the environment, or in the file.
     pub(crate) fn found_in(
         mut self,
         file: Option<&Path>,
@@ -289,10 +288,15 @@ impl SettingsError {
         let Some((section, key)) = self.place.split_once('.') else { return self };
         let long = format!("PORTCULLIS_{section}__{key}").to_ascii_uppercase();
         let short = SHORT.iter().find(|(_, of, name)| (*of, *name) == (section, key));
-        let names = [Some(&*long), short.map(|(name, ..)| *name)].into_iter().flatten();
-        let variable = names.into_iter().find(|name| environment.contains_key(*name));
-        let origin = match (variable, file) {
-            (Some(name), _) => name.to_owned(),
+        let mut names = [Some(&*long), short.map(|(name, ..)| *name)].into_iter().flatten();
+        let variable = names
+            .find_map(|name| environment.keys().find(|known| known.eq_ignore_ascii_case(name)));
+        let says = |file: &&Path| {
+            let table = fs::read_to_string(file).ok().and_then(|text| text.parse::<Table>().ok());
+            table.is_some_and(|table| table.get(section).and_then(|of| of.get(key)).is_some())
+        };
+        let origin = match (variable, file.filter(says)) {
+            (Some(name), _) => name.clone(),
             (None, Some(file)) => file.display().to_string(),
             (None, None) => return self,
         };
@@ -394,11 +398,16 @@ mod tests {
 
     #[test]
     fn a_complaint_names_where_the_setting_was_made() {
-        let file = Some(Path::new("/etc/portcullis.toml"));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("portcullis.toml");
+        fs::write(&path, "[server]\nlisten = 'x'\n").unwrap();
+        let file = Some(&*path);
         let told = |pairs: &[(&str, &str)]| {
             SettingsError::new("server.listen", "is none").found_in(file, &env(pairs)).to_string()
         };
-        assert_eq!(told(&[]), "/etc/portcullis.toml: server.listen: is none");
+        assert_eq!(told(&[]), format!("{}: server.listen: is none", path.display()));
+        let other = SettingsError::new("server.workers", "is none").found_in(file, &env(&[]));
+        assert_eq!(other.to_string(), "server.workers: is none");
         assert_eq!(
             told(&[("PORTCULLIS_LISTEN", "x")]),
             "PORTCULLIS_LISTEN: server.listen: is none"

@@ -16,7 +16,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 fn is(headers: &HeaderMap, wanted: &[u8]) -> bool {
     let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let begins = kind.get(..wanted.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
-    begins && !kind.get(wanted.len()).is_some_and(u8::is_ascii_alphanumeric)
+    begins && kind.get(wanted.len()).is_none_or(|behind| b"; \t,".contains(behind))
 }
 
 #[cfg(test)]
@@ -34,7 +34,9 @@ mod tests {
         assert_eq!(told("text/event-stream"), (true, false));
         assert_eq!(told("Text/Event-Stream;charset=utf-8"), (true, false));
         assert_eq!(told("application/JSON ; charset=utf-8"), (false, true));
-        for other in ["application/jsonl", "text/event-streams", "text/plain", ""] {
+        for other in
+            ["application/jsonl", "application/json-seq", "text/event-streams", "text/plain", ""]
+        {
             assert_eq!(told(other), (false, false), "{other}");
         }
         assert!(!is_events(&HeaderMap::new()) && !is_json(&HeaderMap::new()));

@@ -200,6 +200,16 @@ impl Bound {
     }
 }
 
+/// Not inlined: what it leaves on the stack lies below its caller, where it is wiped.
+#[inline(never)]
+fn expand(
+    prk: &Hkdf<Sha256>,
+    info: &[&[u8]],
+    derived: &mut [u8; KEY_LEN + COMMITMENT_LEN],
+) -> Result<(), Unspecified> {
+    prk.expand_multi_info(info, derived).map_err(|_| Unspecified)
+}
+
 /// A value's own key and the commitment to it.
 struct Derived(Zeroizing<[u8; KEY_LEN + COMMITMENT_LEN]>);
 
@@ -208,9 +218,9 @@ impl Derived {
         let mut derived = Self(Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN]));
         // The salt's length is fixed, so the two cannot be divided in another way.
         let info = [&bound.bytes[SALT_AT..NONCE_AT], bound.place()];
-        let expanded = prk.expand_multi_info(&info, &mut *derived.0);
+        let expanded = expand(prk, &info, &mut derived.0);
         scrub();
-        expanded.map_err(|_| Unspecified)?;
+        expanded?;
         Ok(derived)
     }
 

@@ -191,7 +191,7 @@ impl DataKey {
         let mut page = Box::new(Page(None));
         // Locked before the key is there. Without the right to lock, `process` says so at start.
         let lock = region::lock(&raw const *page, size_of::<Page>()).ok();
-        page.0 = Hkdf::from_prk(plaintext).ok();
+        page.0 = prepared(plaintext);
         scrub();
         Some(Self { id, uses, lock, page })
     }
@@ -204,6 +204,12 @@ impl DataKey {
     fn prk(&self) -> Option<&Hkdf<Sha256>> {
         self.page.0.as_ref()
     }
+}
+
+/// Not inlined: what it leaves on the stack lies below its caller, where it is wiped.
+#[inline(never)]
+fn prepared(plaintext: &[u8]) -> Option<Hkdf<Sha256>> {
+    Hkdf::from_prk(plaintext).ok()
 }
 
 impl Drop for DataKey {

@@ -34,7 +34,7 @@ impl Pepper {
     }
 
     fn new(bytes: Secret<Vec<u8>>) -> Self {
-        let key = Hmac::new_from_slice(bytes.danger_expose()).expect("takes a key of any length");
+        let key = prepared(bytes.danger_expose());
         scrub();
         Self { key, bytes }
     }
@@ -66,4 +66,10 @@ impl Pepper {
     pub fn danger_expose(&self) -> &[u8] {
         self.bytes.danger_expose()
     }
+}
+
+/// Not inlined: what it leaves on the stack lies below its caller, where it is wiped.
+#[inline(never)]
+fn prepared(bytes: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(bytes).expect("takes a key of any length")
 }

@@ -64,7 +64,7 @@ impl Accepted {
         self.uri.query()
     }
 
-    /// Refuses paths and methods that must not be appended to a provider's base URL: a path that
+    /// Refuses paths, queries and methods that must not be appended to a provider's base URL: a path that
     /// climbs would reach other parts of the provider with our credential, and one with an empty
     /// segment is an endpoint to some servers and an unknown path to us.
     pub(crate) fn check_path(&self) -> Result<(), Fault> {
@@ -108,12 +108,12 @@ impl Accepted {
     }
 }
 
-/// Whether a value of a query is one of our own keys.
+/// Whether a name or a value of a query is one of our own keys.
 fn names_own_key(query: &str) -> bool {
-    let values = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
-    values.map(|value| percent_decode_str(value).decode_utf8_lossy()).any(|value| {
-        let value = value.trim();
-        ApiKeyToken::resembles(value.strip_prefix("Bearer ").unwrap_or(value))
+    query.split(['&', '=']).any(|part| {
+        let part = part.replace('+', " ");
+        let decoded = percent_decode_str(&part).decode_utf8_lossy();
+        ApiKeyToken::resembles(decoded.split_ascii_whitespace().next_back().unwrap_or_default())
     })
 }
 

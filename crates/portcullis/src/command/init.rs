@@ -13,8 +13,9 @@ pub(crate) async fn run(args: &Init) -> Result<(), Failure> {
     let made = made?;
     show(&made, args.json, &config);
     if out::is_lost() {
-        let text = "the master key and the password could not be printed, and are stored nowhere \
-                    in the clear: remove the database that was just made, and run init again";
+        let text = "not all could be printed, and the master key and the password are stored nowhere \
+                    in the clear: without them, remove the database that was just made, and run \
+                    init again";
         return Err(Failure::new(text));
     }
     Ok(())

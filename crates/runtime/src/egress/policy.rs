@@ -168,11 +168,9 @@ impl EgressPolicy {
         }
         let uri = Uri::try_from(url).map_err(|_| Refused::Malformed)?;
         self.check_uri(&uri)?;
-        let is_dot = |segment: &str| {
-            let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-            plain == "." || plain == ".."
-        };
-        if uri.path().split('/').any(is_dot) {
+        let path = uri.path().to_ascii_lowercase().replace("%2e", ".");
+        let path = path.replace("%2f", "/").replace("%5c", "/");
+        if path.split('/').any(|segment| segment == "." || segment == "..") {
             return Err(Refused::Climbs);
         }
         Ok(uri)

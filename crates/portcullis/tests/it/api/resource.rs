@@ -460,8 +460,10 @@ async fn what_a_key_is_shown_to_do_may_be_written_back() {
     };
     let before = get().await;
     assert_eq!(before["permissions"]["completions"], "write", "{before}");
+    // Whether it is to lose what levels do not say is nobody's to guess.
     let levels = json!({"permissions": before["permissions"]});
-    admin.ok(&format!("PUT {one}"), levels).await;
+    let refused = admin.fails(&format!("PUT {one}"), levels, 400).await;
+    assert!(refused.contains("finer"), "{refused}");
     assert_eq!(sorted(&get().await), sorted(&before));
     let both = json!({"scopes": before["scopes"], "permissions": before["permissions"]});
     admin.ok(&format!("PUT {one}"), both).await;
@@ -471,4 +473,34 @@ async fn what_a_key_is_shown_to_do_may_be_written_back() {
     let less = json!({"permissions": {"completions": "disabled", "prompts": "disabled"}});
     admin.ok(&format!("PUT {one}"), less).await;
     assert_eq!(sorted(&get().await), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_among_settings_are_not_pointed_elsewhere() {
+    let admin = Admin::start().await;
+    let headers = json!({"custom_host": "https://ours.example/v1",
+        "custom_headers": {"x-secret": "a-secret-of-some-length"}});
+    let body = json!({"name": "h", "slug": "h", "provider": "openai", "key": SECRET,
+        "configurations": headers});
+    admin.ok("POST /v1/virtual-keys", body).await;
+    let entra = json!({"name": "e", "slug": "e", "provider": "azure-openai",
+        "configurations": {"azure_resource_name": "ours", "azure_auth_mode": "entra",
+            "azure_entra_tenant_id": "contoso.onmicrosoft.com", "azure_entra_client_id": "app",
+            "azure_entra_client_secret": "another-secret-of-ours"}});
+    admin.ok("POST /v1/virtual-keys", entra).await;
+    let elsewhere = "https://theirs.example/v1";
+    for (slug, change) in [
+        ("h", json!({"key": "junk-of-their-own", "custom_host": elsewhere})),
+        ("e", json!({"resourceName": "theirs"})),
+        ("e", json!({"custom_host": elsewhere})),
+        ("e", json!({"key": "junk-of-their-own", "resourceName": "theirs"})),
+    ] {
+        let said = admin.fails(&format!("PUT /v1/virtual-keys/{slug}"), change, 400).await;
+        assert!(said.contains("as a whole"), "{slug}: {said}");
+    }
+    // As a whole, the old secrets are gone.
+    let whole = json!({"key": SECRET, "configurations": {"custom_host": elsewhere}});
+    admin.ok("PUT /v1/virtual-keys/h", whole).await;
+    let shown = admin.ok("GET /v1/virtual-keys/h", Value::Null).await;
+    assert_eq!(shown["model_config"], json!({"custom_host": elsewhere}));
 }
