@@ -1,7 +1,6 @@
 //! Credentials on their way into the vault.
 
-use portcullis_domain::Sealed;
-use portcullis_domain::{Fault, IntegrationId, OrganisationId, SealedPlace, Secret, mask};
+use portcullis_domain::{Fault, IntegrationId, OrganisationId, Sealed, SealedPlace, Secret, mask};
 use portcullis_providers::{
     AzureSignIn,
     catalog::{self, Provider},
@@ -141,8 +140,8 @@ pub(crate) fn holds_secret(settings: &Settings) -> bool {
     masking::open_secret(&value, |_| false).is_some()
 }
 
-/// Refuses to point a stored key elsewhere: whoever may change a setting would get hold of it.
-/// Whoever gives the key anew knows it already. A setting that is not known to be harmless counts
+/// Refuses to point what is kept of a credential elsewhere: whoever may change a setting would get
+/// hold of it. Whoever gives the key anew knows the key already, but not the secrets among settings. A setting that is not known to be harmless counts
 /// as one that decides on the host, as those of providers that come later may.
 pub(crate) fn check_destination(old: &Settings, new: &Settings, kept: Kept) -> Result<()> {
     let members = |settings: &Settings| match serde_json::to_value(settings) {

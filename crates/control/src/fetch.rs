@@ -2,7 +2,8 @@
 
 use std::{future::Future, pin::Pin};
 
-/// Gets small documents from outside, under the operator's rules of where this instance may go.
+/// Gets small documents from outside, and says of other addresses whether calls may go there, under
+/// the operator's rules of where this instance may go.
 pub trait Fetch: Send + Sync {
     /// Whether a URL may be asked for at all; if not, why not.
     fn check(&self, url: &str) -> Result<(), String>;

@@ -65,6 +65,7 @@ pub(crate) mod out {
         LOST.load(Relaxed)
     }
 
+    /// Takes note of how printing went, and complains of the first failure unless it is such a pipe.
     pub(crate) fn note(printed: io::Result<()>) {
         let Err(failure) = printed else { return };
         if !LOST.swap(true, Relaxed) && failure.kind() != io::ErrorKind::BrokenPipe {

@@ -9,7 +9,6 @@ use hkdf::Hkdf;
 use portcullis_domain::{
     Clock, DataKeyId, Dice, OrganisationId, Sealed, SealedPlace, Secret, Timestamp,
 };
-
 use sha2::Sha256;
 
 use crate::{

@@ -64,9 +64,10 @@ impl Accepted {
         self.uri.query()
     }
 
-    /// Refuses paths, queries and methods that must not be appended to a provider's base URL: a path that
-    /// climbs would reach other parts of the provider with our credential, and one with an empty
-    /// segment is an endpoint to some servers and an unknown path to us.
+    /// Refuses paths, queries and methods that must not be appended to a provider's base URL: a path
+    /// that climbs would reach other parts of the provider with our credential, one with an empty
+    /// segment is an endpoint to some servers and an unknown path to us, and a query with a key of
+    /// ours would show it to the provider.
     pub(crate) fn check_path(&self) -> Result<(), Fault> {
         if !self.path().starts_with('/') {
             let text = "there is nothing at this path: the data plane is below /v1/";

@@ -65,7 +65,7 @@ impl ProviderError {
     }
 }
 
-/// The event that ends a stream which broke off.
+/// The event that ends a stream which broke off, in every answer of this dialect.
 pub(in super::super) fn event(fault: &Fault, is_responses: bool) -> String {
     let (message, code) = (&fault.public, fault.kind.name());
     if is_responses {
